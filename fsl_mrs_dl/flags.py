@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags: what the program noticed about the data, in a code for machines and a sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from fsl_mrs_dl.errors import ConfigError, nearest
+
+Severity = Literal["info", "caution", "refused"]
+
+CATALOGUE: dict[str, tuple[Severity, str]] = {
+    # reading and the order of conditions
+    "order_from_header": ("info", "The order of ON and OFF was taken from the header."),
+    "order_from_naa": ("info", "The header does not say which condition is OFF; NAA at 2.01 ppm decided."),
+    "order_assumed": ("caution", "Neither the header nor NAA tells ON from OFF; OFF first was assumed."),
+    "order_contradiction": (
+        "caution",
+        "The header's order of ON and OFF contradicts NAA at 2.01 ppm; NAA was followed.",
+    ),
+    "diff_inverted": ("caution", "The DIFF spectrum is inverted (NAA upright); its sign was turned."),
+    "diff_only": ("caution", "Only a DIFF spectrum is there: Cr is invisible in it, ratios to Cr are not measured."),
+    "off_only": ("caution", "Only an edit_off spectrum is there: GABA is estimated from the unedited spectrum."),
+    # preprocessing
+    "transients_rejected": ("info", "Transients that differ from the others were left out of the average."),
+    "many_transients_rejected": (
+        "caution",
+        "More than a quarter of the transients was left out: motion or instability.",
+    ),
+    "drift": ("info", "The frequency drifted during the measurement and was corrected."),
+    "large_drift": (
+        "caution",
+        "The frequency drifted so far that the editing pulse missed its target in part of the scan.",
+    ),
+    "water_removed": ("info", "Residual water was removed."),
+    "eddy_current_corrected": ("info", "Eddy currents were corrected with the reference."),
+    "alignment_failed": ("caution", "Transients could not be aligned reliably."),
+    # quality
+    "broad_lines": ("caution", "The lines are broader than the model was trained on."),
+    "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
+    "outside_training": ("caution", "A property of the data lies outside the ranges the model was trained on."),
+    "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
+    "subtraction_artefact": ("caution", "Residue of subtraction (a dispersive line) stands in the DIFF spectrum."),
+    "frequency_uncertain": ("caution", "No clear reference line: the frequency reference is uncertain."),
+    "classical_disagrees": ("caution", "The classical fit of the same spectrum disagrees with the network."),
+    # the answer
+    "refused": ("refused", "The data are not usable for this model; no values are given."),
+}
+"""Code: (severity, sentence). Every flag that the program can raise stands here."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One thing noticed.
+
+    Parameters
+    ----------
+    code : str
+        A key of `CATALOGUE`.
+    detail : str
+        Figures of this case, e.g. ``"13.8 Hz"``; may be empty.
+
+    Raises
+    ------
+    ConfigError
+        When the code is not in the catalogue.
+    """
+
+    code: str
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CATALOGUE:
+            raise ConfigError(f"unknown flag '{self.code}'{nearest(self.code, CATALOGUE)}")
+
+    @property
+    def severity(self) -> Severity:
+        """'info', 'caution' or 'refused'."""
+        return CATALOGUE[self.code][0]
+
+    @property
+    def sentence(self) -> str:
+        """The explanation with the figures of this case."""
+        text = CATALOGUE[self.code][1]
+        return f"{text} ({self.detail})" if self.detail else text
+
+    def to_dict(self) -> dict[str, str]:
+        """Code, severity, detail and sentence, for JSON."""
+        return {**asdict(self), "severity": self.severity, "sentence": self.sentence}
