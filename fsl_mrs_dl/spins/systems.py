@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of spin systems, ``systems.json``, as frozen objects."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class SpinGroup:
+    """Protons coupled among themselves and with no other group of the molecule.
+
+    Parameters
+    ----------
+    shifts_ppm : tuple of float
+        Chemical shift of each spin.
+    couplings : tuple of (int, int, float)
+        Scalar couplings: indices of two spins and J in Hz.
+    multiplicity : float
+        Number of equivalent copies, e.g. 3 for a CH3 singlet given as one spin, 0.36 for an anomer.
+    phosphorus_j_hz : tuple of float
+        Coupling of each spin to a 31P nucleus, Hz; empty where there is none.
+    name : str
+        Which part of the molecule.
+    """
+
+    shifts_ppm: tuple[float, ...]
+    couplings: tuple[tuple[int, int, float], ...] = ()
+    multiplicity: float = 1.0
+    phosphorus_j_hz: tuple[float, ...] = ()
+    name: str = ""
+
+    @property
+    def n_spins(self) -> int:
+        """Number of coupled spins."""
+        return len(self.shifts_ppm)
+
+    @property
+    def j_matrix_hz(self) -> NDArray:
+        """Couplings as an upper-triangular matrix, shape ``(n_spins, n_spins)``, Hz."""
+        matrix = np.zeros((self.n_spins, self.n_spins))
+        for i, j, value in self.couplings:
+            matrix[min(i, j), max(i, j)] = value
+        return matrix
+
+
+@dataclass(frozen=True)
+class SpinSystem:
+    """A molecule: its name in FSL-MRS's spelling, its groups of spins and the keys of their sources."""
+
+    name: str
+    groups: tuple[SpinGroup, ...]
+    sources: tuple[str, ...] = ()
+
+    @property
+    def n_protons(self) -> float:
+        """Protons, the amplitude of a fully refocused signal at its top."""
+        return sum(group.n_spins * group.multiplicity for group in self.groups)
+
+
+@functools.cache
+def _table() -> dict[str, Any]:
+    return json.loads(resources.files("fsl_mrs_dl.spins").joinpath("systems.json").read_text("utf-8"))
+
+
+def known_metabolites() -> tuple[str, ...]:
+    """Names of the molecules in the table."""
+    return tuple(_table()["metabolites"])
+
+
+def load_system(name: str) -> SpinSystem:
+    """The spin system of a metabolite.
+
+    Parameters
+    ----------
+    name : str
+        FSL-MRS's name, e.g. ``GABA``.
+
+    Raises
+    ------
+    ConfigError
+        When the table does not hold `name`.
+    """
+    table = _table()["metabolites"]
+    if name not in table:
+        raise ConfigError(f"unknown metabolite '{name}'{nearest(name, table)}", expected=f"one of {', '.join(table)}")
+    entry = table[name]
+    groups = tuple(
+        SpinGroup(
+            shifts_ppm=tuple(group["shifts_ppm"]),
+            couplings=tuple((int(i), int(j), float(value)) for i, j, value in group["j_hz"]),
+            multiplicity=float(group["multiplicity"]),
+            phosphorus_j_hz=tuple(group.get("phosphorus_j_hz", ())),
+            name=group["name"],
+        )
+        for group in entry["groups"]
+    )
+    return SpinSystem(name=name, groups=groups, sources=tuple(entry["source"]))
