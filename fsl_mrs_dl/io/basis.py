@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Basis sets on disk: FSL-MRS's JSON folders, and the compact line lists that the package ships."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.data import CONDITIONS
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.atomic import atomic_path, write_json
+from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.simulate import LineList, SimulatedPair
+from fsl_mrs_dl.spins import load_system
+
+
+@dataclass(frozen=True)
+class ConditionBasis:
+    """Basis signals of one condition.
+
+    Parameters
+    ----------
+    names : tuple of str
+    fids : complex array, shape ``(n_metabolites, n_points)``
+        In the sign convention of `fsl_mrs_dl.units`.
+    dwell_s, f0_mhz, lw_hz : float
+        Sampling interval, field, Lorentzian width that the signals already have.
+    """
+
+    names: tuple[str, ...]
+    fids: NDArray
+    dwell_s: float
+    f0_mhz: float
+    lw_hz: float
+
+
+@dataclass(frozen=True)
+class LineBasis:
+    """A simulated basis as line lists: exact at any sampling.
+
+    Parameters
+    ----------
+    pairs : mapping of str to SimulatedPair
+    sequence : MegaPress
+    """
+
+    pairs: Mapping[str, SimulatedPair]
+    sequence: MegaPress
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Metabolites."""
+        return tuple(self.pairs)
+
+    def condition(
+        self, condition: str, n_points: int, dwell_s: float, f0_mhz: float | None = None, lw_hz: float = 0.0
+    ) -> ConditionBasis:
+        """Signals of a condition (``edit_off``, ``edit_on`` or ``diff``) on a sampling grid.
+
+        Another `f0_mhz` than the basis was simulated at rescales its frequencies, which is right for chemical shifts
+        and wrong for couplings by the relative difference of the fields: meant for differences below 1 %.
+        """
+        f0_mhz = f0_mhz or self.sequence.f0_mhz
+        ratio = f0_mhz / self.sequence.f0_mhz
+        fids = []
+        for pair in self.pairs.values():
+            lines: LineList = getattr(pair, condition)
+            fids.append(LineList(lines.shift_hz * ratio, lines.amplitude).fid(n_points, dwell_s, lorentz_hz=lw_hz))
+        return ConditionBasis(self.names, np.array(fids), dwell_s, f0_mhz, lw_hz)
+
+
+def write_fsl_basis(
+    folder: Path, basis: LineBasis, *, n_points: int = 4096, dwell_s: float = 5e-4, lw_hz: float = 2.0
+) -> None:
+    """Write FSL-MRS JSON folders ``edit_off``, ``edit_on`` and ``diff`` into `folder`.
+
+    The files hold the complex conjugate of the signals, as FSL-MRS's reader expects; ``diff = edit_on - edit_off``.
+    """
+    for condition in CONDITIONS:
+        target = folder / condition
+        target.mkdir(parents=True, exist_ok=True)
+        signals = basis.condition(condition, n_points, dwell_s, lw_hz=lw_hz)
+        for name, fid in zip(signals.names, signals.fids, strict=True):
+            system = load_system(name)
+            write_json(target / f"{name}.json", {
+                "basis": {
+                    "basis_re": fid.real.tolist(), "basis_im": (-fid.imag).tolist(), "basis_dwell": dwell_s,
+                    "basis_centre": basis.sequence.f0_mhz, "basis_width": lw_hz, "basis_name": name,
+                    "basis_nucleus": "1H",
+                },
+                "seq": {
+                    "sequenceName": f"MEGA-PRESS {condition}", "Nucleus": "1H", **dataclasses.asdict(basis.sequence),
+                },
+                "spinSys": [dataclasses.asdict(group) for group in system.groups],
+                "meta": {"SimVersion": f"fsl_mrs_dl {__version__}", "sources": list(system.sources)},
+            })  # fmt: skip
+
+
+def read_fsl_basis(folder: Path) -> ConditionBasis:
+    """Read an FSL-MRS JSON folder.
+
+    Raises
+    ------
+    DataError
+        When the folder holds no basis, a file is broken, or the files differ in sampling.
+    """
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not files:
+        raise DataError("no FSL-MRS basis here", where=folder, expected="a folder of JSON files, one per metabolite")
+    names, fids, sampling = [], [], None
+    for file in files:
+        try:
+            entry: dict[str, Any] = json.loads(file.read_text("utf-8"))["basis"]
+            fid = np.array(entry["basis_re"], dtype=float) - 1j * np.array(entry["basis_im"], dtype=float)
+            this = (len(fid), float(entry["basis_dwell"]), float(entry["basis_centre"]), float(entry["basis_width"]))
+            names.append(str(entry["basis_name"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError("not a basis file of FSL-MRS", where=file, got=f"{type(error).__name__} {error}") from error
+        if fid.ndim != 1 or not np.isfinite(fid).all():
+            raise DataError("the basis signal is not a finite FID", where=file)
+        if sampling is not None and this != sampling:
+            raise DataError(
+                "sampling differs from the other files of the basis", where=file, expected=sampling, got=this
+            )
+        sampling = this
+        fids.append(fid)
+    assert sampling is not None
+    return ConditionBasis(tuple(names), np.array(fids), sampling[1], sampling[2], sampling[3])
+
+
+def save_line_basis(path: Path, basis: LineBasis, smallest: float = 1e-4) -> None:
+    """Write a compact ``.npz``; transitions below `smallest` of a proton are left out."""
+    arrays: dict[str, Any] = {
+        "names": np.array(basis.names),
+        "sequence": np.array(json.dumps(dataclasses.asdict(basis.sequence))),
+    }
+    for condition in ("edit_off", "edit_on"):
+        parts = []
+        for pair in basis.pairs.values():
+            lines: LineList = getattr(pair, condition)
+            keep = np.abs(lines.amplitude) > smallest
+            parts.append((lines.shift_hz[keep], lines.amplitude[keep].astype(np.complex64)))
+        arrays[f"{condition}_count"] = np.array([len(p[0]) for p in parts])
+        arrays[f"{condition}_shift_hz"] = np.concatenate([p[0] for p in parts])
+        arrays[f"{condition}_amplitude"] = np.concatenate([p[1] for p in parts])
+    with atomic_path(path) as scratch, scratch.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+def load_line_basis(path: Path) -> LineBasis:
+    """Read what `save_line_basis` wrote.
+
+    Raises
+    ------
+    DataError
+        When the file is missing or not such a basis.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = [str(name) for name in stored["names"]]
+            sequence = MegaPress.from_dict(json.loads(str(stored["sequence"])), str(path))
+            split: dict[str, Sequence[LineList]] = {}
+            for condition in ("edit_off", "edit_on"):
+                ends = np.cumsum(stored[f"{condition}_count"])[:-1]
+                split[condition] = [
+                    LineList(shift, amplitude.astype(complex))
+                    for shift, amplitude in zip(
+                        np.split(stored[f"{condition}_shift_hz"], ends),
+                        np.split(stored[f"{condition}_amplitude"], ends),
+                        strict=True,
+                    )
+                ]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError("not a basis of fsl_mrs_dl", where=path, got=f"{type(error).__name__} {error}") from error
+    pairs = {
+        name: SimulatedPair(name, off, on)
+        for name, off, on in zip(names, split["edit_off"], split["edit_on"], strict=True)
+    }
+    return LineBasis(pairs, sequence)

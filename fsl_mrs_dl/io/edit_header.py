@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a NIfTI-MRS header says of the editing: which condition is which, and where the pulses stood.
+
+EditCondition (usually in a ``dim_N_header``) gives each condition a name, EditPulse gives the pulse of each name:
+NIfTI-MRS standard, https://github.com/wtclarke/mrs_nifti_standard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.constants import EDIT_ON_GABA_PPM
+from fsl_mrs_dl.errors import DataError
+
+ON_HALF_WIDTH_PPM = 0.395
+"""A pulse nearer than this to 1.9 ppm edits GABA; 1.5 ppm, the OFF pulse of symmetric (macromolecule-suppressed)
+editing, does not count as ON (Henry et al. 2001, Magn Reson Med 45:517)."""
+
+_WORDS = {
+    "ON": "edit_on", "EDITON": "edit_on", "OFF": "edit_off", "EDITOFF": "edit_off",
+    "DIFF": "diff", "DIFFERENCE": "diff", "EDITDIFF": "diff",
+}  # fmt: skip
+
+
+def dim_values(entry: Any, length: int) -> list[Any] | None:
+    """The values of one entry of a ``dim_N_header``, one per element; None where it has none of that length.
+
+    Understands a list, ``{"Value": list, "Description": ..}`` and ``{"start", "increment"}``.
+    """
+    if isinstance(entry, Mapping) and "Value" in entry:
+        entry = entry["Value"]
+    if isinstance(entry, Mapping):
+        if isinstance(entry.get("start"), int | float) and isinstance(entry.get("increment"), int | float):
+            return [entry["start"] + k * entry["increment"] for k in range(length)]
+        return None
+    return list(entry) if isinstance(entry, list) and len(entry) == length else None
+
+
+def labels_for(header: Mapping[str, Any], dim_number: int | None, length: int) -> list[str] | None:
+    """The EditCondition names of the conditions, from the header of dimension `dim_number` or of the file."""
+    entries = header.get(f"dim_{dim_number}_header") if dim_number is not None else None
+    for source in (entries, header):
+        if isinstance(source, Mapping) and "EditCondition" in source:
+            entry = source["EditCondition"]
+            values = dim_values([entry] if isinstance(entry, str) else entry, length)
+            if values is not None and all(isinstance(value, str) for value in values):
+                return values
+    return None
+
+
+def split_dynamics(
+    fids: NDArray, header: Mapping[str, Any], dim_number: int, path: Path
+) -> tuple[NDArray, list[str] | None]:
+    """Sort dynamics whose header names an EditCondition for each (ON, OFF, ON, OFF ...) into two conditions.
+
+    Parameters
+    ----------
+    fids : complex array, shape ``(1, n_coils, n_dynamics, n_points)``
+
+    Returns
+    -------
+    tuple
+        FIDs of shape ``(2, n_coils, n_dynamics / 2, n_points)`` with their labels, or `fids` with its one label
+        or None.
+
+    Raises
+    ------
+    DataError
+        With more than two names, or unequally many of each.
+    """
+    labels = labels_for(header, dim_number, fids.shape[2])
+    if labels is None:
+        return fids, None
+    names = list(dict.fromkeys(labels))
+    members = [np.flatnonzero([label == name for label in labels]) for name in names]
+    if len(names) > 2:
+        raise DataError("more than two editing conditions (HERMES or HERCULES?)", where=path,
+                        expected="2 (MEGA-PRESS)", got=", ".join(names))  # fmt: skip
+    if len({len(member) for member in members}) > 1:
+        counts = ", ".join(f"{len(m)} {n}" for n, m in zip(names, members, strict=True))
+        raise DataError("the conditions have unequally many transients", where=path, got=counts)
+    return np.concatenate([fids[:, :, member] for member in members]), names
+
+
+def _word(label: str) -> str | None:
+    return _WORDS.get("".join(c for c in label.upper() if c.isalnum()))
+
+
+def _pulse_of(label: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
+    pulses = header.get("EditPulse")
+    if not isinstance(pulses, Mapping):
+        return {}
+    by_name = {str(key).upper(): pulse for key, pulse in pulses.items() if isinstance(pulse, Mapping)}
+    return by_name.get(label.upper(), {})
+
+
+def _by_pulse(pulse: Mapping[str, Any]) -> str | None:
+    offset = pulse.get("PulseOffset")
+    if not isinstance(offset, int | float):
+        return None  # absent, or several bands: not MEGA-PRESS
+    return "edit_on" if abs(offset - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM else "edit_off"
+
+
+def conditions_of(labels: Sequence[str] | None, header: Mapping[str, Any], notes: list[str]) -> tuple[str, ...] | None:
+    """Names of the conditions as members of `CONDITIONS`, from their words and their pulses.
+
+    Parameters
+    ----------
+    labels : sequence of str or None
+        EditCondition of each condition.
+    header : mapping
+        Header extension.
+    notes : list of str
+        Gets a sentence where word and pulse contradict each other.
+
+    Returns
+    -------
+    tuple of str, or None where the header is silent or contradicts itself.
+    """
+    if labels is None:
+        return None
+    found: list[str | None] = []
+    for label in labels:
+        word, pulse = _word(label), _pulse_of(label, header)
+        place = _by_pulse(pulse)
+        if word in ("edit_on", "edit_off") and place is not None and place != word:
+            notes.append(f"EditCondition {label} contradicts its pulse at {pulse['PulseOffset']:g} ppm (EditPulse)")
+            return None
+        found.append(word or place)
+    if len(found) == 2 and found.count(None) == 1:
+        known = next(name for name in found if name is not None)
+        other = {"edit_on": "edit_off", "edit_off": "edit_on"}.get(known)
+        found = [name or other for name in found]
+    names = tuple(name for name in found if name is not None)
+    if len(names) != len(labels) or len(set(names)) != len(names) or (len(names) == 2 and "diff" in names):
+        return None
+    return names
+
+
+def edit_pulses(header: Mapping[str, Any], notes: list[str]) -> dict[str, dict[str, float]]:
+    """Editing pulses as ``{"ON": {"shift_ppm", "duration_s"}, "OFF": {...}}``, as far as the header has them.
+
+    Names other than ON and OFF ("A", "B") are told apart by their offset. `notes` gets a sentence where a duration
+    is impossible.
+    """
+    pulses = header.get("EditPulse")
+    result: dict[str, dict[str, float]] = {}
+    for label, pulse in pulses.items() if isinstance(pulses, Mapping) else ():
+        if not isinstance(pulse, Mapping):
+            continue
+        name = {"edit_on": "ON", "edit_off": "OFF"}.get(_word(str(label)) or _by_pulse(pulse) or "")
+        if name is None or name in result:
+            continue
+        offset, duration = pulse.get("PulseOffset"), pulse.get("PulseDuration")
+        entry: dict[str, float] = {}
+        if isinstance(offset, int | float):
+            entry["shift_ppm"] = float(offset)
+        if isinstance(duration, int | float) and 0 < duration < 0.1:
+            entry["duration_s"] = float(duration)
+        elif duration is not None:
+            notes.append(f"PulseDuration {duration} s of {label} is impossible (perhaps given in ms); it was not used")
+        if entry:
+            result[name] = entry
+    return result

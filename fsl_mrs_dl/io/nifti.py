@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and writing NIfTI-MRS (Clarke et al. 2022, Magn Reson Med 88:2358, doi 10.1002/mrm.29418).
+
+`nifti_mrs` owns the file format and its sign: what it hands out, the conjugate of the array in the file, is the
+sign of `fsl_mrs_dl.units`. This module checks a file until every fault is one clear line, and puts the axes into
+the one order of `Acquisition`. What the header says of ON and OFF is read by `edit_header`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import logging
+import math
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.constants import F0_RANGE_MHZ, RECEIVER_PPM
+from fsl_mrs_dl.data import Acquisition
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.atomic import atomic_path
+from fsl_mrs_dl.io.edit_header import conditions_of, dim_values, edit_pulses, labels_for, split_dynamics
+from fsl_mrs_dl.units import time_axis
+
+MIN_POINTS = 256
+DWELL_RANGE_S = (5e-6, 5e-3)
+SHOWN_PPM = (0.2, 4.2)
+"""What the spectral width must hold, ppm."""
+
+NOTES_KEY = "ReadingNotes"
+"""User-defined header key under which `read_acquisition` remembers what it could not believe."""
+
+_MRS_EXTENSION = 44
+_NOTES_DESCRIPTION = "What fsl_mrs_dl noticed in this header when it read the file"
+
+
+def read_acquisition(path: str | os.PathLike) -> Acquisition:
+    """Read an edited (or single) spectrum: raw, averaged pair, DIFF or OFF.
+
+    Parameters
+    ----------
+    path : path-like
+        NIfTI-MRS file of one voxel, 1H, about 3 T, with DIM_COIL, DIM_DYN (DIM_MEAS) and DIM_EDIT in any order.
+
+    Returns
+    -------
+    Acquisition
+        FIDs of shape ``(n_conditions, n_coils, n_dynamics, n_points)`` with 0 Hz at 4.65 ppm: where the header puts
+        the receiver elsewhere (SpecFreqChemShift + RxOffset), the FIDs are shifted. `conditions` is None where
+        the header is silent or contradicts itself; see `reading_notes`.
+
+    Raises
+    ------
+    DataError
+        One line on what is wrong with the file.
+    """
+    return _read(Path(path))
+
+
+def read_reference(path: str | os.PathLike) -> Acquisition:
+    """Read a water reference; checks, shapes and errors as `read_acquisition`."""
+    return _read(Path(path))
+
+
+def reading_notes(acquisition: Acquisition) -> tuple[str, ...]:
+    """Sentences on header entries that were not believed (echo time in ms, ON named at the OFF frequency ...)."""
+    notes = acquisition.header.get(NOTES_KEY, {})
+    return tuple(notes.get("Value", ())) if isinstance(notes, Mapping) else ()
+
+
+def write_spectrum(
+    path: str | os.PathLike,
+    fid: NDArray,
+    *,
+    dwell_s: float,
+    f0_mhz: float,
+    affine: NDArray | None = None,
+    header: Mapping[str, Any] | None = None,
+    dims: Sequence[str | None] = (None, None, None),
+    conditions: Sequence[str] | None = None,
+) -> None:
+    """Write FIDs as NIfTI-MRS (complex64), whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Ending ``.nii`` or ``.nii.gz``.
+    fid : complex array, shape ``(n_points,)`` or ``(n_1, .., n_points)``
+        In the sign convention of `fsl_mrs_dl.units` (the file holds the conjugate); time is the last axis, the
+        axes before it are those named in `dims`.
+    dwell_s, f0_mhz : float
+    affine : array, shape ``(4, 4)``, optional
+        Voxel to world, mm.
+    header : mapping, optional
+        Header extension to pass on. Its dimensions are dropped except for the ``dim_N_header`` of a dimension
+        with the same tag and length, as are entries that the arguments replace.
+    dims : sequence of str or None
+        Tags of the leading axes of `fid`, e.g. ``["DIM_EDIT", None, None]``.
+    conditions : sequence of str, optional
+        ``edit_off`` / ``edit_on`` for each element of DIM_EDIT: written as EditCondition OFF / ON.
+
+    Raises
+    ------
+    DataError
+        When the values are not finite or the file cannot be written.
+    """
+    path = Path(path)
+    tags = [tag for tag in dims if tag is not None]
+    fid = np.asarray(fid, dtype=np.complex64)
+    if fid.ndim != len(tags) + 1:
+        raise ValueError(f"FIDs of shape {fid.shape} do not suit the dimensions {tags}")
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise DataError("the name of a NIfTI-MRS file must end in .nii or .nii.gz", where=path)
+    if not np.all(np.isfinite(fid)):
+        raise DataError("NaN or infinite values were to be written", where=path)
+    extension = _passed_on(header or {}, tags, fid.shape[:-1])
+    if conditions is not None:
+        words = {"edit_off": "OFF", "edit_on": "ON"}
+        axis = tags.index("DIM_EDIT")
+        extension[f"dim_{axis + 5}_header"] = {"EditCondition": [words[name] for name in conditions]}
+    data = np.moveaxis(fid, -1, 0)[np.newaxis, np.newaxis, np.newaxis]
+    with _quiet(), atomic_path(path) as scratch:
+        import nibabel
+        from nifti_mrs.create_nmrs import gen_nifti_mrs
+
+        image = gen_nifti_mrs(data, dwell_s, f0_mhz, affine=affine, dim_tags=[*tags, None, None, None][:3])
+        image.hdr_ext = {**image.hdr_ext.to_dict(), **extension}
+        # nibabel, because the save of nifti_mrs goes through another folder and drops trailing axes of length 1
+        nibabel.save(image.image.nibImage, scratch)
+
+
+def _passed_on(header: Mapping[str, Any], tags: Sequence[str], lengths: Sequence[int]) -> dict[str, Any]:
+    replaced = {"SpectrometerFrequency", "ResonantNucleus", "SpectralWidth", "SpecFreqChemShift", "RxOffset"}
+    kept = {key: value for key, value in header.items() if not key.startswith("dim_") and key not in replaced}
+    for axis, (tag, length) in enumerate(zip(tags, lengths, strict=True)):
+        for number in (5, 6, 7):
+            entries = header.get(f"dim_{number}_header")
+            if header.get(f"dim_{number}") == tag and isinstance(entries, Mapping):
+                fitting = {key: value for key, value in entries.items() if dim_values(value, length) is not None}
+                if fitting:
+                    kept[f"dim_{axis + 5}_header"] = fitting
+    return json.loads(json.dumps(kept))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep warnings, log lines and prints of nibabel and nifti_mrs from the user; faults are reported as DataError."""
+    from nibabel.imageglobals import logger
+
+    def drop(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(drop)
+    try:
+        with catch_warnings(), redirect_stdout(io.StringIO()):
+            simplefilter("ignore")
+            yield
+    finally:
+        logger.removeFilter(drop)
+
+
+def _read(path: Path) -> Acquisition:
+    with _quiet():
+        try:
+            image = _open(path)
+            header = _header_extension(image, path)
+            _check_header(header, path)
+            dwell_s, f0_mhz = _dwell_s(image, path), _frequency_mhz(header, path)
+            centre_ppm = _centre_ppm(header)
+            _check_width(dwell_s, f0_mhz, centre_ppm, path)
+            fids, header = _validated(image, header, path)
+        except DataError:
+            raise
+        except Exception as exc:  # a header of wrong codes makes nibabel raise almost anything
+            raise _damaged(path) from exc
+    notes: list[str] = []
+    fids, labels = _arrange(fids, header, path)
+    _check_values(fids, path)
+    if abs(centre_ppm - RECEIVER_PPM) > 1e-6:
+        turn = 2j * np.pi * (centre_ppm - RECEIVER_PPM) * f0_mhz
+        fids = fids * np.exp(turn * time_axis(fids.shape[-1], dwell_s))
+    pulses = edit_pulses(header, notes)
+    conditions = conditions_of(labels, header, notes)
+    te_s = _seconds(header, "EchoTime", 1.0, notes)
+    tr_s = _seconds(header, "RepetitionTime", 60.0, notes)
+    affine = _affine(image, notes)
+    if notes:
+        header[NOTES_KEY] = {"Value": notes, "Description": _NOTES_DESCRIPTION}
+    return Acquisition(
+        fids=fids, dwell_s=dwell_s, f0_mhz=f0_mhz, source=path, conditions=conditions, te_s=te_s, tr_s=tr_s,
+        edit_pulse=pulses, affine=affine, header=header,
+    )  # fmt: skip
+
+
+def _open(path: Path) -> Any:
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        if path.is_dir():
+            raise DataError("is a folder", where=path, expected="a NIfTI-MRS file (.nii or .nii.gz)")
+        if path.stat().st_size == 0:
+            raise DataError("the file is empty", where=path, hint="Copy or convert it again")
+        if not path.name.endswith((".nii", ".nii.gz")):
+            raise DataError("not a NIfTI-MRS file", where=path, expected="a name ending in .nii or .nii.gz",
+                            hint="Convert the scanner's data with spec2nii")  # fmt: skip
+        n_bytes = path.stat().st_size
+        if path.name.endswith(".gz"):
+            with gzip.open(path) as stream:  # to the end, where the checksum stands, which nibabel never reads
+                n_bytes = sum(len(block) for block in iter(lambda: stream.read(1 << 20), b""))
+        image = nibabel.load(path)
+    except FileNotFoundError:
+        raise DataError("no such file", where=path) from None
+    except PermissionError:
+        raise DataError("the file may not be read (permission denied)", where=path) from None
+    except (EOFError, zlib.error) as exc:
+        raise _damaged(path) from exc
+    except (ImageFileError, HeaderDataError, OSError, ValueError) as exc:
+        raise DataError("not a NIfTI file, or a damaged one", where=path, hint="Copy or convert it again") from exc
+    if not isinstance(image, nibabel.Nifti1Image):
+        raise DataError("not a NIfTI-MRS file", where=path, got=type(image).__name__)
+    # before nibabel sets aside the memory that a damaged header may ask for
+    needed = int(image.header["vox_offset"]) + math.prod(int(n) for n in image.shape) * image.get_data_dtype().itemsize
+    if needed > n_bytes:
+        raise _damaged(path)
+    return image
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError("the file is truncated or damaged", where=path, hint="Copy or convert it again")
+
+
+def _header_extension(image: Any, path: Path) -> dict[str, Any]:
+    hint = "Convert the scanner's data with spec2nii"
+    codes = list(image.header.extensions.get_codes())
+    if not image.header.get_intent()[2].startswith("mrs_v"):
+        raise DataError("a NIfTI image without spectroscopy (no NIfTI-MRS intent name)", where=path, hint=hint)
+    if _MRS_EXTENSION not in codes:
+        raise DataError("the NIfTI-MRS header extension is missing", where=path, hint=hint)
+    try:
+        header = json.loads(image.header.extensions[codes.index(_MRS_EXTENSION)].text)
+    except ValueError as exc:  # JSON and UTF-8 errors both are
+        raise DataError("the NIfTI-MRS header extension is broken (not JSON)", where=path, hint=hint) from exc
+    if not isinstance(header, dict):
+        raise DataError("the NIfTI-MRS header extension is broken", where=path, expected="a JSON object")
+    return header
+
+
+def _check_header(header: Mapping[str, Any], path: Path) -> None:
+    nucleus = header.get("ResonantNucleus")
+    nucleus = nucleus[0] if isinstance(nucleus, list) and nucleus else nucleus
+    if nucleus is None:
+        raise DataError("the header has no ResonantNucleus", where=path)
+    if nucleus != "1H":
+        raise DataError("wrong nucleus", where=path, expected="1H", got=nucleus)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _frequency_mhz(header: Mapping[str, Any], path: Path) -> float:
+    value = header.get("SpectrometerFrequency")
+    f0_mhz = _number(value[0] if isinstance(value, list) and value else value)
+    low, high = F0_RANGE_MHZ
+    if f0_mhz is None:
+        raise DataError("the header has no SpectrometerFrequency", where=path)
+    if not low <= f0_mhz <= high:
+        raise DataError("wrong field strength", where=path, expected=f"3 T ({low:g}-{high:g} MHz)",
+                        got=f"{f0_mhz:g} MHz")  # fmt: skip
+    return f0_mhz
+
+
+def _centre_ppm(header: Mapping[str, Any]) -> float:
+    centre, offset = (_number(header.get(key)) for key in ("SpecFreqChemShift", "RxOffset"))
+    return (RECEIVER_PPM if centre is None else centre) + (offset or 0.0)
+
+
+def _dwell_s(image: Any, path: Path) -> float:
+    if len(image.shape) < 4:
+        raise DataError("there is no time axis", where=path, expected="4 to 7 dimensions", got=f"shape {image.shape}")
+    if image.get_data_dtype().kind != "c":
+        raise DataError("the data are not complex", where=path, got=f"{image.get_data_dtype()}",
+                        hint="Both the real and the imaginary part of the FID are needed")  # fmt: skip
+    if any(length != 1 for length in image.shape[:3]):
+        voxels = " x ".join(str(length) for length in image.shape[:3])
+        raise DataError("more than one voxel (MRSI)", where=path, expected="a single voxel", got=voxels,
+                        hint="Use fsl_mrsi for MRSI")  # fmt: skip
+    if image.shape[3] < MIN_POINTS:
+        raise DataError(
+            "the FID is too short", where=path, expected=f"at least {MIN_POINTS} points", got=image.shape[3]
+        )
+    unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
+    dwell_s = float(image.header["pixdim"][4]) * unit
+    low, high = DWELL_RANGE_S
+    if not low <= dwell_s <= high:
+        raise DataError("impossible dwell time (pixdim[4])", where=path, expected=f"{low:g}-{high:g} s",
+                        got=f"{dwell_s:g} s")  # fmt: skip
+    return dwell_s
+
+
+def _check_width(dwell_s: float, f0_mhz: float, centre_ppm: float, path: Path) -> None:
+    half_ppm = 0.5 / dwell_s / f0_mhz
+    low, high = centre_ppm - half_ppm, centre_ppm + half_ppm
+    if low > SHOWN_PPM[0] or high < SHOWN_PPM[1]:
+        raise DataError(
+            "the spectral width is too narrow", where=path, expected=f"{SHOWN_PPM[0]:g} to {SHOWN_PPM[1]:g} ppm inside",
+            got=f"{1 / dwell_s:.0f} Hz ({low:.2f} to {high:.2f} ppm)",
+        )  # fmt: skip
+
+
+def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArray, dict[str, Any]]:
+    """The FIDs, time in axis 3 and seven axes, in our sign, and the header extension as `nifti_mrs` took it."""
+    from nifti_mrs.nifti_mrs import NIFTI_MRS
+
+    try:
+        np.asanyarray(image.dataobj)
+    except (EOFError, OSError, ValueError, zlib.error) as exc:
+        raise _damaged(path) from exc
+    try:
+        opened = NIFTI_MRS(image)
+    except Exception as exc:  # nifti_mrs raises a dozen kinds, each about the header
+        reason = str(exc).strip().rstrip(".") or type(exc).__name__
+        raise DataError(f"the NIfTI-MRS header is not valid: {reason}", where=path) from exc
+    for number in range(len(image.shape) + 1, 8):
+        if f"dim_{number}" in header and number > opened.ndim:
+            raise DataError(f"the NIfTI-MRS header is not valid: dim_{number} has no data", where=path)
+    shape = (*image.shape, *[1] * (7 - len(image.shape)))
+    fids = np.asarray(opened[:], dtype=complex).reshape(shape)
+    return fids, json.loads(opened.hdr_ext.to_json())
+
+
+def _arrange(data: NDArray, header: Mapping[str, Any], path: Path) -> tuple[NDArray, list[str] | None]:
+    """Axes into the order edit, coil, dynamic, time; and the labels of the conditions."""
+    axes: dict[str, list[int]] = {"edit": [], "coil": [], "dynamic": []}
+    kinds = {"DIM_EDIT": "edit", "DIM_COIL": "coil", "DIM_DYN": "dynamic", "DIM_MEAS": "dynamic"}
+    for axis in (4, 5, 6):
+        tag = header.get(f"dim_{axis + 1}")
+        kind = kinds.get(str(tag))
+        if kind is None:
+            if data.shape[axis] > 1:
+                raise DataError(f"cannot use the dimension {tag} of length {data.shape[axis]}", where=path,
+                                expected="DIM_COIL, DIM_DYN, DIM_MEAS or DIM_EDIT")  # fmt: skip
+            continue
+        if kind != "dynamic" and axes[kind]:
+            raise DataError(f"the dimension {tag} stands twice in the header", where=path)
+        axes[kind].append(axis)
+    order = axes["edit"] + axes["coil"] + axes["dynamic"]
+    rest = [axis for axis in range(7) if axis not in (*order, 3)]
+    lengths = [int(np.prod([data.shape[a] for a in axes[kind]], dtype=int)) for kind in ("edit", "coil", "dynamic")]
+    fids = data.transpose(*rest, *order, 3).reshape(*lengths, data.shape[3])
+    if lengths[0] > 2:
+        raise DataError("more than two editing conditions (HERMES or HERCULES?)", where=path,
+                        expected="2 (MEGA-PRESS)", got=lengths[0])  # fmt: skip
+    labels = labels_for(header, axes["edit"][0] + 1 if axes["edit"] else None, lengths[0])
+    if lengths[0] == 1 and labels is None and len(axes["dynamic"]) == 1:
+        return split_dynamics(fids, header, axes["dynamic"][0] + 1, path)
+    return fids, labels
+
+
+def _check_values(fids: NDArray, path: Path) -> None:
+    bad = int(np.count_nonzero(~np.isfinite(fids)))
+    if bad:
+        raise DataError("NaN or infinite values in the data", where=path, got=f"{bad} of {fids.size} points")
+    if not np.any(fids):
+        raise DataError("all data are zero", where=path)
+    for index, condition in enumerate(fids):
+        if not np.any(condition):
+            raise DataError(f"condition {index + 1} of {len(fids)} is all zero", where=path)
+
+
+def _seconds(header: Mapping[str, Any], key: str, highest: float, notes: list[str]) -> float | None:
+    value = _number(header.get(key))
+    if value is None:
+        return None
+    if not 0 < value <= highest:
+        notes.append(f"{key} {value:g} s is impossible (perhaps given in ms); it was not used")
+        return None
+    return value
+
+
+def _affine(image: Any, notes: list[str]) -> NDArray:
+    affine = np.asarray(image.affine, dtype=float)
+    if np.all(np.isfinite(affine)) and abs(np.linalg.det(affine)) > 0:
+        return affine
+    notes.append("the voxel's position in the header is not usable; a default was taken")
+    return np.diag([1e4, 1e4, 1e4, 1.0])
