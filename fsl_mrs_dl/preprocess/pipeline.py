@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an acquisition to the voxel's referenced OFF, ON and DIFF spectra: the order of the steps stands here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.constants import CR_CH3_PPM
+from fsl_mrs_dl.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.preprocess.align import align_pair, align_transients, apply_alignment, comparable, water_difference
+from fsl_mrs_dl.preprocess.average import average_transients
+from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
+from fsl_mrs_dl.preprocess.eddy import correct_eddy
+from fsl_mrs_dl.preprocess.reference import find_reference, line_width_hz, reference_spectra
+from fsl_mrs_dl.preprocess.water import remove_water
+
+DRIFT_HZ = 2.0
+"""Range of frequency from which on the drift is mentioned, Hz."""
+
+LARGE_DRIFT_HZ = 10.0
+"""Range from which on the drift counts as large, Hz: 0.08 ppm at 3 T. Our convention, not a measurement."""
+
+MANY_REJECTED = 0.25
+"""Share of rejected transients that calls for caution."""
+
+MIN_SIMILARITY = 0.3
+"""Median correlation of the aligned transients with their target below which alignment is not to be trusted."""
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """The result of `preprocess`.
+
+    Parameters
+    ----------
+    spectra : EditedSpectra
+        edit_off, edit_on and diff = edit_on - edit_off (or the one that is there), referenced.
+    water_reference : complex array, shape ``(n,)``, or None
+        Combined with the coil weights of the data, aligned and averaged; its scale belongs to that of `spectra`.
+    unaligned, aligned : dict of str to complex array
+        Plain mean of the combined transients before, and weighted mean after alignment, by condition; not referenced.
+    shifts_hz, phases_rad : dict of str to float array
+        Per transient, by condition.
+    rejected : dict of str to tuple of int
+        Indices left out, by condition.
+    width_before_hz, width_after_hz : float
+        FWHM of Cr at 3.03 ppm in edit_off, plain mean and final; NaN where there is no such line.
+    """
+
+    spectra: EditedSpectra
+    water_reference: NDArray | None = None
+    unaligned: dict[str, NDArray] = field(default_factory=dict)
+    aligned: dict[str, NDArray] = field(default_factory=dict)
+    shifts_hz: dict[str, NDArray] = field(default_factory=dict)
+    phases_rad: dict[str, NDArray] = field(default_factory=dict)
+    rejected: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    width_before_hz: float = float("nan")
+    width_after_hz: float = float("nan")
+
+
+@dataclass(frozen=True)
+class _Averaged:
+    """Averages of each condition in the order of the file, with what was found on the way."""
+
+    fids: NDArray
+    unaligned: NDArray
+    shifts_hz: list[NDArray]
+    phases_rad: list[NDArray]
+    rejected: list[tuple[int, ...]]
+    failed: bool
+
+
+def _average(fids: NDArray, dwell_s: float, f0_mhz: float) -> _Averaged:
+    """Align and average the transients (n_conditions, n_dynamics, n) of each condition."""
+    n_cond, n_dyn, _ = fids.shape
+    if n_dyn == 1:
+        nothing = [np.zeros(1) for _ in range(n_cond)]
+        return _Averaged(fids[:, 0], fids[:, 0], nothing, nothing, [()] * n_cond, False)
+    means, shifts, phases, rejected, failed = [], [], [], [], False
+    for condition in fids:
+        work = comparable(condition, dwell_s, f0_mhz)
+        found = align_transients(condition, dwell_s, f0_mhz, prepared=work)
+        aligned = apply_alignment(condition, dwell_s, found.shift_hz, found.phase_rad)
+        compare = apply_alignment(work, dwell_s, found.shift_hz, found.phase_rad)
+        mean = average_transients(aligned, compare)
+        failed |= bool(np.median(found.similarity) < MIN_SIMILARITY)
+        means.append(mean.fid)
+        shifts.append(found.shift_hz)
+        phases.append(found.phase_rad)
+        rejected.append(mean.rejected)
+    return _Averaged(np.stack(means), fids.mean(axis=1), shifts, phases, rejected, failed)
+
+
+def _combined_reference(reference: Acquisition, weights: NDArray, n_coils: int) -> NDArray:
+    """One FID of the water reference: the data's coil weights, transients and conditions aligned on the water line."""
+    fids = reference.fids
+    if n_coils > 1 and fids.shape[1] == n_coils:
+        fids = apply_weights(fids, weights)
+    elif fids.shape[1] > 1:
+        fids = combine_coils(fids)[0]
+    flat = fids[:, 0].reshape(-1, fids.shape[-1])
+    # water is one strong line: its phase rotation gives the shift
+    target = flat[0]
+    length = min(flat.shape[-1], max(16, round(0.05 / reference.dwell_s)))
+    out = []
+    for fid in flat:
+        ratio = fid[:length] * target[:length].conj()
+        shift = np.angle(np.vdot(ratio[:-1], ratio[1:])) / (2 * np.pi * reference.dwell_s)
+        moved = apply_alignment(fid, reference.dwell_s, shift, 0.0)
+        out.append(moved * np.exp(-1j * np.angle(np.vdot(target[:length], moved[:length]))))
+    return np.mean(out, axis=0)
+
+
+def _check(acq: Acquisition, reference: Acquisition | None) -> None:
+    if acq.n_conditions not in (1, 2):
+        raise DataError(
+            "too many editing conditions", where=acq.source, expected="OFF and ON, or one", got=acq.n_conditions
+        )
+    if not np.all(np.isfinite(acq.fids)):
+        raise DataError("FIDs hold values that are not finite", where=acq.source, hint="Look for NaN in the file.")
+    if not np.any(acq.fids):
+        raise DataError("all FIDs are zero", where=acq.source)
+    if reference is not None and not np.all(np.isfinite(reference.fids)):
+        raise DataError("the water reference holds values that are not finite", where=reference.source)
+    if reference is not None and not np.isclose(reference.dwell_s, acq.dwell_s, rtol=1e-4):
+        raise DataError(
+            "the water reference has another sampling interval than the data", where=reference.source,
+            expected=f"{acq.dwell_s:g} s", got=f"{reference.dwell_s:g} s", hint="Give the reference of the same scan.",
+        )  # fmt: skip
+
+
+def _transient_flags(mean: _Averaged, order: tuple[str, ...]) -> list[Flag]:
+    flags = []
+    total = sum(shift.size for shift in mean.shifts_hz)
+    left_out = sum(len(indices) for indices in mean.rejected)
+    if left_out:
+        which = "; ".join(f"{name}: {list(i)}" for name, i in zip(order, mean.rejected, strict=True) if i)
+        code = "many_transients_rejected" if left_out > MANY_REJECTED * total else "transients_rejected"
+        flags.append(Flag(code, f"{left_out} of {total}, {which}"))
+    kept = [np.delete(s, list(i)) for s, i in zip(mean.shifts_hz, mean.rejected, strict=True)]
+    drift_hz = max(float(np.ptp(shift)) for shift in kept)
+    if drift_hz > DRIFT_HZ:
+        flags.append(Flag("large_drift" if drift_hz > LARGE_DRIFT_HZ else "drift", f"{drift_hz:.1f} Hz"))
+    if mean.failed:
+        flags.append(Flag("alignment_failed"))
+    return flags
+
+
+def _dry_pair(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, NDArray, bool]:
+    """OFF and ON without residual water.
+
+    Water is modelled in OFF and in DIFF, and ON = OFF + DIFF: in DIFF most of the water has cancelled, and the model
+    of what is left disturbs the small edited lines less than the difference of two models of the whole.
+    """
+    first, second = (remove_water(x, dwell_s, f0_mhz) for x in (off, on - off))
+    return first.fid, first.fid + second.fid, bool(first.n_removed or second.n_removed)
+
+
+def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
+    from fsl_mrs_dl.io.nifti import reading_notes
+    from fsl_mrs_dl.preprocess.conditions import assign_conditions
+
+    dwell_s, f0_mhz = acq.dwell_s, acq.f0_mhz
+    order, order_flags = assign_conditions(mean.fids, dwell_s, f0_mhz, acq.conditions, reading_notes(acq))
+    off, on = (mean.fids[order.index(name)] for name in ("edit_off", "edit_on"))
+    flags = [*_transient_flags(mean, order), *order_flags]
+    # the pair is compared without water and near its final place; what is found applies to the FIDs with water
+    dry_off, dry_on = (remove_water(x, dwell_s, f0_mhz) for x in (off, on))
+    shift, phase, _ = find_reference(dry_off.fid, dwell_s, f0_mhz)
+    placed = [apply_alignment(x.fid, dwell_s, shift, phase) for x in (dry_off, dry_on)]
+    by_water = water_difference(dry_off.water_fid, dry_on.water_fid, dwell_s)
+    pair = align_pair(placed[0], placed[1], dwell_s, f0_mhz, water=by_water)
+    if pair.applied:
+        on = apply_alignment(on, dwell_s, pair.shift_hz, pair.phase_rad)
+    off, corrected = correct_eddy(off, water, dwell_s)
+    on, _ = correct_eddy(on, water, dwell_s)
+    off, on, removed = _dry_pair(off, on, dwell_s, f0_mhz)
+    if corrected:
+        flags.append(Flag("eddy_current_corrected"))
+    if removed:
+        flags.append(Flag("water_removed"))
+    figures: dict[str, Any] = {
+        "on_off_alignment": {
+            "applied": pair.applied, "shift_hz": pair.shift_hz, "phase_rad": pair.phase_rad,
+            "residue_before": pair.residue_before, "residue_after": pair.residue_after,
+        },
+        "eddy_current": {"corrected": corrected},
+        "water": {"removed": removed},
+    }  # fmt: skip
+    return _spectra(acq, {"edit_off": off, "edit_on": on, "diff": on - off}, flags, figures), order
+
+
+def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
+    from fsl_mrs_dl.preprocess.conditions import classify_single
+
+    fid, corrected = correct_eddy(mean.fids[0], water, acq.dwell_s)
+    dry = remove_water(fid, acq.dwell_s, acq.f0_mhz)
+    name, sign, flags = classify_single(fid, acq.dwell_s, acq.f0_mhz, acq.conditions)
+    more = _transient_flags(mean, (name,))
+    if corrected:
+        more.append(Flag("eddy_current_corrected"))
+    if dry.n_removed:
+        more.append(Flag("water_removed"))
+    figures = {"eddy_current": {"corrected": corrected}, "water": {"removed": bool(dry.n_removed)}}
+    return _spectra(acq, {name: sign * dry.fid}, [*more, *flags], figures), (name,)
+
+
+def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figures: dict[str, Any]) -> EditedSpectra:
+    return EditedSpectra(
+        dwell_s=acq.dwell_s, f0_mhz=acq.f0_mhz, source=acq.source, te_s=acq.te_s, tr_s=acq.tr_s, affine=acq.affine,
+        edit_pulse=acq.edit_pulse, flags=tuple(flags), history=figures, **fids,
+    )  # fmt: skip
+
+
+def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Preprocessed:
+    """Combine coils, align and average transients, align ON to OFF, correct eddy currents, remove water, reference.
+
+    Parameters
+    ----------
+    acq : Acquisition
+        Raw, an averaged pair, or a single spectrum (DIFF or edit_off).
+    reference : Acquisition, optional
+        Unsuppressed water, raw or averaged.
+
+    Returns
+    -------
+    Preprocessed
+
+    Raises
+    ------
+    DataError
+        Values that are not finite or all zero, more than two conditions, coils or sampling interval of data and
+        reference that differ, a pair that was not edited.
+    """
+    _check(acq, reference)
+    dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
+    by_coil = reference.fids if reference is not None and n_coils > 1 and reference.fids.shape[1] > 1 else None
+    fids, weights = combine_coils(acq.fids, by_coil)
+    water = None if reference is None else _combined_reference(reference, weights, n_coils)
+    mean = _average(fids[:, 0], dwell_s, f0_mhz)
+    spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
+    spectra = reference_spectra(spectra)
+    if water is not None:
+        water = correct_eddy(water, water, dwell_s)[0]
+    before = after = float("nan")
+    if spectra.edit_off is not None:
+        plain = remove_water(mean.unaligned[order.index("edit_off")], dwell_s, f0_mhz).fid
+        found = spectra.history["reference"]
+        before = line_width_hz(
+            apply_alignment(plain, dwell_s, found["shift_hz"], found["phase_rad"]), dwell_s, f0_mhz, CR_CH3_PPM
+        )
+        after = line_width_hz(spectra.edit_off, dwell_s, f0_mhz, CR_CH3_PPM)
+    result = Preprocessed(
+        spectra=spectra,
+        water_reference=water,
+        unaligned=dict(zip(order, mean.unaligned, strict=True)),
+        aligned=dict(zip(order, mean.fids, strict=True)),
+        shifts_hz=dict(zip(order, mean.shifts_hz, strict=True)),
+        phases_rad=dict(zip(order, mean.phases_rad, strict=True)),
+        rejected=dict(zip(order, mean.rejected, strict=True)),
+        width_before_hz=before,
+        width_after_hz=after,
+    )
+    return replace(result, spectra=replace(spectra, history={**spectra.history, **_figures(result, n_coils)}))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _figures(pre: Preprocessed, n_coils: int) -> dict[str, Any]:
+    """What the steps before averaging found, in plain numbers (None for NaN, so that it is valid JSON)."""
+    return {
+        "coils": {"n_coils": n_coils},
+        "transients": {
+            name: {
+                "n": int(shift.size),
+                "shifts_hz": [round(float(x), 4) for x in shift],
+                "phases_rad": [round(float(x), 5) for x in pre.phases_rad[name]],
+                "rejected": list(pre.rejected[name]),
+            }
+            for name, shift in pre.shifts_hz.items()
+        },
+        "cr_width_hz": {"before": _finite(pre.width_before_hz), "after": _finite(pre.width_after_hz)},
+    }
+
+
+def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Path, ...]:
+    """Write the files that `fsl_mrs_preproc_edit` writes, and ``preproc.json``.
+
+    ``edit_0.nii.gz`` (OFF) and ``edit_1.nii.gz`` (ON) have a DIM_EDIT of length 1; ``diff.nii.gz`` is (ON - OFF) / 2
+    and ``wref.nii.gz`` the combined water reference, both without further dimensions. What is not there is not written.
+    A DIFF that came alone keeps its scale (no factor 1/2).
+
+    Parameters
+    ----------
+    pre : Preprocessed
+    folder : path-like
+        An existing folder, such as `fsl_mrs_dl.io.atomic.new_output_folder` gives.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written.
+    """
+    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.io.nifti import write_spectrum
+
+    folder, spectra, written = Path(folder), pre.spectra, []
+    header = {
+        key: value for key, value in (("EchoTime", spectra.te_s), ("RepetitionTime", spectra.tr_s)) if value is not None
+    }
+    common: dict[str, Any] = {
+        "dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine, "header": header,
+    }  # fmt: skip
+    for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
+        fid = getattr(spectra, condition)
+        if fid is not None:
+            written.append(folder / f"{name}.nii.gz")
+            write_spectrum(
+                written[-1], fid[None], dims=("DIM_EDIT", None, None), conditions=(condition,), **common
+            )  # fmt: skip
+    if spectra.diff is not None:
+        factor = 0.5 if spectra.edit_off is not None else 1.0
+        written.append(folder / "diff.nii.gz")
+        write_spectrum(written[-1], factor * spectra.diff, **common)
+    if pre.water_reference is not None:
+        written.append(folder / "wref.nii.gz")
+        write_spectrum(written[-1], pre.water_reference, **common)
+    written.append(folder / "preproc.json")
+    write_json(
+        written[-1],
+        {"source": str(spectra.source), "flags": [flag.to_dict() for flag in spectra.flags], **spectra.history},
+    )
+    return tuple(written)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Residual water, modelled as a few damped oscillations (HLSVD) and subtracted.
+
+The Hankel matrix of the FID is never formed: its products go by FFT, its leading singular vectors by Lanczos
+bidiagonalisation with full reorthogonalisation. That is what makes 4096 points a matter of tenths of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, linalg
+
+from fsl_mrs_dl.constants import RECEIVER_PPM
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.units import hz_to_ppm, ppm_axis, spectrum, time_axis
+
+N_COMPONENTS = 24
+"""Components of the default model: 5-10 describe residual water, the others carry the metabolites."""
+
+HALF_WINDOW_PPM = 0.42
+"""Half width of the window around the water line, ppm: Cr (3.91) and Ins (4.06) stay outside."""
+
+SEARCH_PPM = (4.25, 5.25)
+"""Where the water line is looked for, ppm: 0.4 ppm of frequency offset, or water at 10-60 degC."""
+
+MIN_WATER_SNR = 6.0
+"""The line counts as water when its magnitude is above this many times the noise's median magnitude."""
+
+MAX_GROWTH = 1.0
+"""A growing component may grow by exp(MAX_GROWTH) over the FID; more is cut to that, so that nothing blows up."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Damped oscillations ``sum amplitude exp((2i pi freq_hz - damping_hz) t)``.
+
+    Parameters
+    ----------
+    freq_hz, damping_hz : float array, shape ``(k,)``
+        Frequency in Hz and decay rate in 1/s (the FWHM of the line is ``damping_hz / pi``).
+    amplitude : complex array, shape ``(k,)``
+        Amplitude and phase at the first point.
+    """
+
+    freq_hz: NDArray
+    damping_hz: NDArray
+    amplitude: NDArray
+
+    def fid(self, n_points: int, dwell_s: float, keep: NDArray | None = None) -> NDArray:
+        """The sum of the components (those of the mask `keep`), shape ``(n_points,)``."""
+        keep = np.ones(self.freq_hz.size, bool) if keep is None else keep
+        return _decays(self.freq_hz[keep], self.damping_hz[keep], n_points, dwell_s) @ self.amplitude[keep]
+
+
+@dataclass(frozen=True)
+class WaterRemoval:
+    """What `remove_water` did.
+
+    Parameters
+    ----------
+    fid, water_fid : complex array, shape ``(n,)``
+        What remains and what was subtracted; their sum is the input.
+    n_removed : int
+        Components subtracted; 0 when no water line stands above the noise.
+    window_ppm : tuple of float
+        Lower and upper end of the window used, ppm.
+    """
+
+    fid: NDArray
+    water_fid: NDArray
+    n_removed: int
+    window_ppm: tuple[float, float]
+
+
+def _decays(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: float) -> NDArray:
+    exponent = (2j * np.pi * freq_hz - damping_hz) * dwell_s
+    # n = 64 a + b: two small tables of exponentials and one product instead of n exponentials per component
+    block = 64
+    coarse = np.exp(np.arange(-(-n_points // block))[:, None] * (block * exponent))
+    fine = np.exp(np.arange(block)[:, None] * exponent)
+    return (coarse[:, None, :] * fine[None, :, :]).reshape(-1, freq_hz.size)[:n_points]
+
+
+def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float) -> NDArray:
+    """Leading `k` left singular vectors of the Hankel matrix (`rows`, n - rows + 1) of `fid`."""
+    n = fid.size
+    cols = n - rows + 1
+    size = fft.next_fast_len(n)
+    kernel = fft.fft(fid, size)
+
+    def times(x: NDArray) -> NDArray:  # H x = correlation of the fid with x
+        return fft.ifft(kernel * fft.fft(x[::-1], size))[cols - 1 : cols - 1 + rows]
+
+    def times_h(y: NDArray) -> NDArray:  # H^H y, by the same transform: the conjugate fid correlated with y
+        return np.conj(fft.ifft(kernel * fft.fft(y[::-1].conj(), size))[rows - 1 : rows - 1 + cols])
+
+    k = min(k, rows, cols)
+    most = min(rows, cols, 8 * k + 40)
+    left = np.zeros((most, rows), complex)
+    right = np.zeros((most, cols), complex)
+    alpha, beta = np.zeros(most), np.zeros(most)
+    start = times_h(fid[:rows])  # deterministic and rich in every component
+    right[0] = start / np.linalg.norm(start)
+    vectors = np.zeros((0, 0))
+    check = min(most, 3 * k + 10)
+    j = 0
+    while True:
+        u = times(right[j])
+        for _ in range(2 if j else 0):
+            u -= (left[:j].conj() @ u) @ left[:j]
+        alpha[j] = np.linalg.norm(u)
+        if alpha[j] <= 1e-14 * alpha[0]:
+            steps = j  # the matrix's rank is exhausted: the space is invariant
+            break
+        left[j] = u / alpha[j]
+        v = times_h(left[j])
+        for _ in range(2):
+            v -= (right[: j + 1].conj() @ v) @ right[: j + 1]
+        beta[j] = np.linalg.norm(v)
+        j += 1
+        exhausted = j == most or beta[j - 1] <= 1e-14 * alpha[0]
+        if exhausted or j == check:
+            vectors, sigma, _ = linalg.svd(np.diag(alpha[:j]) + np.diag(beta[: j - 1], 1))
+            steps = j
+            if exhausted or np.all(beta[j - 1] * np.abs(vectors[-1, :k]) <= tol * sigma[0]):
+                break
+            check = min(most, j + k)
+        right[j] = v / beta[j - 1]
+    if vectors.shape[0] != steps:
+        vectors = linalg.svd(np.diag(alpha[:steps]) + np.diag(beta[: steps - 1], 1))[0]
+    return left[:steps].T @ vectors[:, :k]
+
+
+def hlsvd(
+    fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS, *, rows: int | None = None, tol: float = 1e-7
+) -> Components:
+    """Decompose a FID into damped oscillations.
+
+    Shift invariance of the leading singular vectors of the FID's Hankel matrix, solved by total least squares, gives
+    frequencies and dampings; amplitudes follow by linear least squares.
+
+    Parameters
+    ----------
+    fid : complex array, shape ``(n,)``
+    dwell_s : float
+        Sampling interval, s.
+    n_components : int
+        Number of oscillations (fewer come back when the FID's rank is lower).
+    rows : int, optional
+        Rows of the Hankel matrix; default n // 2.
+    tol : float
+        Residual of the singular vectors at which Lanczos stops, relative to the largest singular value.
+
+    Returns
+    -------
+    Components
+        In ascending order of frequency.
+
+    Raises
+    ------
+    DataError
+        FID not one-dimensional, too short for the number of components, or not finite.
+
+    Notes
+    -----
+    Barkhuijsen et al. 1987, J Magn Reson 73:553, doi 10.1016/0022-2364(87)90023-0 (HSVD); Laudadio et al. 2002,
+    J Magn Reson 157:292, doi 10.1006/jmre.2002.2593 (Lanczos with reorthogonalisation, products by FFT);
+    Van Huffel et al. 1994, J Magn Reson A 110:228, doi 10.1006/jmra.1994.1209 (total least squares).
+    """
+    fid = np.asarray(fid, complex)
+    if fid.ndim != 1 or fid.size < 2 * n_components + 4:
+        raise DataError("FID cannot be decomposed", expected=f"1 axis, {2 * n_components + 4}+ points", got=fid.shape)
+    if not np.all(np.isfinite(fid)):
+        raise DataError("FID holds values that are not finite", hint="Look for NaN in the file.")
+    n, empty = fid.size, np.zeros(0)
+    scale = np.abs(fid).max()
+    if scale == 0.0:
+        return Components(empty, empty, empty.astype(complex))
+    u = _left_singular_vectors(fid / scale, rows or n // 2, n_components, tol)
+    k = u.shape[1]
+    # [U_top U_bottom] V = 0 with V from the smallest singular values: Z = -V12 V22^-1
+    triangle = np.linalg.qr(np.hstack([u[:-1], u[1:]]), mode="r")
+    v = linalg.svd(triangle, full_matrices=True)[2].conj().T
+    poles = linalg.eigvals(-v[:k, k:] @ linalg.pinv(v[k:, k:]))
+    poles = poles[np.abs(poles) > 1e-3]
+    freq_hz = np.angle(poles) / (2 * np.pi * dwell_s)
+    damping_hz = np.maximum(-np.log(np.abs(poles)) / dwell_s, -MAX_GROWTH / (n * dwell_s))
+    order = np.argsort(freq_hz)
+    freq_hz, damping_hz = freq_hz[order], damping_hz[order]
+    basis = _decays(freq_hz, damping_hz, n, dwell_s)
+    norm = np.linalg.norm(basis, axis=0)
+    q, r = linalg.qr(basis / norm, mode="economic", check_finite=False)
+    amplitude = linalg.lstsq(r, q.conj().T @ fid, cond=1e-10, check_finite=False)[0] / norm
+    return Components(freq_hz, damping_hz, amplitude)
+
+
+def water_window(
+    fid: NDArray, dwell_s: float, f0_mhz: float, half_ppm: float = HALF_WINDOW_PPM
+) -> tuple[tuple[float, float], bool]:
+    """Window around the water line in ppm, and whether a line stands there above the noise.
+
+    The largest magnitude within `SEARCH_PPM` is taken for water, whatever its shift (offset of the scanner,
+    temperature); without one the window stands around 4.65 ppm.
+    """
+    n = fid.size
+    axis = ppm_axis(n, dwell_s, f0_mhz)
+    # mild apodisation: a truncated line's side lobes must not pass for noise
+    magnitude = np.abs(spectrum(fid * np.exp(-np.pi * 3.0 * time_axis(n, dwell_s))))
+    noise = np.median(magnitude[np.abs(axis - RECEIVER_PPM) > 0.6 * (axis[-1] - RECEIVER_PPM)])
+    inside = np.flatnonzero((axis > SEARCH_PPM[0]) & (axis < SEARCH_PPM[1]))
+    if inside.size < 3:
+        return (RECEIVER_PPM - half_ppm, RECEIVER_PPM + half_ppm), False
+    peak = inside[np.argmax(magnitude[inside])]
+    # a maximum at the edge, or noise on the flank of Cr at 3.91, is not a line: a line falls to half on both sides
+    sides = (axis > axis[peak] - 0.3) & (axis <= axis[peak]), (axis >= axis[peak]) & (axis < axis[peak] + 0.3)
+    falls = all(magnitude[side].min() < 0.5 * magnitude[peak] for side in sides)
+    is_line = magnitude[peak] > MIN_WATER_SNR * noise and falls and peak not in (inside[0], inside[-1])
+    centre = float(axis[peak]) if is_line else RECEIVER_PPM
+    return (centre - half_ppm, centre + half_ppm), bool(is_line)
+
+
+def remove_water(
+    fid: NDArray,
+    dwell_s: float,
+    f0_mhz: float,
+    *,
+    n_components: int = N_COMPONENTS,
+    window_ppm: tuple[float, float] | None = None,
+) -> WaterRemoval:
+    """Subtract residual water.
+
+    Parameters
+    ----------
+    fid : complex array, shape ``(n,)``
+    dwell_s, f0_mhz : float
+        Sampling interval in s, spectrometer frequency in MHz.
+    n_components : int
+        Components of the decomposition, see `hlsvd`.
+    window_ppm : tuple of float, optional
+        Components with a frequency inside are subtracted. By default +-0.42 ppm around the largest line between
+        4.25 and 5.25 ppm, and nothing at all when none stands above the noise there. A window given is taken as it is.
+
+    Returns
+    -------
+    WaterRemoval
+
+    Raises
+    ------
+    DataError
+        See `hlsvd`.
+    """
+    fid = np.asarray(fid, complex)
+    present = True
+    if window_ppm is None:
+        window_ppm, present = water_window(fid, dwell_s, f0_mhz)
+    if not present:
+        return WaterRemoval(fid.copy(), np.zeros_like(fid), 0, window_ppm)
+    parts = hlsvd(fid, dwell_s, n_components)
+    shift_ppm = np.asarray(hz_to_ppm(parts.freq_hz, f0_mhz))
+    inside = (shift_ppm > window_ppm[0]) & (shift_ppm < window_ppm[1])
+    water = parts.fid(fid.size, dwell_s, inside)
+    return WaterRemoval(fid - water, water, int(inside.sum()), window_ppm)
