@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Concentrations of training spectra: wide, with exact zeros, of solutions and of brains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.errors import ConfigError, nearest
+
+BRAIN_MM: dict[str, tuple[float, float]] = {
+    "Ala": (0.0, 2.5), "Asc": (0.0, 3.0), "Asp": (0.0, 5.0), "Cr": (1.5, 9.0), "PCr": (0.5, 7.0), "GABA": (0.0, 6.0),
+    "GPC": (0.0, 2.5), "PCh": (0.0, 1.5), "GSH": (0.0, 4.0), "Glc": (0.0, 4.0), "Gln": (0.0, 7.0), "Glu": (3.0, 18.0),
+    "Gly": (0.0, 3.0), "Ins": (1.0, 12.0), "Lac": (0.0, 4.0), "NAA": (4.0, 18.0), "NAAG": (0.0, 4.0), "PE": (0.0, 4.0),
+    "Scyllo": (0.0, 1.0), "Ser": (0.0, 1.5), "Tau": (0.0, 7.0), "MM30": (0.0, 6.0), "MM09": (0.0, 12.0),
+}  # fmt: skip
+"""Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
+2023, Sci Rep 13:9211 (doi 10.1038/s41598-023-36003-6), and of Govindaraju et al. 2000, Table 1. MM30 and MM09 are in
+units of the co-edited signal, see `fsl_mrs_dl.synthesise.macromolecules`."""
+
+
+@dataclass(frozen=True)
+class ConcentrationConfig:
+    """How concentrations are drawn.
+
+    Parameters
+    ----------
+    solution_fraction : float
+        Fraction of spectra that are solutions of `solution_metabolites` only; the others are brains.
+    solution_metabolites : tuple of str
+    solution_max_mm : float
+        Concentrations in solutions are uniform from 0 to this.
+    zero_probability : float
+        Probability that a metabolite of a solution is exactly absent.
+    brain_zero_probability : float
+        The same for the weaker metabolites of a brain (those whose range starts at 0).
+    """
+
+    solution_fraction: float = 0.5
+    solution_metabolites: tuple[str, ...] = ("Cr", "GABA", "Gln", "Glu", "NAA")
+    solution_max_mm: float = 16.0
+    zero_probability: float = 0.08
+    brain_zero_probability: float = 0.05
+    brain_mm: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(BRAIN_MM))
+
+    def draw(self, n: int, metabolites: Sequence[str], rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+        """Concentrations and kind of `n` spectra.
+
+        Returns
+        -------
+        conc_mm : array, shape ``(n, n_metabolites)``
+        is_brain : bool array, shape ``(n,)``
+
+        Raises
+        ------
+        ConfigError
+            When a metabolite has no range.
+        """
+        for name in metabolites:
+            if name not in self.brain_mm:
+                raise ConfigError(f"no concentration range for '{name}'{nearest(name, self.brain_mm)}")
+        is_brain = rng.uniform(size=n) >= self.solution_fraction
+        low, high = np.array([self.brain_mm[name] for name in metabolites]).T
+        brain = rng.uniform(low, high, size=(n, len(metabolites)))
+        brain[(rng.uniform(size=brain.shape) < self.brain_zero_probability) & (low == 0)] = 0
+        dissolved = np.isin(metabolites, self.solution_metabolites)
+        solution = rng.uniform(0, self.solution_max_mm, size=brain.shape) * dissolved
+        solution[rng.uniform(size=brain.shape) < self.zero_probability] = 0
+        # a solution without anything cannot be scaled: such a draw gets NAA
+        empty = ~solution.any(axis=1)
+        if "NAA" in metabolites:
+            solution[empty, list(metabolites).index("NAA")] = self.solution_max_mm / 2
+        return np.where(is_brain[:, None], brain, solution), is_brain
