@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks: one file each, looked up by name. The only part besides training that needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fsl_mrs_dl.config import from_mapping
+from fsl_mrs_dl.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) -> nn.Module:
+    """Build a network from its settings.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``name`` and the fields of that network's config.
+    n_points : int
+        Points of the ppm grid.
+    n_outputs : int
+        Quantities estimated.
+
+    Returns
+    -------
+    torch.nn.Module
+        Maps ``channels (n, 4, n_points)`` and ``present (n, 2)`` to ``mean`` and ``log_sd``, each
+        ``(n, n_outputs)``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown network or setting.
+    """
+    from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
+
+    registry = {"cnn": (Cnn, CnnConfig)}
+    values = dict(settings)
+    name = values.pop("name", None)
+    if name not in registry:
+        raise ConfigError(
+            f"unknown network '{name}'{nearest(str(name), registry)}", expected=f"one of {', '.join(registry)}"
+        )
+    network, config = registry[name]
+    return network(from_mapping(config, values, f"network {name}"), n_points, n_outputs)

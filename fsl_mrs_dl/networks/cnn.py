@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A residual 1-D CNN on complex spectra, with a predicted spread for every output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fsl_mrs_dl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CnnConfig:
+    """Architecture.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels of each stage; each stage halves the number of points.
+    stem_kernel, kernel : int
+        Kernel sizes, odd.
+    dense : int
+        Width of the hidden dense layer.
+    squeeze : int
+        Channels that are handed to the dense layer.
+    """
+
+    widths: tuple[int, ...] = (32, 48, 64, 96)
+    stem_kernel: int = 15
+    kernel: int = 5
+    dense: int = 384
+    squeeze: int = 32
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise ConfigError("widths must hold positive numbers", got=self.widths)
+        if self.stem_kernel % 2 == 0 or self.kernel % 2 == 0:
+            raise ConfigError("kernel sizes must be odd", got=(self.stem_kernel, self.kernel))
+
+
+class _Residual(nn.Module):
+    """Two convolutions around which the input passes."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv1d(width, width, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+            nn.Conv1d(width, width, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm1d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.body(x))
+
+
+class Cnn(nn.Module):
+    """Spectra to amplitudes and the logarithm of their standard deviations."""
+
+    def __init__(self, config: CnnConfig, n_points: int, n_outputs: int) -> None:
+        super().__init__()
+        self.config, self.n_outputs = config, n_outputs
+        layers: list[nn.Module] = []
+        channels, length, kernel = 4, n_points, config.stem_kernel
+        for width in config.widths:
+            layers += [
+                nn.Conv1d(channels, width, kernel, stride=2, padding=kernel // 2, bias=False),
+                nn.BatchNorm1d(width),
+                nn.ReLU(),
+                _Residual(width, config.kernel),
+            ]
+            channels, length, kernel = width, (length + 1) // 2, config.kernel
+        layers += [nn.Conv1d(channels, config.squeeze, 1), nn.ReLU(), nn.Flatten()]
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.Linear(config.squeeze * length + 2, config.dense),
+            nn.ReLU(),
+            nn.Linear(config.dense, config.dense),
+            nn.ReLU(),
+            nn.Linear(config.dense, 2 * n_outputs),
+        )
+
+    def forward(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """See `fsl_mrs_dl.networks.build_network`."""
+        output = self.head(torch.cat([self.trunk(channels), present], dim=1))
+        return output[:, : self.n_outputs], output[:, self.n_outputs :].clamp(-9.0, 3.0)

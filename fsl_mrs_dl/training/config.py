@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of a training run, read from TOML; unknown keys are errors."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.config import from_mapping
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.synthesise.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """The training loop.
+
+    Parameters
+    ----------
+    n_steps, batch_size : int
+    learning_rate : float
+        Peak of a warm-up and cosine schedule (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
+    weight_decay : float
+    warmup_steps : int
+    average_decay : float
+        Decay per step of the exponential moving average of the weights, which is what is kept.
+    spread_weight : float
+        Exponent beta of the beta-NLL loss (Seitzer et al. 2022, arXiv 2203.09168): 0 is the plain likelihood, 1
+        trains the mean as least squares does.
+    validate_every, checkpoint_every : int
+        Steps.
+    n_validation, n_calibration : int
+        Spectra of the validation set, and of the set on which intervals are calibrated.
+    patience : int
+        Validations without progress after which training stops.
+    threads : int
+    """
+
+    n_steps: int = 4000
+    batch_size: int = 256
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 1e-2
+    warmup_steps: int = 200
+    average_decay: float = 0.998
+    spread_weight: float = 0.5
+    validate_every: int = 200
+    checkpoint_every: int = 100
+    n_validation: int = 3000
+    n_calibration: int = 12000
+    patience: int = 30
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("n_steps", "batch_size", "validate_every", "checkpoint_every", "n_validation", "n_calibration"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1", got=getattr(self, name))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training run.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    seed : int
+        Of weights and spectra.
+    emphasis : mapping of str to float
+        Weight of an output in the loss; 1 where not given.
+    network : mapping
+        ``name`` and settings, see `fsl_mrs_dl.networks`.
+    optimiser : OptimiserConfig
+    recipe : Recipe
+    """
+
+    name: str
+    seed: int = 1
+    emphasis: dict[str, float] = field(default_factory=dict)
+    network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        When it is missing, not TOML, or holds an unknown key or a wrong value.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError("the configuration cannot be read", where=path, got=error.strerror) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("the configuration is not TOML", where=path, got=error) from error
+    return from_mapping(TrainConfig, values, str(path))

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a finished run to a model folder: ONNX, safetensors, card; with torch and ONNX compared on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import logging
+import platform
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.errors import FslMrsDlError, MissingExtraError
+from fsl_mrs_dl.io.atomic import atomic_path, write_json
+from fsl_mrs_dl.model_folder import CARD_VERSION, sha256
+from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch
+from fsl_mrs_dl.training.calibrate import MODES, calibrate
+from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw
+
+log = logging.getLogger(__name__)
+
+
+class _Scaled(nn.Module):
+    """The network with its outputs in the units of the input."""
+
+    def __init__(self, network: nn.Module, target_scale: NDArray) -> None:
+        super().__init__()
+        self.network = network
+        self.target_scale: Tensor
+        self.register_buffer("target_scale", torch.from_numpy(target_scale))
+
+    def forward(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_sd = self.network(channels, present)
+        return mean * self.target_scale, torch.exp(log_sd) * self.target_scale
+
+
+def export(trainer: Trainer, folder: Path) -> None:
+    """Write ``model.onnx``, ``model.safetensors`` and ``card.json`` of a finished run into `folder`."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("onnx", "train") from error
+    network = _Scaled(trainer.average, trainer.target_scale).eval()
+    _write_onnx(network, trainer.config.recipe.grid.n_points, folder / "model.onnx")
+    with atomic_path(folder / "model.safetensors") as path:
+        save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
+    batch = draw(trainer.synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
+    mean, sd = trainer.predict(batch)
+    _check_parity(folder / "model.onnx", batch, mean, sd)
+    write_json(folder / "card.json", _card(trainer, batch, mean, sd, folder))
+    log.info("model written to %s", folder)
+
+
+def _write_onnx(network: nn.Module, n_points: int, target: Path) -> None:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter announces its successor, which needs a further package
+        torch.onnx.export(
+            network, (torch.zeros(2, 4, n_points), torch.ones(2, 2)), buffer,  # type: ignore[arg-type]
+            dynamo=False, opset_version=17,
+            input_names=["channels", "present"], output_names=["mean", "sd"],
+            dynamic_axes={name: {0: "n"} for name in ("channels", "present", "mean", "sd")},
+        )  # fmt: skip
+    with atomic_path(target) as path:
+        path.write_bytes(buffer.getvalue())
+
+
+def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: NDArray) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    got_mean, got_sd = session.run(None, {"channels": batch.channels[:256], "present": batch.present[:256]})
+    for got, expected in ((got_mean, mean[:256]), (got_sd, sd[:256])):
+        worst = float(np.abs(got - expected).max() / np.abs(expected).max())
+        if worst > 1e-4:
+            raise FslMrsDlError("the exported network differs from the trained one", where=onnx_file,
+                                expected="1e-4 relative", got=f"{worst:.1e}")  # fmt: skip
+
+
+def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray, folder: Path) -> dict[str, Any]:
+    config, recipe = trainer.config, trainer.config.recipe
+    return {
+        "card_version": CARD_VERSION,
+        "name": config.name,
+        "outputs": list(trainer.outputs),
+        "conditions": list(MODES),
+        "grid": dataclasses.asdict(recipe.grid),
+        "ranges": training_ranges(recipe),
+        "calibration": calibrate(mean, sd, batch.target, batch.present, trainer.outputs),
+        "simulation_test": _simulation_errors(mean, batch, trainer.outputs),
+        "training": {
+            "steps": trainer.step, "spectra": trainer.step * config.optimiser.batch_size, "seed": config.seed,
+            "minutes": round(trainer.elapsed_s / 60, 1),
+            "machine": f"{platform.machine()}, CPU, {config.optimiser.threads} threads",
+            "best_validation": trainer.best,
+        },
+        "config": json.loads(json.dumps(dataclasses.asdict(config))),
+        "bank_sha256": trainer.synthesiser.bank.digest,
+        "versions": {"fsl_mrs_dl": __version__, "torch": torch.__version__, "numpy": np.__version__,
+                     "python": platform.python_version()},
+        "known_limits": [
+            "MEGA-PRESS for GABA at 3 T, TE 68 ms only",
+            "a DIFF alone does not show Cr: ratios to Cr+PCr are then not measured",
+            "intervals are calibrated on simulated spectra",
+        ],
+        "files": {name: sha256(folder / name) for name in ("model.onnx", "model.safetensors")},
+    }  # fmt: skip
+
+
+def training_ranges(recipe: Recipe) -> dict[str, list[float]]:
+    """Ranges that an input is compared with; units in the names."""
+    bank = recipe.bank
+    return {
+        "f0_mhz": [min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0],
+        "te_s": [bank.te_s[0] - 0.002, bank.te_s[1] + 0.002],
+        "fwhm_hz": [0.5, recipe.line_shape.width_hz[1]],
+        "snr": list(recipe.background.snr),
+        "acquired_s": [recipe.acquired_s[0], 1e3],
+        "edit_on_ppm": list(bank.edit_on_ppm),
+        "edit_duration_s": [min(bank.edit_duration_s), max(bank.edit_duration_s)],
+    }
+
+
+def _simulation_errors(mean: NDArray, batch: SynthesisedBatch, outputs: tuple[str, ...]) -> dict[str, Any]:
+    """Mean absolute error per output in mM on the calibration spectra, with the constant predictor beside it."""
+    result: dict[str, Any] = {}
+    both = batch.present.all(axis=1)
+    for kind, rows in (("solution", both & ~batch.is_brain), ("brain", both & batch.is_brain)):
+        if rows.sum() < 50:
+            continue
+        truth = batch.conc_mm[rows]
+        estimate = np.maximum(mean[rows], 0) * batch.scale[rows, None]
+        result[kind] = {
+            name: {
+                "mae_mm": float(np.abs(estimate[:, i] - truth[:, i]).mean()),
+                "mae_constant_mm": float(np.abs(truth[:, i] - np.median(truth[:, i])).mean()),
+            }
+            for i, name in enumerate(outputs)
+            if truth[:, i].any()
+        }
+    return result

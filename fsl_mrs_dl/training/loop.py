@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: streamed spectra, checkpoints, resumption, validation, moving average."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.io.atomic import atomic_path, write_json
+from fsl_mrs_dl.networks import build_network
+from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.training.config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
+"""Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
+
+
+def draw(synthesiser: Synthesiser, seed: int, stream: int, index: int, n: int) -> SynthesisedBatch:
+    """The `index`-th batch of a stream; the same whenever it is drawn."""
+    return synthesiser.batch(n, np.random.default_rng((seed, stream, index)))
+
+
+def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int) -> Iterator[SynthesisedBatch]:
+    """Training batches from step `first` on, made ahead by a thread."""
+    batches: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
+    stop = threading.Event()
+
+    def work() -> None:
+        item: SynthesisedBatch | BaseException
+        for index in range(first, config.optimiser.n_steps):
+            try:
+                item = draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size)
+            except BaseException as error:
+                item = error
+            while not stop.is_set():
+                try:
+                    batches.put(item, timeout=0.5)
+                    break
+                except queue.Full:
+                    continue
+            if stop.is_set() or isinstance(item, BaseException):
+                return
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        for _ in range(first, config.optimiser.n_steps):
+            item = batches.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+
+
+def loss_of(mean: Tensor, log_sd: Tensor, target: Tensor, weight: Tensor, beta: float) -> Tensor:
+    """Weighted beta-NLL of a normal distribution (Seitzer et al. 2022, arXiv 2203.09168)."""
+    inverse = torch.exp(-2 * log_sd)
+    nll = 0.5 * (target - mean) ** 2 * inverse + log_sd
+    return (nll * weight * torch.exp(2 * beta * log_sd).detach()).mean()
+
+
+class Trainer:
+    """One training run in an output folder, which holds checkpoints and the log.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    synthesiser : Synthesiser
+    folder : Path
+        Exists; a checkpoint in it is resumed when it has the same configuration.
+    """
+
+    def __init__(self, config: TrainConfig, synthesiser: Synthesiser, folder: Path) -> None:
+        self.config, self.synthesiser, self.folder = config, synthesiser, folder
+        self.outputs = config.recipe.outputs
+        torch.set_num_threads(config.optimiser.threads)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
+            self.network = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.optimiser.learning_rate, weight_decay=config.optimiser.weight_decay
+        )
+        self.step, self.elapsed_s, self.best, self.since_best = 0, 0.0, 1e9, 0
+        self.history: list[dict[str, float]] = []
+        # targets are brought to unit size by the spread of the first validation spectra
+        self.validation = draw(synthesiser, config.seed, VALIDATION, 0, config.optimiser.n_validation)
+        both = self.validation.present.all(axis=1)
+        self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
+        self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
+        unknown = set(config.emphasis) - set(self.outputs)
+        if unknown:
+            raise ConfigError(f"emphasis names unknown outputs: {', '.join(sorted(unknown))}",
+                              expected=f"some of {', '.join(self.outputs)}")  # fmt: skip
+
+    def run(self) -> None:
+        """Train to the end, from the checkpoint where there is one."""
+        self._resume()
+        settings = self.config.optimiser
+        started, done_before, first = time.monotonic(), self.elapsed_s, self.step
+        if self.since_best >= settings.patience:
+            return
+        for batch in _stream(self.synthesiser, self.config, self.step):
+            loss = self._train_on(batch)
+            self.step += 1
+            self.elapsed_s = done_before + time.monotonic() - started
+            if self.step % settings.validate_every == 0 or self.step == settings.n_steps:
+                score = self.validate()
+                self.history.append({"step": self.step, "loss": loss, "validation": score, "elapsed_s": self.elapsed_s})
+                self.since_best = 0 if score < self.best - 1e-5 else self.since_best + 1
+                self.best = min(self.best, score)
+                rate = (self.step - first) / (time.monotonic() - started)
+                log.info(
+                    "step %d/%d  loss %.4f  validation %.4f  %.0f spectra/s  %.1f min left",
+                    self.step, settings.n_steps, loss, score, rate * settings.batch_size,
+                    (settings.n_steps - self.step) / rate / 60,
+                )  # fmt: skip
+            if self.step % settings.checkpoint_every == 0 or self.step == settings.n_steps:
+                self._checkpoint()
+            if self.since_best >= settings.patience:
+                log.info("no progress in %d validations: stopped at step %d", settings.patience, self.step)
+                self._checkpoint()
+                break
+
+    def predict(self, batch: SynthesisedBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations of the averaged network, in the units of `batch.target`."""
+        self.average.eval()
+        means, spreads = [], []
+        with torch.inference_mode():
+            for start in range(0, len(batch.channels), 512):
+                rows = slice(start, start + 512)
+                mean, log_sd = self.average(
+                    torch.from_numpy(batch.channels[rows]), torch.from_numpy(batch.present[rows])
+                )
+                means.append(mean.numpy())
+                spreads.append(np.exp(log_sd.numpy()))
+        return np.concatenate(means) * self.target_scale, np.concatenate(spreads) * self.target_scale
+
+    def validate(self) -> float:
+        """Mean over outputs of the weighted mean absolute error, in units of the targets' spread, both conditions."""
+        mean, _ = self.predict(self.validation)
+        both = self.validation.present.all(axis=1)
+        error = np.abs(mean - self.validation.target)[both].mean(axis=0) / self.target_scale
+        weight = self.weight.numpy()
+        return float((error * weight).sum() / weight.sum())
+
+    def _train_on(self, batch: SynthesisedBatch) -> float:
+        settings = self.config.optimiser
+        rate = settings.learning_rate * _schedule(self.step, settings.warmup_steps, settings.n_steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        target = torch.from_numpy(batch.target / self.target_scale)
+        mean, log_sd = self.network(torch.from_numpy(batch.channels), torch.from_numpy(batch.present))
+        loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        decay = min(settings.average_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(new, 1 - decay)
+                else:
+                    kept.copy_(new)
+        return float(loss.detach())
+
+    def _checkpoint(self) -> None:
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v.clone() for k, v in self.average.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        with atomic_path(self.folder / "checkpoint.safetensors") as path:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={"step": str(self.step)})
+        write_json(self.folder / "progress.json", {
+            "step": self.step, "elapsed_s": self.elapsed_s, "best": self.best, "since_best": self.since_best,
+            "history": self.history, "config": _plain(asdict(self.config)),
+        })  # fmt: skip
+
+    def _resume(self) -> None:
+        progress, weights = self.folder / "progress.json", self.folder / "checkpoint.safetensors"
+        if not (progress.exists() and weights.exists()):
+            return
+        state = json.loads(progress.read_text("utf-8"))
+        if state["config"] != _plain(asdict(self.config)):
+            raise ConfigError("the checkpoint was made with another configuration", where=self.folder,
+                              hint="Use another output folder, or delete the checkpoint")  # fmt: skip
+        tensors = load_file(weights)
+
+        def part(prefix: str) -> dict[str, Any]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.average.load_state_dict(part("average."))
+        optimiser = self.optimiser.state_dict()
+        for key, value in part("optimiser.").items():
+            index, name = key.split(".", 1)
+            optimiser["state"].setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict(optimiser)
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        self.best, self.since_best, self.history = state["best"], state["since_best"], state["history"]
+        log.info("resumed at step %d", self.step)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(value))
+
+
+def _schedule(step: int, warmup: int, total: int) -> float:
+    """Linear warm-up, then a cosine to 1 % of the peak."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
