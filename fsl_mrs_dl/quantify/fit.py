@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From spectra that are ready to the answer: network, consistency fit, classical fit, flags or refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.prepare import NetworkInput, PpmGrid, prepare
+from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
+from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.quantify.quality import acquired_s, metabolite_quality, noise_sd, unexplained
+from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, Panel, Quantification, RangeCheck, combine
+from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an answer is given with caution, and when it is refused.
+
+    Parameters
+    ----------
+    poor_fit, refuse_fit : float
+        Share of the signal's power left over by the re-made spectrum.
+    refuse_snr : float
+        Signal-to-noise ratio of the highest line.
+    refuse_width_factor : float
+        Line width over the widest that was trained on.
+    visible : float
+        Norm of a quantity's signal per unit, relative to the best visible one, below which it is called not visible.
+    disagree_sd : float
+        Difference of network and classical fit in standard deviations of the network (and 20 % of the value).
+    """
+
+    poor_fit: float = 0.10
+    refuse_fit: float = 0.45
+    refuse_snr: float = 4.0
+    refuse_width_factor: float = 1.8
+    visible: float = 0.02
+    disagree_sd: float = 4.0
+
+
+def quantify(
+    spectra: EditedSpectra, model: LoadedModel, *, basis: Path | None = None, limits: Limits | None = None
+) -> Quantification:
+    """Quantify one data set.
+
+    Parameters
+    ----------
+    spectra : EditedSpectra
+        Preprocessed: water removed, frequency and phase referenced.
+    model : LoadedModel
+    basis : Path, optional
+        FSL-MRS basis for the fits beside the network; the shipped one otherwise.
+    limits : Limits, optional
+
+    Returns
+    -------
+    Quantification
+        With estimates, or refused (a flag of severity 'refused' and no estimates).
+    """
+    limits = limits or Limits()
+    grid = model.folder.grid
+    data = prepare(spectra, grid)
+    mode = "+".join(name for name, here in zip(("edit_off", "diff"), data.present, strict=True) if here)
+    prediction = model.predict(data)
+    estimates = model.estimates(prediction, mode)
+    signals = basis_signals(spectra, model.outputs, basis)
+    conditions = tuple(signals.fids)
+    noise = {c: noise_sd(getattr(spectra, c), spectra.dwell_s, spectra.f0_mhz, grid) for c in conditions}
+
+    # the classical fit finds the nuisance parameters best, being free; the network's answer starts from them
+    classical = fit_linear_combination(spectra, signals, grid)
+    amplitudes = np.array([next(e.value for e in estimates if e.name == name) for name in signals.names])
+    fit = classical
+    if amplitudes.any():
+        fit = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
+    left = unexplained(fit, noise, grid)
+    left_classical = unexplained(classical, noise, grid)
+    qc = metabolite_quality(fit, signals.names, noise, grid, spectra.f0_mhz)
+    snr = max((q.snr for q in qc.values()), default=0.0)
+    fwhm_hz = _voigt_fwhm_hz(fit.parameters["lorentz_hz"], fit.parameters["gauss_hz"])
+    checks = _range_checks(spectra, model.folder.card["ranges"], fwhm_hz, snr)
+
+    flags = list(spectra.flags)
+    reason = _refusal(left, left_classical, snr, fwhm_hz, model, limits)
+    if reason:
+        flags.append(Flag("refused", reason))
+    else:
+        flags += _cautions(left, checks, limits)
+    hidden = _not_visible(signals, limits.visible)
+    estimates = tuple(_marked(e, hidden) for e in estimates)
+    classical_values = {
+        name: float(value)
+        for name, value in zip(signals.names, classical.amplitudes, strict=True)
+        if name not in hidden
+    }
+    if not reason:
+        flags += _disagreement(estimates, classical_values, limits)
+    parameters = {
+        **fit.parameters, "fwhm_hz": fwhm_hz, "snr": snr, "residual_ratio": left,
+        "residual_ratio_classical": left_classical,
+    }  # fmt: skip
+    return Quantification(
+        estimates=() if reason else estimates,
+        combinations=() if reason else _combinations(estimates),
+        reference=("Cr", "PCr") if "edit_off" in conditions else ("NAA",),
+        panels=_panels(classical if reason else fit, signals, grid),
+        qc=qc,
+        fit_parameters=parameters,
+        range_checks=checks,
+        model=_model_facts(model, signals),
+        flags=tuple(flags),
+        fitted_fid=None if reason else _fitted_fid(fit, signals),
+        classical={} if reason else classical_values,
+        history=spectra.history,
+    )
+
+
+def network_input(spectra: EditedSpectra, model: LoadedModel) -> NetworkInput:
+    """The network's input of a data set, for looking at it."""
+    return prepare(spectra, model.folder.grid)
+
+
+def _voigt_fwhm_hz(lorentz_hz: float, gauss_hz: float) -> float:
+    """Width of a Voigt line to 0.02 %: Olivero and Longbothum 1977, J Quant Spectrosc Radiat Transf 17:233."""
+    return 0.5346 * lorentz_hz + float(np.sqrt(0.2166 * lorentz_hz**2 + gauss_hz**2))
+
+
+def _range_checks(
+    spectra: EditedSpectra, ranges: Mapping[str, Any], fwhm_hz: float, snr: float
+) -> tuple[RangeCheck, ...]:
+    on = spectra.edit_pulse.get("ON", {})
+    values = {
+        "f0_mhz": spectra.f0_mhz, "te_s": spectra.te_s, "fwhm_hz": fwhm_hz, "snr": snr,
+        "acquired_s": acquired_s(spectra), "edit_on_ppm": on.get("shift_ppm"), "edit_duration_s": on.get("duration_s"),
+    }  # fmt: skip
+    return tuple(
+        RangeCheck(name, float(value), *map(float, ranges[name]))
+        for name, value in values.items()
+        if value is not None and name in ranges
+    )
+
+
+def _refusal(left: float, left_classical: float, snr: float, fwhm_hz: float, model: LoadedModel, limits: Limits) -> str:
+    """Why the data are refused; empty where they are not."""
+    widest = model.folder.card["ranges"]["fwhm_hz"][1]
+    if snr < limits.refuse_snr:
+        return f"the highest line is only {snr:.1f} times the noise"
+    if fwhm_hz > limits.refuse_width_factor * widest:
+        return f"lines are {fwhm_hz:.0f} Hz wide, the model was trained up to {widest:g} Hz"
+    if left_classical > limits.refuse_fit:
+        return f"{100 * left_classical:.0f} % of the signal is not that of an edited spectrum of known metabolites"
+    if left > limits.refuse_fit:
+        return f"the re-made spectrum leaves {100 * left:.0f} % of the signal unexplained"
+    return ""
+
+
+def _cautions(left: float, checks: tuple[RangeCheck, ...], limits: Limits) -> list[Flag]:
+    flags = []
+    if left > limits.poor_fit:
+        flags.append(Flag("poor_fit", f"{100 * left:.0f} % of the signal is left over"))
+    for check in checks:
+        if check.inside:
+            continue
+        detail = f"{check.name} {check.value:.4g}, trained on {check.low:.4g} to {check.high:.4g}"
+        if check.name == "fwhm_hz" and check.value > check.high:
+            flags.append(Flag("broad_lines", detail))
+        elif check.name == "snr":
+            if check.value < check.low:
+                flags.append(Flag("low_snr", detail))
+        else:
+            flags.append(Flag("outside_training", detail))
+    return flags
+
+
+def _not_visible(signals: BasisSignals, threshold: float) -> set[str]:
+    """Quantities whose signal per unit is too weak in what is there (Cr in a DIFF alone)."""
+    power = sum((np.abs(fids) ** 2).sum(axis=1) for fids in signals.fids.values())
+    norm = np.sqrt(np.asarray(power))
+    return {name for name, value in zip(signals.names, norm, strict=True) if value < threshold * norm.max()}
+
+
+def _marked(estimate: Estimate, hidden: set[str]) -> Estimate:
+    if estimate.name not in hidden:
+        return estimate
+    return Estimate(
+        estimate.name, estimate.value, estimate.sd, estimate.interval68, estimate.interval95, estimate.sub_spectrum,
+        estimate.unit, "not visible",
+    )  # fmt: skip
+
+
+def _combinations(estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
+    sums = []
+    for name, parts in COMBINATIONS.items():
+        found = [e for e in estimates if e.name in parts and e.flag != "not visible"]
+        total = combine(name, found) if len(found) > 1 else None
+        if total is not None:
+            sums.append(total)
+    return tuple(sums)
+
+
+def _disagreement(estimates: tuple[Estimate, ...], classical: dict[str, float], limits: Limits) -> list[Flag]:
+    """Whether GABA, Glx or NAA of the classical fit lie far outside the network's spread."""
+    details = []
+    for label, parts in (("GABA+", ("GABA", "MM30")), ("Glx", ("Glu", "Gln")), ("NAA", ("NAA", "NAAG"))):
+        found = [e for e in estimates if e.name in parts and e.name in classical]
+        total = combine(label, found)
+        if total is None:
+            continue
+        other = sum(classical[e.name] for e in found)
+        difference = abs(total.value - other)
+        if difference > limits.disagree_sd * total.sd and difference > 0.2 * max(total.value, other):
+            details.append(f"{label} {total.value:.3g} against {other:.3g}")
+    return [Flag("classical_disagrees", ", ".join(details))] if details else []
+
+
+def _panels(fit: FitResult, signals: BasisSignals, grid: PpmGrid) -> tuple[Panel, ...]:
+    order = [c for c in ("diff", "edit_off") if c in signals.fids]
+    return tuple(
+        Panel(
+            name=c,
+            ppm=grid.ppm,
+            data=fit.data[c],
+            fit=fit.components[c].sum(axis=0) + fit.baseline[c],
+            baseline=fit.baseline[c],
+            components={name: fit.components[c][i] for i, name in enumerate(signals.names)},
+        )
+        for c in order
+    )
+
+
+def _fitted_fid(fit: FitResult, signals: BasisSignals) -> NDArray:
+    """Re-made FID of DIFF (or of the only condition), without baseline."""
+    condition = "diff" if "diff" in signals.fids else next(iter(signals.fids))
+    return (fit.amplitudes @ signals.fids[condition]) * fit.decay
+
+
+def _model_facts(model: LoadedModel, signals: BasisSignals) -> dict[str, Any]:
+    card = model.folder.card
+    return {
+        "name": model.folder.name, "hash": model.folder.digest, "version": __version__, "basis": signals.source,
+        "ranges": card["ranges"], "known_limits": card.get("known_limits", []), "training": card.get("training", {}),
+        "architecture": card.get("config", {}).get("network", {}),
+    }  # fmt: skip

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A loaded network: onnxruntime in, amplitudes with calibrated intervals out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.errors import ConfigError, ModelError, nearest
+from fsl_mrs_dl.model_folder import ModelFolder, open_model
+from fsl_mrs_dl.prepare import NetworkInput
+from fsl_mrs_dl.quantify.result import Estimate
+from fsl_mrs_dl.resources import shipped_models, weights_folder
+
+DEFAULT_MODEL = "first_light"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Raw amplitudes and predicted standard deviations, by output; arrays of shape ``(n_outputs,)``."""
+
+    mean: NDArray
+    sd: NDArray
+
+
+class LoadedModel:
+    """A model folder with its network in memory, one thread."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        import onnxruntime
+
+        self.folder = folder
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(folder.onnx), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no common base for its errors
+            raise ModelError("the network cannot be loaded", where=folder.onnx, got=error) from error
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Quantities estimated."""
+        return self.folder.outputs
+
+    def predict(self, data: NetworkInput) -> Prediction:
+        """Raw amplitudes: the network's outputs times the input's scale."""
+        mean, sd = self._session.run(None, {"channels": data.channels[None], "present": data.present[None]})
+        return Prediction(mean[0].astype(float) * data.scale, sd[0].astype(float) * data.scale)
+
+    def estimates(self, prediction: Prediction, mode: str) -> tuple[Estimate, ...]:
+        """Estimates with intervals for a mode (``edit_off+diff``, ``diff``, ``edit_off``).
+
+        The half width of an interval is the predicted standard deviation times the factor in the card.
+
+        Raises
+        ------
+        ModelError
+            When the model was not calibrated for the mode.
+        """
+        calibration = self.folder.card["calibration"]
+        if mode not in calibration:
+            raise ModelError(
+                f"the model '{self.folder.name}' was not trained for {mode}", where=self.folder.path,
+                expected=f"one of {', '.join(calibration)}",
+            )  # fmt: skip
+        result = []
+        for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
+            factors = calibration[mode][name]
+            value = max(0.0, float(mean))
+
+            def interval(factor: float, centre: float = float(mean), sd: float = float(sd)) -> tuple[float, float]:
+                return max(0.0, centre - factor * sd), max(0.0, centre + factor * sd)
+
+            result.append(
+                Estimate(name, value, float(sd) * factors["68"], interval(factors["68"]), interval(factors["95"]), mode)
+            )
+        return tuple(result)
+
+
+def find_model(name_or_folder: str | None) -> Path:
+    """Folder of a shipped model by name, or of any model by its folder; the default where None.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    name = name_or_folder or DEFAULT_MODEL
+    shipped = weights_folder() / name
+    if shipped.is_dir():
+        return shipped
+    if Path(name).is_dir():
+        return Path(name)
+    known = shipped_models()
+    raise ConfigError(
+        f"there is no model '{name}'{nearest(name, known)}",
+        expected=f"a folder, or one of {', '.join(known) or '(none shipped)'}",
+    )
+
+
+def load_model(name_or_folder: str | None) -> LoadedModel:
+    """Load the model that `find_model` finds.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    ModelError
+        When the folder is incomplete or altered.
+    """
+    return LoadedModel(open_model(find_model(name_or_folder)))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of the data and of the fit: noise, line width, signal-to-noise ratios, residual."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.quantify.lincomb import FitResult
+from fsl_mrs_dl.quantify.result import MetaboliteQC
+from fsl_mrs_dl.units import ppm_axis
+
+
+def noise_sd(fid: NDArray, dwell_s: float, f0_mhz: float, grid: PpmGrid) -> float:
+    """Standard deviation of the noise of a spectrum on the grid, of its real part.
+
+    Measured far from all signals (below -1 and above 8.5 ppm) where the bandwidth reaches that far, else on the last
+    quarter of the FID; by the median absolute deviation of differences, which a smooth tail does not disturb.
+    """
+    n = min(len(fid), max(2, int(grid.max_time_s / dwell_s)))
+    used = fid[:n]
+    spectrum = np.fft.fftshift(np.fft.fft(used)) * dwell_s
+    ppm = ppm_axis(n, dwell_s, f0_mhz)
+    quiet = (ppm < -1.0) | (ppm > 8.5)
+    if quiet.sum() >= 64:
+        values = spectrum[quiet]
+        steps = np.concatenate([np.diff(values.real), np.diff(values.imag)])
+        return float(1.4826 * np.median(np.abs(steps)) / np.sqrt(2))
+    tail = used[3 * n // 4 :]
+    steps = np.concatenate([np.diff(tail.real), np.diff(tail.imag)])
+    return float(1.4826 * np.median(np.abs(steps)) / np.sqrt(2) * np.sqrt(n) * dwell_s)
+
+
+def full_width_hz(ppm: NDArray, line: NDArray, f0_mhz: float) -> float:
+    """Full width at half maximum of the highest line of a real spectrum, Hz; 0 where there is none."""
+    peak = int(np.argmax(np.abs(line)))
+    height = abs(line[peak])
+    if height == 0:
+        return 0.0
+    line = line * np.sign(line[peak])
+
+    def crossing(step: int) -> float:
+        index = peak
+        while 0 <= index + step < len(line) and line[index + step] > height / 2:
+            index += step
+        outer = index + step
+        if not 0 <= outer < len(line):
+            return float(ppm[index])
+        share = (line[index] - height / 2) / (line[index] - line[outer])
+        return float(ppm[index] + share * (ppm[outer] - ppm[index]))
+
+    return abs(crossing(1) - crossing(-1)) * f0_mhz
+
+
+def metabolite_quality(
+    fit: FitResult, names: tuple[str, ...], noise: dict[str, float], grid: PpmGrid, f0_mhz: float
+) -> dict[str, MetaboliteQC]:
+    """SNR (highest point of its fitted part over the noise) and width of each quantity, where it shows best."""
+    result = {}
+    for index, name in enumerate(names):
+        best, width = 0.0, 0.0
+        for condition, components in fit.components.items():
+            line = components[index].real
+            snr = float(np.abs(line).max() / noise[condition]) if noise[condition] > 0 else 0.0
+            if snr > best:
+                best, width = snr, full_width_hz(grid.ppm, line, f0_mhz)
+        result[name] = MetaboliteQC(snr=best, fwhm_hz=width)
+    return result
+
+
+def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid) -> float:
+    """Share of the signal's power (baseline not counted) that the fit leaves over, noise not counted; 0 to 1 and above.
+
+    Taken over the conditions together, DIFF with the weight that its own power gives it: the largest share of any.
+    """
+    worst = 0.0
+    inside = (grid.ppm > 1.8) & (grid.ppm < 4.1)
+    for condition, components in fit.components.items():
+        model = components.sum(axis=0)
+        rest = (fit.data[condition] - fit.baseline[condition] - model)[inside]
+        noise_power = 2 * noise[condition] ** 2
+        power = max(np.mean(np.abs((fit.data[condition] - fit.baseline[condition])[inside]) ** 2) - noise_power, 1e-30)
+        left = max(np.mean(np.abs(rest) ** 2) - noise_power, 0.0)
+        worst = max(worst, float(left / power))
+    return worst
+
+
+def acquired_s(spectra: EditedSpectra) -> float:
+    """Acquisition time of the FIDs, s."""
+    return spectra.n_points * spectra.dwell_s

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Basis signals for the fits beside the network: on the data's own sampling, broad macromolecules included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.basis import LineBasis, load_line_basis, read_fsl_basis
+from fsl_mrs_dl.resources import basis_folder
+from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.synthesise.bank import naa_methyl_area
+from fsl_mrs_dl.synthesise.macromolecules import (
+    BACKGROUND_AREA,
+    BACKGROUND_PPM,
+    BACKGROUND_WIDTH_HZ,
+    MM30_DIFF_AREA,
+    MM30_PPM,
+    MacromoleculeConfig,
+)
+from fsl_mrs_dl.units import ppm_to_hz, time_axis
+
+
+@dataclass(frozen=True)
+class BasisSignals:
+    """Time signals of every quantity in the conditions of a data set.
+
+    Parameters
+    ----------
+    names : tuple of str
+    fids : mapping of str to complex array, shape ``(n_names, n_points)``
+        For each condition present among ``edit_off`` and ``diff``.
+    source : str
+        Where they came from.
+    """
+
+    names: tuple[str, ...]
+    fids: dict[str, NDArray]
+    source: str
+
+
+def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | None = None) -> BasisSignals:
+    """Signals for the conditions of `spectra`.
+
+    Parameters
+    ----------
+    spectra : EditedSpectra
+    names : sequence of str
+        Quantities wanted; those without a signal are left out.
+    basis : Path, optional
+        FSL-MRS JSON folders ``edit_off`` and ``diff`` in one folder, or one folder for a single condition. The
+        shipped basis nearest in field otherwise.
+
+    Raises
+    ------
+    DataError
+        When the basis does not suit the data.
+    """
+    conditions = [name for name in ("edit_off", "diff") if name in spectra.present]
+    n_points, dwell_s, f0_mhz = spectra.n_points, spectra.dwell_s, spectra.f0_mhz
+    fids: dict[str, NDArray] = {}
+    if basis is None:
+        lines, source = _shipped(f0_mhz)
+        simulated = [name for name in names if name in lines.pairs]
+        # in the scale of the training spectra: three protons of NAA's methyl group in edit_off
+        scale = 3.0 / naa_methyl_area(lines.pairs["NAA"].edit_off, lines.sequence.f0_mhz)
+        chosen = LineBasis({name: lines.pairs[name] for name in simulated}, lines.sequence)
+        for condition in conditions:
+            fids[condition] = scale * chosen.condition(condition, n_points, dwell_s, f0_mhz).fids
+    else:
+        simulated, source = list(names), str(basis)
+        for condition in conditions:
+            folder = basis / condition if (basis / condition).is_dir() else basis
+            if folder == basis and len(conditions) > 1:
+                raise DataError("the basis has one condition, the data have two", where=basis,
+                                expected="sub-folders edit_off and diff")  # fmt: skip
+            stored = read_fsl_basis(folder)
+            if abs(stored.f0_mhz - f0_mhz) > 0.01 * f0_mhz:
+                raise DataError("the basis is for another field", where=folder, expected=f"{f0_mhz:.2f} MHz",
+                                got=f"{stored.f0_mhz:.2f} MHz")  # fmt: skip
+            simulated = [name for name in simulated if name in stored.names]
+            resampled = _resample(stored.fids, stored.dwell_s, n_points, dwell_s)
+            fids[condition] = np.array([resampled[stored.names.index(name)] for name in simulated])
+        if not simulated:
+            raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
+    time_s = time_axis(n_points, dwell_s)
+    broad = [name for name in ("MM09", "MM30") if name in names]
+    for condition in conditions:
+        rows = [_macromolecule(name, condition, time_s, f0_mhz) for name in broad]
+        fids[condition] = np.vstack([fids[condition][: len(simulated)], *rows]) if rows else fids[condition]
+    return BasisSignals((*simulated, *broad), fids, source)
+
+
+def _shipped(f0_mhz: float) -> tuple[LineBasis, str]:
+    files = sorted(basis_folder().glob("*/lines.npz"))
+    if not files:
+        raise DataError("no basis is installed", where=basis_folder(), hint="Install the package again")
+    bases = [(load_line_basis(file), file.parent.name) for file in files]
+    return min(bases, key=lambda item: abs(item[0].sequence.f0_mhz - f0_mhz))
+
+
+def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float) -> NDArray:
+    """Signals at other sampling times: exact where one interval divides the other, else by a cubic through the FID."""
+    if abs(dwell_s - wanted_s) < 1e-9 * wanted_s:
+        out = np.zeros((len(fids), n_points), dtype=complex)
+        n = min(n_points, fids.shape[1])
+        out[:, :n] = fids[:, :n]
+        return out
+    from scipy.interpolate import CubicSpline
+
+    times = np.arange(n_points) * wanted_s
+    stored = np.arange(fids.shape[1]) * dwell_s
+    out = CubicSpline(stored, fids, axis=1)(np.minimum(times, stored[-1]))
+    out[:, times > stored[-1]] = 0
+    return out
+
+
+def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float) -> NDArray:
+    """One unit of a macromolecule at the middle of its training range."""
+    config = MacromoleculeConfig()
+    signal = np.zeros(len(time_s), dtype=complex)
+    if name == "MM30":
+        if condition == "diff":
+            lines = [(MM30_PPM, MM30_DIFF_AREA, float(np.mean(config.mm30_width_hz)))]
+        else:
+            lines = []
+    else:
+        lines = [
+            (ppm, area / 3, width_hz * float(np.mean(config.width_factor)))
+            for ppm, area, width_hz in zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
+        ]
+        if condition == "diff":
+            ppm, area, width_hz = lines[0]
+            lines = [(ppm, area * float(np.mean(config.mm09_diff)), width_hz)]
+    for ppm, area, width_hz in lines:
+        carrier = np.exp(2j * np.pi * ppm_to_hz(ppm, f0_mhz) * time_s)
+        signal += area * carrier * voigt_decay(time_s, 0.0, width_hz)
+    return signal
