@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fit_summary.png: data, re-made spectrum and residual of each panel, with the main values beside them."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.quantify.result import Estimate, Panel, Quantification
+from fsl_mrs_dl.reports.tables import all_estimates
+
+PPM_WINDOW = (0.5, 4.2)
+"""Range of chemical shift that is shown, ppm."""
+
+HEADLINE = ("GABA", "Glx", "Glu", "Gln", "NAA")
+"""Metabolites that stand in the headline, in this order."""
+
+PANEL_TITLES = {"diff": "DIFF (edit_on − edit_off)", "edit_off": "edit_off", "edit_on": "edit_on"}
+PEAKS = {
+    "diff": {"Glx": GLX_H2_PPM, "GABA": GABA_H4_PPM, "NAA": NAA_PPM},
+    "edit_off": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM, "NAA": NAA_PPM},
+    "edit_on": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM},
+}
+COLOURS = {"data": "#3a3a3a", "fit": "#D55E00", "baseline": "#7f7f7f", "residual": "#0072B2"}
+"""Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart with every kind of colour vision and in grey."""
+
+REFUSED_COLOUR = "#B00020"
+
+
+def headline(quantification: Quantification) -> list[Estimate]:
+    """The values of `HEADLINE` that are there, relative to the reference where there is one."""
+    ratios = {e.name: e for e in quantification.ratios()}
+    found = {e.name: ratios.get(e.name, e) for e in all_estimates(quantification)}
+    return [found[name] for name in HEADLINE if name in found]
+
+
+def visible(panel: Panel, window_ppm: tuple[float, float] = PPM_WINDOW) -> NDArray:
+    """Mask of the points of `panel` that lie in the window; all points where none does."""
+    ppm = np.asarray(panel.ppm)
+    mask = (ppm >= window_ppm[0]) & (ppm <= window_ppm[1])
+    return mask if mask.any() else np.ones(len(ppm), bool)
+
+
+def real(curve: NDArray) -> NDArray:
+    """The real part, with zeros where it is not finite (a refused fit)."""
+    return np.nan_to_num(np.real(np.asarray(curve)), nan=0.0, posinf=0.0, neginf=0.0).astype(float)
+
+
+def label_place(values: NDArray, level: float) -> tuple[float, int]:
+    """Where the name of a peak stands: at its top (1), or at the bottom (-1) of one that is mainly below `level`."""
+    low, high = float(np.min(values)), float(np.max(values))
+    return (low, -1) if level - low > high - level else (high, 1)
+
+
+def refusal(quantification: Quantification) -> str:
+    """The sentences of the refusal; empty where there is none."""
+    return " ".join(flag.sentence for flag in quantification.flags if flag.severity == "refused")
+
+
+def format_value(value: float) -> str:
+    """Three significant digits, without an exponent where that is readable."""
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, 2 - int(np.floor(np.log10(abs(value)))))}f}"
+
+
+def draw_summary(quantification: Quantification, title: str = "") -> Any:
+    """Draw the figure: one row per panel, ppm descending, the residual offset above.
+
+    Parameters
+    ----------
+    quantification : Quantification
+        Refused: the data alone are drawn under a banner with the reason.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With an Agg canvas; nothing of matplotlib's global state is touched.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = quantification.panels
+    figure = Figure(figsize=(10.5, 1.6 + 3.4 * max(1, len(panels))))
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)  # inches
+    reason = refusal(quantification)
+    if reason:
+        wrapped = "\n".join(textwrap.wrap(f"REFUSED: {reason}", 100))
+        style = {"facecolor": REFUSED_COLOUR, "edgecolor": "none", "pad": 5}
+        figure.suptitle(wrapped, color="white", fontweight="bold", fontsize=11, bbox=style)
+    elif title:
+        figure.suptitle(title, fontsize=11)
+    if not panels:
+        figure.text(0.5, 0.4, "No spectrum to show", ha="center", va="center")
+        return figure
+    grid = figure.add_gridspec(len(panels), 2, width_ratios=(3.4, 1))
+    for row, panel in enumerate(panels):
+        _draw_panel(figure.add_subplot(grid[row, 0]), panel, refused=bool(reason), last=row == len(panels) - 1)
+    _draw_values(figure.add_subplot(grid[:, 1]), quantification)
+    return figure
+
+
+def save_fit_summary(path: Path, quantification: Quantification, title: str = "") -> None:
+    """Write `draw_summary` to `path` as PNG, 150 dots per inch."""
+    from fsl_mrs_dl.io.atomic import atomic_path
+
+    with atomic_path(path) as scratch:
+        draw_summary(quantification, title).savefig(scratch, format="png", dpi=150)
+
+
+def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
+    mask = visible(panel)
+    ppm = np.asarray(panel.ppm)[mask]
+    data, fit, baseline = (real(curve)[mask] for curve in (panel.data, panel.fit, panel.baseline))
+    axes.plot(ppm, data, color=COLOURS["data"], lw=0.9, label="data")
+    top, bottom = float(data.max()), float(data.min())
+    if not refused:
+        axes.plot(ppm, fit, color=COLOURS["fit"], lw=1.3, alpha=0.9, label="re-made from the estimates")
+        axes.plot(ppm, baseline, color=COLOURS["baseline"], lw=0.9, ls="--", label="baseline")
+        residual = data - fit
+        top, bottom = max(top, float(fit.max())), min(bottom, float(fit.min()))
+        offset = top + 0.08 * (top - bottom) - float(residual.min())
+        axes.plot(ppm, residual + offset, color=COLOURS["residual"], lw=0.8, label="residual (offset)")
+        axes.axhline(offset, color=COLOURS["residual"], lw=0.5, ls=":")
+        top = max(top, float(residual.max()) + offset)
+    span = (top - bottom) or 1.0
+    for name, shift_ppm in PEAKS.get(panel.name, {}).items():
+        if ppm.min() <= shift_ppm <= ppm.max():
+            near = np.abs(ppm - shift_ppm) < 0.06
+            place, up = label_place(data[near] if near.any() else data, float(np.median(data)))
+            va = "bottom" if up > 0 else "top"
+            axes.text(shift_ppm, place + 0.02 * up * span, name, ha="center", va=va, fontsize=8.5, color="0.15")
+    axes.set_xlim(ppm.max(), ppm.min())
+    axes.set_ylim(bottom - 0.09 * span, top + 0.12 * span)
+    axes.set_yticks([])
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.set_title(PANEL_TITLES.get(panel.name, panel.name), loc="left", fontsize=10, fontweight="bold")
+    axes.tick_params(labelsize=8.5)
+    if last:
+        axes.set_xlabel("chemical shift / ppm", fontsize=9)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=7.5, frameon=False, borderpad=0)
+
+
+def _draw_values(axes: Any, quantification: Quantification) -> None:
+    axes.set_axis_off()
+    values = headline(quantification)
+    if not values:
+        text = "No values are given." if quantification.refused else "No estimates."
+        axes.text(0.0, 0.98, text, va="top", fontsize=10, color=REFUSED_COLOUR)
+        return
+    lines = [f"Relative to {quantification.reference_name}" if values[0].unit != "raw" else "Raw amplitudes"]
+    lines += ["value [95 % interval]", ""]
+    for e in values:
+        low, high = e.interval95
+        lines.append(f"{e.name:<5}{format_value(e.value):>7}  [{format_value(low)}, {format_value(high)}]")
+    cautions = [flag for flag in quantification.flags if flag.severity == "caution"]
+    if cautions:
+        lines += ["", "Cautions:"]
+        for flag in cautions:
+            lines += textwrap.wrap(flag.sentence, 32, initial_indent="- ", subsequent_indent="  ")
+    lines += ["", f"model {quantification.model.get('name', '?')}", "spread: the network's SD"]
+    axes.text(0.0, 0.98, "\n".join(lines), va="top", fontsize=8.5, family="DejaVu Sans Mono", linespacing=1.4)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of `fit` (summary, concentrations, qc, all_parameters) as CSV text, and quantities.json as a dict.
+
+Names and layout are those of FSL-MRS's output folder. FSL-MRS's CRLB columns have no counterpart: ours are called SD,
+for they hold the standard deviation that the network predicts.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.quantify.result import Estimate, Quantification
+
+PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib")
+
+
+def summary_csv(quantification: Quantification) -> str:
+    """``Metab, Raw conc, Raw SD, /REF, /REF SD, /REF lo95, /REF hi95, %SD, SNR, FWHM``; rows sorted by name.
+
+    Ratios are empty where there is no reference, SNR and FWHM for sums; a refusal has the header alone.
+    """
+    ref = f"/{quantification.reference_name}"
+    head = ["Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM"]
+    ratios = {e.name: e for e in quantification.ratios()}
+    rows = []
+    for estimate in sorted(all_estimates(quantification), key=lambda e: e.name):
+        ratio = ratios.get(estimate.name)
+        relative = (ratio.value, ratio.sd, *ratio.interval95) if ratio else (None,) * 4
+        qc = quantification.qc.get(estimate.name)
+        quality = (qc.snr, qc.fwhm_hz) if qc else (None, None)
+        rows.append([estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality])
+    return _csv([head, *rows])
+
+
+def concentrations_csv(quantification: Quantification) -> str:
+    """Two header rows, mean and std over raw and internal, as FSL-MRS has them (no water: no molar columns)."""
+    ratios = {e.name: e for e in quantification.ratios()}
+    rows: list[list[Any]] = [["Metabs", "mean", "mean", "std", "std"], ["", "raw", "internal", "raw", "internal"]]
+    for e in sorted(all_estimates(quantification), key=lambda e: e.name):
+        ratio = ratios.get(e.name)
+        rows.append([e.name, e.value, ratio.value if ratio else None, e.sd, ratio.sd if ratio else None])
+    return _csv(rows)
+
+
+def qc_csv(quantification: Quantification) -> str:
+    """``Metab,SNR,FWHM`` (FWHM in Hz)."""
+    rows = [[name, quantification.qc[name].snr, quantification.qc[name].fwhm_hz] for name in sorted(quantification.qc)]
+    return _csv([["Metab", "SNR", "FWHM"], *rows])
+
+
+def all_parameters_csv(quantification: Quantification) -> str:
+    """``parameter,mean,std``: raw amplitudes, then the parameters of the consistency fit (these without std)."""
+    rows: list[list[Any]] = [[e.name, e.value, e.sd] for e in _own(quantification)]
+    rows += [[name, value, None] for name, value in quantification.fit_parameters.items()]
+    return _csv([["parameter", "mean", "std"], *rows])
+
+
+def quantities(quantification: Quantification, *, data: str = "", reproduce: str = "") -> dict[str, Any]:
+    """The content of quantities.json: everything, with no NaN and no infinity (None instead).
+
+    Parameters
+    ----------
+    quantification : Quantification
+    data : str
+        Name of the data file.
+    reproduce : str
+        Command line that repeats the run.
+
+    Returns
+    -------
+    dict
+        ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
+        raw}: relative to the reference where there is one, else raw; ``raw`` {name: amplitude} of the model's own
+        metabolites; ``flags`` codes; ``flag_details``; ``refused``; model, range checks, fit parameters, quality,
+        classical fit, history, versions.
+    """
+    q = quantification
+    ratios = {e.name: e for e in q.ratios()}
+    total = None if q.refused else q.reference_estimate
+    reference = q.reference_name if total is not None else None
+    content = {
+        "format": "fsl_mrs_dl quantities 1",
+        "data": data,
+        "refused": q.refused,
+        "flags": [flag.code for flag in q.flags],
+        "flag_details": [flag.to_dict() for flag in q.flags],
+        "reference": reference,
+        "reference_raw": _estimate_dict(total) if total is not None else None,
+        "metabolites": {
+            e.name: {
+                **_estimate_dict(ratios.get(e.name, e)),
+                "reference": reference,
+                "percent_sd": e.percent_sd,
+                "combination": e in q.combinations,
+                "raw": _estimate_dict(e),
+            }
+            for e in all_estimates(q)
+        },
+        "raw": {e.name: e.value for e in _own(q)},
+        "classical": {} if q.refused else dict(q.classical),
+        "quality": {name: {"snr": qc.snr, "fwhm_hz": qc.fwhm_hz} for name, qc in q.qc.items()},
+        "fit_parameters": dict(q.fit_parameters),
+        "range_checks": [
+            {"name": c.name, "value": c.value, "low": c.low, "high": c.high, "inside": c.inside} for c in q.range_checks
+        ],
+        "model": dict(q.model),
+        "history": dict(q.history),
+        "versions": versions(),
+        "reproduce": reproduce,
+    }
+    return finite(content)
+
+
+def all_estimates(quantification: Quantification) -> tuple[Estimate, ...]:
+    """Raw estimates and sums; none when refused, whatever the object carries."""
+    if quantification.refused:
+        return ()
+    return (*quantification.estimates, *quantification.combinations)
+
+
+def _own(quantification: Quantification) -> tuple[Estimate, ...]:
+    """The model's own metabolites, without sums; none when refused."""
+    return () if quantification.refused else quantification.estimates
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python and the packages that numbers depend on."""
+    found = {"fsl_mrs_dl": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def finite(value: Any) -> Any:
+    """`value` in types that JSON has: arrays as lists, complex numbers as [re, im], not finite as None."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return finite(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        return finite(value.item())
+    if isinstance(value, complex):
+        return [finite(value.real), finite(value.imag)]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return value.as_posix() if isinstance(value, Path) else str(value)
+
+
+def _estimate_dict(e: Estimate) -> dict[str, Any]:
+    return {
+        "value": e.value,
+        "unit": e.unit,
+        "sd": e.sd,
+        "interval68": list(e.interval68),
+        "interval95": list(e.interval95),
+        "sub_spectrum": e.sub_spectrum,
+        "flag": e.flag,
+    }
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> str:
+    def cell(value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        return repr(float(value)) if math.isfinite(value) else ""
+
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([[cell(value) for value in row] for row in rows])
+    return stream.getvalue()

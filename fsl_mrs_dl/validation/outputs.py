@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `fsl_mrs_dl validate` writes: validation.json, validation.csv, validation.png and the table on the console."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsl_mrs_dl.validation.metrics import Interval, Pair, evaluate_groups, evaluate_pairs, normalise, ordered
+
+REFUSED_SHARE_TO_SAY_FIRST = 0.05
+_FIGURE_METABOLITES = 12
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set of a validation.
+
+    Parameters
+    ----------
+    id : str
+    truth, estimate : mapping of str to float
+        Known concentrations; raw amplitudes of the network (empty when refused).
+    interval68, interval95 : mapping of str to (float, float)
+        In the unit of `estimate`.
+    against : mapping of str to mapping of str to float
+        Estimates of other methods, by method; a method that failed here is left out.
+    flags : tuple of str
+        Codes.
+    series : str or None
+        The group that the data set belongs to.
+    refused : bool
+    """
+
+    id: str
+    truth: Mapping[str, float]
+    estimate: Mapping[str, float]
+    interval68: Mapping[str, Interval] = field(default_factory=dict)
+    interval95: Mapping[str, Interval] = field(default_factory=dict)
+    against: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    series: str | None = None
+    refused: bool = False
+
+    def pairs(self) -> dict[str, Pair]:
+        """The network's estimates beside the truth, max-normalised."""
+        return normalise(self.truth, self.estimate, self.interval68, self.interval95)
+
+    def pairs_against(self, method: str) -> dict[str, Pair]:
+        """The estimates of `method` beside the truth; empty where it has none."""
+        values = self.against.get(method)
+        return normalise(self.truth, values) if values else {}
+
+
+def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:
+    """The content of validation.json.
+
+    Refused data sets count in ``refused`` and are left out of every error, the other methods' too, so that all are
+    judged on the same spectra. ``note`` stands first where more than 5 % are refused.
+    """
+    used = [case for case in cases if not case.refused]
+    pairs = [case.pairs() for case in used]
+    refused = len(cases) - len(used)
+    result: dict[str, Any] = {}
+    if cases and refused / len(cases) > REFUSED_SHARE_TO_SAY_FIRST:
+        result["note"] = (
+            f"{refused} of {len(cases)} data sets ({100 * refused / len(cases):.0f} %) were refused; "
+            "the errors are those of the others only."
+        )
+    methods = list(dict.fromkeys(name for case in cases for name in case.against))
+    result |= {
+        "model": model,
+        "n": len(cases),
+        "refused": refused,
+        "metric": "truth and estimate each divided by their largest value over Cr (Cr+PCr), GABA, Gln, Glu, NAA",
+        "metabolites": evaluate_pairs(pairs),
+        "groups": evaluate_groups(pairs, [case.series for case in used]),
+        "against": {name: evaluate_pairs([case.pairs_against(name) for case in used]) for name in methods},
+    }
+    return result
+
+
+def write_outputs(folder: Path, cases: Sequence[Case], model: str) -> dict[str, Any]:
+    """Write validation.json, validation.csv and validation.png into an existing folder; return the result.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be written to.
+    """
+    from fsl_mrs_dl.io.atomic import atomic_path, write_json, write_text
+
+    folder = Path(folder)
+    result = build_result(cases, model)
+    write_json(folder / "validation.json", result)
+    write_text(folder / "validation.csv", csv_text(cases))
+    with atomic_path(folder / "validation.png") as scratch:
+        draw(cases, result).savefig(scratch, format="png", dpi=150)
+    return result
+
+
+def csv_text(cases: Sequence[Case]) -> str:
+    """The content of validation.csv: one row per data set and metabolite, max-normalised values.
+
+    A refused data set has one row without values, so that it is not lost from sight.
+    """
+    methods = list(dict.fromkeys(name for case in cases for name in case.against))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ["id", "series", "metabolite", "truth", "estimate", "lo68", "hi68", "lo95", "hi95"]
+    writer.writerow([*head, *methods, "flags"])
+    for case in cases:
+        flags = " ".join(case.flags)
+        if case.refused:
+            writer.writerow([case.id, case.series or "", *[""] * (len(head) - 2 + len(methods)), flags])
+            continue
+        pairs = case.pairs()
+        others = {method: case.pairs_against(method) for method in methods}
+        for name in ordered({*pairs, *(n for other in others.values() for n in other)}):
+            pair = pairs.get(name)
+            known = pair or next(other[name] for other in others.values() if name in other)
+            intervals = (pair.interval68, pair.interval95) if pair else (None, None)
+            ends = [end for interval in intervals for end in (interval or ("", ""))]
+            row = [_cell(known.truth), _cell(pair.estimate) if pair else "", *map(_cell, ends)]
+            row += [_cell(other[name].estimate) if name in other else "" for other in others.values()]
+            writer.writerow([case.id, case.series or "", name, *row, flags])
+    return stream.getvalue()
+
+
+def text_table(result: Mapping[str, Any]) -> str:
+    """The result as a table for the console, refusals first where there are many."""
+    lines = [f"NOTE: {result['note']}", ""] if "note" in result else []
+    lines.append(f"Model {result['model']}: {result['n']} data sets, {result['refused']} refused")
+    lines.append("Errors of max-normalised concentrations (constant: best constant guess)")
+    methods = list(result.get("against", {}))
+    head = f"{'metabolite':<10} {'n':>4} {'MAE':>7} {'+-SE':>7} {'slope':>6} {'interc':>7} {'R2':>6}"
+    head += f" {'constant':>8} {'in 68 %':>7} {'in 95 %':>7}"
+    head += "".join(f" {('MAE ' + m)[:14]:>14}" for m in methods)
+    lines += ["", head, "-" * len(head)]
+    for name, s in result["metabolites"].items():
+        line = f"{name:<10} {s['n']:>4d} {_num(s['mae'], 7, 4)} {_num(s['mae_se'], 7, 4)} {_num(s['slope'], 6, 3)}"
+        line += f" {_num(s['intercept'], 7, 3)} {_num(s['r2'], 6, 3)} {_num(s['mae_constant'], 8, 4)}"
+        line += f" {_num(s['coverage68'], 7, 2)} {_num(s['coverage95'], 7, 2)}"
+        for method in methods:
+            line += " " + _num(result["against"][method].get(name, {}).get("mae"), 14, 4)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def draw(cases: Sequence[Case], result: Mapping[str, Any]) -> Any:
+    """Figure of estimate over truth per metabolite, with 95 % bars, the identity and other methods in grey."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    used = [case for case in cases if not case.refused]
+    pairs = [case.pairs() for case in used]
+    names = list(result["metabolites"])[:_FIGURE_METABOLITES]
+    columns = min(3, max(1, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = Figure(figsize=(4.2 * columns, 4.0 * rows + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    title = f"{result['model']}: {result['n']} data sets, {result['refused']} refused"
+    figure.suptitle(f"{result['note']}\n{title}" if "note" in result else title, fontsize=10)
+    methods = list(result["against"])
+    for index, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        shown = [p[name] for p in pairs if name in p]
+        for method, marker in zip(methods, "x+1234" * len(methods), strict=False):
+            other = [p[name] for p in (case.pairs_against(method) for case in used) if name in p]
+            label = f"{method} (MAE {_num(result['against'][method].get(name, {}).get('mae'), 0, 3)})"
+            axes.plot([p.truth for p in other], [p.estimate for p in other], marker, color="0.6", ms=5, label=label)
+            shown += other
+        _scatter(axes, [p[name] for p in pairs if name in p], shown)
+        s = result["metabolites"][name]
+        axes.set_title(f"{name}  (n = {s['n']})", fontsize=10, loc="left", fontweight="bold")
+        axes.text(
+            0.03, 0.97,
+            f"MAE {_num(s['mae'], 0, 3)} ± {_num(s['mae_se'], 0, 3)}\nconstant guess {_num(s['mae_constant'], 0, 3)}\n"
+            f"slope {_num(s['slope'], 0, 2)}   R² {_num(s['r2'], 0, 2)}",
+            transform=axes.transAxes, va="top", fontsize=8,
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
+        axes.legend(loc="lower right", fontsize=7, frameon=False)
+        axes.set_xlabel("truth (max-normalised)", fontsize=8)
+        axes.set_ylabel("estimate (max-normalised)", fontsize=8)
+        axes.tick_params(labelsize=7)
+    if not names:
+        figure.text(0.5, 0.5, "No data set could be evaluated", ha="center", va="center", fontsize=12)
+    return figure
+
+
+def _scatter(axes: Any, pairs: Sequence[Pair], shown: Sequence[Pair]) -> None:
+    truth = np.array([p.truth for p in pairs])
+    guess = np.array([p.estimate for p in pairs])
+    ends = np.array([p.interval95 or (p.estimate, p.estimate) for p in pairs]).reshape(-1, 2)
+    bars = np.clip(np.abs(ends - guess[:, None]), 0, None).T
+    axes.errorbar(
+        truth, guess, yerr=bars, fmt="o", ms=4, color="#0072B2", ecolor="#0072B266", elinewidth=1,
+        label="network, 95 %",
+    )  # fmt: skip
+    ends_above = [p.interval95[1] for p in pairs if p.interval95]
+    finite = [v for v in (*(v for p in shown for v in (p.truth, p.estimate)), *ends_above) if math.isfinite(v)]
+    top = 1.08 * max([0.05, *finite])
+    axes.plot([0, top], [0, top], color="0.2", lw=0.8, ls="--", zorder=0)
+    axes.set_xlim(-0.03 * top, top)
+    axes.set_ylim(-0.03 * top, top)
+    axes.set_aspect("equal")
+
+
+def _cell(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _num(value: float | None, width: int, decimals: int) -> str:
+    return f"{'-' if value is None else format(value, f'.{decimals}f'):>{max(1, width)}}"

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quantify a folder of data sets whose concentrations are known."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.quantify.fit import quantify
+from fsl_mrs_dl.quantify.load import load
+from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.validation.outputs import Case
+
+log = logging.getLogger(__name__)
+
+CLASSICAL = "linear_combination"
+"""Name of the embedded classical fit in the output."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Known concentrations of one data set."""
+
+    id: str
+    values: Mapping[str, float]
+    series: str | None = None
+
+
+def read_truth(path: Path, key: str | None = None) -> list[Truth]:
+    """Read ``truth.json``: a list of objects with ``id`` and ``visible_mm`` or ``conc_mm``.
+
+    Parameters
+    ----------
+    path : Path
+    key : str, optional
+        The key to take; otherwise ``visible_mm`` where present, else ``conc_mm``.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, broken, or an entry lacks what is needed.
+    """
+    try:
+        entries: Any = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError("the truth cannot be read", where=path, got=error.strerror) from error
+    except ValueError as error:
+        raise DataError("the truth is not JSON", where=path, got=error) from error
+    if not isinstance(entries, list) or not entries:
+        raise DataError("the truth is empty", where=path, expected="a list with one object per data set")
+    truths = []
+    for index, entry in enumerate(entries):
+        where = f"{path}, entry {index + 1}"
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+            raise DataError("the entry has no id", where=where)
+        chosen = key or ("visible_mm" if "visible_mm" in entry else "conc_mm")
+        values = entry.get(chosen)
+        if not isinstance(values, dict):
+            raise DataError(f"the entry has no '{chosen}'", where=where, expected="an object of concentrations in mM")
+        try:
+            numbers = {str(name): float(value) for name, value in values.items()}
+        except (TypeError, ValueError) as error:
+            raise DataError(f"'{chosen}' holds something that is not a number", where=where, got=error) from error
+        series = entry.get("series")
+        truths.append(Truth(entry["id"], numbers, None if series is None else str(series)))
+    return truths
+
+
+def run_cases(folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basis: Path | None = None) -> list[Case]:
+    """Quantify every data set that `truths` names.
+
+    Raises
+    ------
+    DataError
+        When a file is missing or cannot be used.
+    """
+    missing = [truth.id for truth in truths if not (folder / f"{truth.id}.nii.gz").is_file()]
+    if missing:
+        raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
+                        expected=f"{missing[0]}.nii.gz ...")  # fmt: skip
+    cases = []
+    for index, truth in enumerate(truths):
+        result = quantify(load(folder / f"{truth.id}.nii.gz").spectra, model, basis=basis)
+        every = (*result.estimates, *result.combinations)
+        cases.append(
+            Case(
+                id=truth.id,
+                truth=truth.values,
+                estimate={e.name: e.value for e in every},
+                interval68={e.name: e.interval68 for e in every},
+                interval95={e.name: e.interval95 for e in every},
+                against={CLASSICAL: result.classical} if result.classical else {},
+                flags=tuple(flag.code for flag in result.flags),
+                series=truth.series,
+                refused=result.refused,
+            )
+        )
+        log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")
+    return cases
