@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console script: sub-commands, exit codes, errors as one line. Heavy imports come after parsing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.errors import FslMrsDlError
+
+COMMANDS = {
+    "fit": "quantify one data set",
+    "preproc": "preprocess raw data as fsl_mrs_preproc_edit does",
+    "simulate": "simulate a MEGA-PRESS basis set",
+    "train": "train a network from a configuration",
+    "validate": "compare estimates with known concentrations",
+    "models": "list the shipped models, or show a model's card",
+}
+"""Sub-command: what it does. Each is the module of the same name in `fsl_mrs_dl.cli`."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all sub-commands."""
+    parser = argparse.ArgumentParser(
+        prog="fsl_mrs_dl", description="Deep-learning quantification of GABA-edited MEGA-PRESS spectra."
+    )
+    parser.add_argument("--version", action="version", version=f"fsl_mrs_dl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"fsl_mrs_dl.cli.{name}")
+        sub = commands.add_parser(name, help=summary, description=module.__doc__)
+        sub.add_argument("--verbose", action="store_true", help="log what is done; show tracebacks")
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
+    args = build_parser().parse_args(argv)
+    # one thread per process: labs run many subjects side by side on shared machines
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, str(getattr(args, "threads", None) or 1))
+    level = logging.INFO if args.verbose or args.command in ("train", "validate") else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    try:
+        return int(args.run(args) or 0)
+    except FslMrsDlError as error:
+        if args.verbose:
+            raise
+        print(f"fsl_mrs_dl {args.command}: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"fsl_mrs_dl {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        if args.verbose:
+            raise
+        print(
+            f"fsl_mrs_dl {args.command}: error: internal error, {type(error).__name__}: "
+            f"{' '.join(str(error).split())}. "
+            "Run again with --verbose and report the traceback",
+            file=sys.stderr,
+        )
+        return 1

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List the shipped models, or show a model's card."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``models``."""
+    parser.add_argument("name", nargs="?", metavar="NAME|DIR", help="show the card of this model")
+
+
+def run(args: argparse.Namespace) -> None:
+    """List or show."""
+    import json
+
+    from fsl_mrs_dl.model_folder import open_model
+    from fsl_mrs_dl.quantify.model import DEFAULT_MODEL, find_model
+    from fsl_mrs_dl.resources import shipped_models, weights_folder
+
+    if args.name:
+        print(json.dumps(open_model(find_model(args.name)).card, indent=1, ensure_ascii=False))
+        return
+    for name in shipped_models():
+        model = open_model(weights_folder() / name)
+        mark = " (default)" if name == DEFAULT_MODEL else ""
+        print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card['calibration'])}")

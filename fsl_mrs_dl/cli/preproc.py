@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Preprocess raw MEGA-PRESS data and write diff, edit_0 (OFF), edit_1 (ON) and wref as fsl_mrs_preproc_edit does."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``preproc``."""
+    parser.add_argument("--data", type=Path, required=True, metavar="RAW", help="raw data (NIfTI-MRS)")
+    parser.add_argument("--reference", type=Path, metavar="WREF", help="unsuppressed water reference")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Preprocess."""
+    from fsl_mrs_dl.io.atomic import new_output_folder
+    from fsl_mrs_dl.preprocess.pipeline import write_preprocessed
+    from fsl_mrs_dl.quantify.load import load
+
+    with new_output_folder(args.output, overwrite=args.overwrite) as folder:
+        result = load(args.data, reference=args.reference)
+        write_preprocessed(result, folder)
+    for flag in result.spectra.flags:
+        print(f"{flag.severity}: {flag.sentence}")
+    print(f"written to {args.output}")
