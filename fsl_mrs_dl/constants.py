@@ -25,7 +25,7 @@ CHO_PPM = 3.208
 Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""
 
 GABA_H4_PPM = 3.013
-"""Edited CH2 of GABA, ppm. Near et al. 2013, Magn Reson Med 70:1183, doi 10.1002/mrm.24547."""
+"""Edited CH2 of GABA, ppm. Near et al. 2013, Magn Reson Med 70:1183, doi 10.1002/mrm.24572."""
 
 GLX_H2_PPM = 3.75
 """Alpha CH of Glu (3.743) and Gln (3.753) together, ppm. Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""

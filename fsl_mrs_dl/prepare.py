@@ -2,7 +2,8 @@
 """The network's input: both conditions on one fixed ppm grid, straight from the FIDs.
 
 Any dwell time, number of points and field of the same protocol family lands on the same grid, without zero filling
-or interpolation.
+or interpolation. The sum over samples stands for the integral over time: its error grows with the square of the dwell
+time and is a smooth offset (`tests/test_prepare.py` bounds it).
 """
 
 from __future__ import annotations

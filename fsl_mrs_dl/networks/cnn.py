@@ -17,8 +17,8 @@ class CnnConfig:
 
     Parameters
     ----------
-    widths : tuple of int
-        Channels of each stage; each stage halves the number of points.
+    widths, strides : tuple of int
+        Channels of each stage, and by how much it reduces the number of points.
     stem_kernel, kernel : int
         Kernel sizes, odd.
     dense : int
@@ -27,8 +27,9 @@ class CnnConfig:
         Channels that are handed to the dense layer.
     """
 
-    widths: tuple[int, ...] = (32, 48, 64, 96)
-    stem_kernel: int = 15
+    widths: tuple[int, ...] = (48, 96, 128)
+    strides: tuple[int, ...] = (4, 2, 2)
+    stem_kernel: int = 17
     kernel: int = 5
     dense: int = 384
     squeeze: int = 32
@@ -36,6 +37,8 @@ class CnnConfig:
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
             raise ConfigError("widths must hold positive numbers", got=self.widths)
+        if len(self.strides) != len(self.widths) or min(self.strides) < 1:
+            raise ConfigError("strides must hold one positive number per width", got=self.strides)
         if self.stem_kernel % 2 == 0 or self.kernel % 2 == 0:
             raise ConfigError("kernel sizes must be odd", got=(self.stem_kernel, self.kernel))
 
@@ -65,14 +68,14 @@ class Cnn(nn.Module):
         self.config, self.n_outputs = config, n_outputs
         layers: list[nn.Module] = []
         channels, length, kernel = 4, n_points, config.stem_kernel
-        for width in config.widths:
+        for width, stride in zip(config.widths, config.strides, strict=True):
             layers += [
-                nn.Conv1d(channels, width, kernel, stride=2, padding=kernel // 2, bias=False),
+                nn.Conv1d(channels, width, kernel, stride=stride, padding=kernel // 2, bias=False),
                 nn.BatchNorm1d(width),
                 nn.ReLU(),
                 _Residual(width, config.kernel),
             ]
-            channels, length, kernel = width, (length + 1) // 2, config.kernel
+            channels, length, kernel = width, (length - 1) // stride + 1, config.kernel
         layers += [nn.Conv1d(channels, config.squeeze, 1), nn.ReLU(), nn.Flatten()]
         self.trunk = nn.Sequential(*layers)
         self.head = nn.Sequential(

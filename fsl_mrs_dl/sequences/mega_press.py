@@ -76,6 +76,19 @@ class MegaPress:
             raise ConfigError("delays_s must hold five positive delays", got=self.delays_s)
         if not 0.5 <= self.f0_mhz / 127.7 <= 2.5:
             raise ConfigError("f0_mhz is not a proton frequency of a human scanner", expected="MHz", got=self.f0_mhz)
+        positive = (
+            "edit_duration_s",
+            "refocusing_duration_s",
+            "refocusing_tbw",
+            "b1_scale",
+            "n_positions",
+            "fov_slices",
+        )
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive", got=getattr(self, name))
+        if not 0 < self.edit_truncation < 1:
+            raise ConfigError("edit_truncation must lie between 0 and 1", got=self.edit_truncation)
         refocusing_s = self.refocusing_duration_s if self.refocusing == "slr" else 0.0
         half_pulses = [0.0, refocusing_s, self.edit_duration_s, refocusing_s, self.edit_duration_s, 0.0]
         for index, delay in enumerate(self.delays_s):
@@ -106,7 +119,10 @@ class MegaPress:
         """The refocusing pulse, B1 scale included; None when ideal."""
         if self.refocusing == "ideal":
             return None
-        return slr_refocusing(self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
+        try:
+            return slr_refocusing(self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
+        except ValueError as error:
+            raise ConfigError(f"refocusing pulse: {error}", hint="Choose refocusing_tbw of 3 or more") from error
 
     def edit_offset_hz(self, condition: Literal["edit_on", "edit_off"]) -> float:
         """Offset of the editing pulse from the transmitter in Hz."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -60,6 +60,18 @@ class SpinSystem:
     name: str
     groups: tuple[SpinGroup, ...]
     sources: tuple[str, ...] = ()
+
+    def jittered(self, sd_ppm: float, rng: np.random.Generator) -> SpinSystem:
+        """A copy whose chemically distinct shifts are moved, each by a normal deviate of `sd_ppm`.
+
+        Spins with one shift stay together; temperature and pH move shifts by some 0.001 ppm per kelvin (Wermter et
+        al. 2017, MAGMA 30:579, doi 10.1007/s10334-017-0632-6).
+        """
+        groups = []
+        for group in self.groups:
+            moves = {shift: sd_ppm * rng.standard_normal() for shift in dict.fromkeys(group.shifts_ppm)}
+            groups.append(replace(group, shifts_ppm=tuple(s + moves[s] for s in group.shifts_ppm)))
+        return replace(self, groups=tuple(groups))
 
     @property
     def n_protons(self) -> float:

@@ -33,9 +33,12 @@ class BackgroundConfig:
         Standard deviation of the area of what removal left of the water line, relative to the largest metabolite.
     water_ppm : tuple of two float
     water_width_hz : tuple of two float
+    echo_probability, echo_size : float
+        How often a spurious echo (a short packet somewhere in the FID) occurs, and the standard deviation of its
+        height relative to the start of the FID.
     """
 
-    snr: tuple[float, float] = (15.0, 500.0)
+    snr: tuple[float, float] = (15.0, 10000.0)
     baseline_area: float = 0.15
     baseline_width_hz: tuple[float, float] = (40.0, 250.0)
     n_baseline: int = 4
@@ -43,6 +46,8 @@ class BackgroundConfig:
     water_area: float = 0.2
     water_ppm: tuple[float, float] = (4.3, 5.1)
     water_width_hz: tuple[float, float] = (3.0, 40.0)
+    echo_probability: float = 0.25
+    echo_size: float = 0.03
 
     def components(
         self, time_s: NDArray, f0_mhz: NDArray, size: NDArray, rng: np.random.Generator
@@ -69,7 +74,19 @@ class BackgroundConfig:
             off += line
             own = self.baseline_difference * (rng.standard_normal(n) + 1j * rng.standard_normal(n))
             diff += line * own[:, None].astype(np.complex64)
+        for signal, share in ((off, 1.0), (diff, 0.5)):
+            signal += self._echo(time_s, f0_mhz, share * size, rng)
         return off, diff
+
+    def _echo(self, time_s: NDArray, f0_mhz: NDArray, size: NDArray, rng: np.random.Generator) -> NDArray:
+        n = len(time_s)
+        height = self.echo_size * size * rng.standard_normal(n) * (rng.uniform(size=n) < self.echo_probability)
+        ppm, centre_s = rng.uniform(0.6, 4.4, size=n), rng.uniform(0.02, 0.5, size=n)
+        spread_s = log_uniform((0.003, 0.03), n, rng)
+        position = ((time_s - centre_s[:, None]) / spread_s[:, None]).astype(np.float32)
+        carrier = geometric(rate_of(ppm, CENTRE_PPM, 0.0, f0_mhz, time_s[:, 1]), time_s.shape[1])
+        phase = np.exp(2j * np.pi * rng.uniform(size=n))
+        return (height * phase)[:, None].astype(np.complex64) * carrier * np.exp(-(position**2))
 
     def noise(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray:
         """White complex noise of unit standard deviation in each part: complex64."""

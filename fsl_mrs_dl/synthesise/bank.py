@@ -10,7 +10,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +23,7 @@ from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.sequences import MegaPress
 from fsl_mrs_dl.simulate import LineList, simulate_metabolite
-from fsl_mrs_dl.spins import load_system
+from fsl_mrs_dl.spins import SpinSystem, load_system
 
 CENTRE_PPM = 2.4
 """Where the bank's signals have 0 Hz: the middle of the network's window."""
@@ -59,12 +62,14 @@ class BankConfig:
     te_s : tuple of two float
     transmitter_ppm : tuple of two float
     n_positions : int
+    shift_jitter_ppm : float
+        Standard deviation of each member's own chemical shifts about the table's (temperature, pH).
     """
 
-    n_members: int = 48
+    n_members: int = 64
     seed: int = 1
     f0_mhz: tuple[float, ...] = (127.73, 123.25, 127.76)
-    edit_on_ppm: tuple[float, float] = (1.84, 1.94)
+    edit_on_ppm: tuple[float, float] = (1.83, 1.95)
     edit_off_ppm: tuple[float, float] = (7.4, 7.6)
     edit_duration_s: tuple[float, ...] = (0.014, 0.014, 0.015, 0.016, 0.02)
     edit_truncation: tuple[float, float] = (0.01, 0.10)
@@ -75,6 +80,7 @@ class BankConfig:
     te_s: tuple[float, float] = (0.068, 0.068)
     transmitter_ppm: tuple[float, float] = (2.4, 3.2)
     n_positions: int = 12
+    shift_jitter_ppm: float = 0.004
 
     def draw(self) -> list[MegaPress]:
         """The protocols."""
@@ -167,20 +173,24 @@ def sample(lines: LineList, protocol: MegaPress, n_points: int) -> NDArray:
 
 
 def build_bank(
-    protocols: Sequence[MegaPress],
+    config: BankConfig,
     metabolites: Sequence[str],
     grid: PpmGrid,
+    *,
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> BasisBank:
     """Simulate a bank.
 
     Parameters
     ----------
-    protocols : sequence of MegaPress
+    config : BankConfig
     metabolites : sequence of str
         Names of the spin-system table.
     grid : PpmGrid
         Gives the longest time needed.
+    workers : int
+        Processes; the result does not depend on their number.
     progress : callable, optional
         Called with (members done, members in all).
 
@@ -192,17 +202,42 @@ def build_bank(
     if "NAA" not in metabolites:
         raise ConfigError("a bank needs NAA, which sets its scale", got=", ".join(metabolites))
     systems = [load_system(name) for name in metabolites]
+    protocols = config.draw()
     length = max(n_times(grid, p.f0_mhz) for p in protocols)
-    arrays = np.zeros((2, len(protocols), len(systems), length), dtype=np.complex64)
-    for member, protocol in enumerate(protocols):
-        pairs = [simulate_metabolite(system, protocol) for system in systems]
-        scale = 3.0 / naa_methyl_area(pairs[metabolites.index("NAA")].edit_off, protocol.f0_mhz)
-        for index, pair in enumerate(pairs):
-            arrays[0, member, index] = scale * sample(pair.edit_off, protocol, length)
-            arrays[1, member, index] = scale * sample(pair.edit_on, protocol, length)
-        if progress is not None:
-            progress(member + 1, len(protocols))
-    return BasisBank(tuple(metabolites), tuple(protocols), arrays[0], arrays[1])
+    seeds = np.random.SeedSequence((config.seed, 1)).spawn(len(protocols))
+    jobs = [
+        (protocol, systems, config.shift_jitter_ppm, seed, length)
+        for protocol, seed in zip(protocols, seeds, strict=True)
+    ]
+    members = []
+    with ExitStack() as stack:
+        results: Iterable[tuple[NDArray, NDArray]]
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+            results = pool.map(_simulate_member, jobs)
+        else:
+            results = map(_simulate_member, jobs)
+        for done, member in enumerate(results, start=1):
+            members.append(member)
+            if progress is not None:
+                progress(done, len(jobs))
+    off, on = (np.stack(part) for part in zip(*members, strict=True))
+    return BasisBank(tuple(metabolites), tuple(protocols), off, on)
+
+
+def _simulate_member(
+    job: tuple[MegaPress, list[SpinSystem], float, np.random.SeedSequence, int],
+) -> tuple[NDArray, NDArray]:
+    """Signals of one protocol, OFF and ON, each ``(n_metabolites, n_times)``."""
+    protocol, systems, jitter_ppm, seed, length = job
+    rng = np.random.default_rng(seed)
+    pairs = [simulate_metabolite(system.jittered(jitter_ppm, rng), protocol) for system in systems]
+    naa = next(pair for pair in pairs if pair.name == "NAA")
+    scale = 3.0 / naa_methyl_area(naa.edit_off, protocol.f0_mhz)
+    off = scale * np.array([sample(pair.edit_off, protocol, length) for pair in pairs])
+    on = scale * np.array([sample(pair.edit_on, protocol, length) for pair in pairs])
+    return off.astype(np.complex64), on.astype(np.complex64)
 
 
 def naa_methyl_area(edit_off: LineList, f0_mhz: float) -> float:

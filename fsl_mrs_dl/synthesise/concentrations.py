@@ -18,8 +18,8 @@ BRAIN_MM: dict[str, tuple[float, float]] = {
     "Scyllo": (0.0, 1.0), "Ser": (0.0, 1.5), "Tau": (0.0, 7.0), "MM30": (0.0, 6.0), "MM09": (0.0, 12.0),
 }  # fmt: skip
 """Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
-2023, Sci Rep 13:9211 (doi 10.1038/s41598-023-36003-6), and of Govindaraju et al. 2000, Table 1. MM30 and MM09 are in
-units of the co-edited signal, see `fsl_mrs_dl.synthesise.macromolecules`."""
+2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
+are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.macromolecules`."""
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,15 @@ class InstrumentConfig:
         Its decay time.
     """
 
-    shift_ppm: float = 0.006
-    phase_deg: float = 6.0
+    shift_ppm: float = 0.0025
+    phase_deg: float = 3.5
     outlier_fraction: float = 0.1
-    outlier_factor: float = 3.0
+    outlier_factor: float = 5.0
     delay_s: float = 2e-5
-    mismatch_hz: float = 0.4
+    mismatch_hz: float = 0.25
     mismatch_deg: float = 2.0
     mismatch_amplitude: float = 0.01
-    drift_hz: float = 1.5
+    drift_hz: float = 1.0
     eddy_deg: float = 12.0
     eddy_s: tuple[float, float] = (0.005, 0.12)
 

@@ -18,12 +18,12 @@ class LineShapeConfig:
 
     Parameters
     ----------
-    width_hz : tuple of two float
-        Full width at half maximum common to all lines, drawn log-uniformly.
+    width_hz, brain_width_hz : tuple of two float
+        Full width at half maximum common to all lines, of solutions and of brains, drawn log-uniformly.
     gauss_share : tuple of two float
         Share of the width that is Gaussian, the rest is Lorentzian.
     own_lorentz_hz : tuple of two float
-        Extra Lorentzian width of each metabolite, 1 / (pi T2) for T2 from 0.1 s to infinity (Wyss et al. 2018, Magn
+        Extra Lorentzian width of each metabolite, 1 / (pi T2) for T2 from 0.13 to 1 s (Wyss et al. 2018, Magn
         Reson Med 80:452, doi 10.1002/mrm.27067).
     own_shift_ppm : float
         Standard deviation of each metabolite's own shift (temperature, pH).
@@ -33,10 +33,11 @@ class LineShapeConfig:
         How far away it is.
     """
 
-    width_hz: tuple[float, float] = (0.8, 12.0)
+    width_hz: tuple[float, float] = (0.3, 12.0)
+    brain_width_hz: tuple[float, float] = (1.5, 13.0)
     gauss_share: tuple[float, float] = (0.0, 1.0)
-    own_lorentz_hz: tuple[float, float] = (0.0, 2.5)
-    own_shift_ppm: float = 0.004
+    own_lorentz_hz: tuple[float, float] = (0.3, 2.5)
+    own_shift_ppm: float = 0.002
     asymmetry: float = 0.1
     asymmetry_hz: tuple[float, float] = (1.0, 6.0)
 
@@ -49,19 +50,20 @@ class LineShapeConfig:
         rate = (2j * np.pi * shift_hz - np.pi * lorentz_hz) * dwell_s[:, None]
         return geometric(rate, n_times)
 
-    def common_decay(self, time_s: NDArray, rng: np.random.Generator) -> NDArray:
+    def common_decay(self, time_s: NDArray, is_brain: NDArray, rng: np.random.Generator) -> NDArray:
         """The decay common to all lines.
 
         Parameters
         ----------
         time_s : array, shape ``(n, n_times)``
+        is_brain : bool array, shape ``(n,)``
 
         Returns
         -------
         decay : complex array, shape ``(n, n_times)``; 1 at time 0
         """
         n = len(time_s)
-        width_hz = log_uniform(self.width_hz, n, rng)
+        width_hz = np.where(is_brain, log_uniform(self.brain_width_hz, n, rng), log_uniform(self.width_hz, n, rng))
         share = rng.uniform(*self.gauss_share, size=n)
         lorentz_hz, gauss_hz = (1 - share) * width_hz, share * width_hz
         decay = voigt_decay(time_s, lorentz_hz[:, None].astype(np.float32), gauss_hz[:, None].astype(np.float32))

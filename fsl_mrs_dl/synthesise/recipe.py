@@ -99,7 +99,7 @@ class Synthesiser:
         conc_mm[~is_brain, len(recipe.metabolites) :] = 0
 
         off, diff = self._metabolites(member, conc_mm[:, : len(recipe.metabolites)], dwell_s, f0_mhz, rng)
-        decay = recipe.line_shape.common_decay(time_s, rng)
+        decay = recipe.line_shape.common_decay(time_s, is_brain, rng)
         decay = decay.astype(np.complex64) * recipe.instrument.drift_factor(time_s, rng)
         off *= decay
         diff *= decay

@@ -29,27 +29,29 @@ def train(config: TrainConfig, folder: Path) -> None:
     from fsl_mrs_dl.training.loop import Trainer
 
     folder.mkdir(parents=True, exist_ok=True)
-    bank = cached_bank(config.recipe, folder / "bank.npz")
+    bank = cached_bank(config.recipe, folder / "bank.npz", config.optimiser.threads)
     trainer = Trainer(config, Synthesiser(config.recipe, bank), folder)
     trainer.run()
     export(trainer, folder)
 
 
-def cached_bank(recipe: Recipe, path: Path) -> BasisBank:
+def cached_bank(recipe: Recipe, path: Path, workers: int = 1) -> BasisBank:
     """The bank of a recipe, simulated or read from `path` when that file holds this very bank."""
-    protocols = recipe.bank.draw()
-    wanted = {"bank": [dataclasses.asdict(p) for p in protocols], "metabolites": recipe.metabolites,
+    wanted = {"bank": dataclasses.asdict(recipe.bank), "metabolites": recipe.metabolites,
               "max_time_s": recipe.grid.max_time_s}  # fmt: skip
     key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     if path.exists():
         with np.load(path, allow_pickle=False) as stored:
             if str(stored["key"]) == key:
-                return BasisBank(recipe.metabolites, tuple(protocols), stored["edit_off"], stored["edit_on"])
-    log.info("simulating a bank of %d protocols", len(protocols))
+                return BasisBank(recipe.metabolites, tuple(recipe.bank.draw()), stored["edit_off"], stored["edit_on"])
+    log.info("simulating a bank of %d protocols", recipe.bank.n_members)
     bank = build_bank(
-        protocols, recipe.metabolites, recipe.grid,
+        recipe.bank,
+        recipe.metabolites,
+        recipe.grid,
+        workers=workers,
         progress=lambda done, total: log.info("protocol %d/%d", done, total) if done % 8 == 0 else None,
-    )  # fmt: skip
+    )
     with atomic_path(path) as scratch, scratch.open("wb") as stream:
         np.savez(stream, key=key, edit_off=bank.edit_off, edit_on=bank.edit_on)
     return bank

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulator against closed forms, against its own limits, and against FID-A."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.pulses import ShapedPulse
+from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.simulate import simulate_metabolite
+from fsl_mrs_dl.simulate.lines import LineList, merge
+from fsl_mrs_dl.simulate.operators import FreeEvolution, build_operators
+from fsl_mrs_dl.simulate.propagate import pulse_propagators
+from fsl_mrs_dl.spins import SpinGroup, SpinSystem, known_metabolites, load_system
+from tests.helpers import SHARED
+
+FIDA = SHARED / "reference" / "fida"
+F0_MHZ = 127.73
+
+
+def system(*shifts, j_hz=0.0, phosphorus=()):
+    couplings = ((0, 1, j_hz),) if j_hz else ()
+    return SpinSystem("X", (SpinGroup(shifts, couplings, phosphorus_j_hz=phosphorus),))
+
+
+def ppm(lines, f0_mhz=F0_MHZ):
+    return 4.65 + lines.shift_hz / f0_mhz
+
+
+def test_singlet_is_one_line_of_area_one_per_proton():
+    pair = simulate_metabolite(system(3.027), MegaPress())
+    for lines in (pair.edit_off, pair.edit_on):
+        assert ppm(lines) == pytest.approx([3.027])
+        assert lines.amplitude == pytest.approx([1.0], abs=2e-4)
+
+
+def test_weakly_coupled_doublet_has_its_splitting():
+    pair = simulate_metabolite(system(3.0, 1.0, j_hz=7.0), MegaPress(edit_on_ppm=7.5))
+    doublet = np.sort(pair.edit_on.shift_hz[np.abs(ppm(pair.edit_on) - 3.0) < 0.1])
+    assert len(doublet) == 2
+    assert np.diff(doublet)[0] == pytest.approx(7.0, abs=0.01)
+
+
+def test_editing_refocuses_the_coupling_and_off_inverts_it():
+    # TE = 1/(2J) x 2: in OFF the doublet evolves by pi J TE = 180 deg, in ON the editing pulse refocuses it
+    te_s = 0.068
+    pair = simulate_metabolite(system(3.0, 1.9, j_hz=1 / te_s), MegaPress(edit_duration_s=0.014))
+
+    def area(lines):
+        return lines.amplitude[np.abs(ppm(lines) - 3.0) < 0.1].sum().real
+
+    assert area(pair.edit_off) == pytest.approx(-1.0, abs=0.02)
+    # the coupling acts during the editing pulses too, which costs a few per cent
+    assert 0.90 < area(pair.edit_on) < 1.0
+    assert area(pair.diff) == pytest.approx(area(pair.edit_on) - area(pair.edit_off))
+
+
+def test_coupled_result_is_the_full_matrix_exponential():
+    # an independent route: every step as one matrix exponential of the whole Hamiltonian
+    from scipy.linalg import expm
+
+    group = SpinGroup((3.0, 1.9, 2.3), ((0, 1, 8.0), (1, 2, 7.0), (0, 2, -3.0)))
+    operators = build_operators(group)
+    offsets = (np.array(group.shifts_ppm) - 3.0) * F0_MHZ
+    rng = np.random.default_rng(3)
+    pulse = ShapedPulse(40 * rng.normal(size=100) * np.exp(0.3j), 0.010)
+    fx, fy = (operators.raising + operators.raising.T) / 2, (operators.raising - operators.raising.T) / 2j
+    free = operators.coupling_hz + np.diag(offsets @ operators.iz)
+    expected = np.eye(8)
+    for w1 in pulse.w1_hz:
+        expected = expm(-2j * np.pi * pulse.step_s * (free + w1.real * fx + w1.imag * fy)) @ expected
+    got = pulse_propagators(pulse, operators, offsets, np.zeros(1))[0]
+    assert np.abs(got - expected).max() < 2e-4
+    np.testing.assert_allclose(got @ got.conj().T, np.eye(8), atol=1e-12)
+
+
+def test_segments_do_not_change_the_signal(monkeypatch):
+    sequence = MegaPress(refocusing="slr", n_positions=6)
+    coarse = simulate_metabolite(load_system("GABA"), sequence).diff.fid(2048, 5e-4)
+    monkeypatch.setattr("fsl_mrs_dl.simulate.propagate._MAX_SEGMENT_S", 0.0)
+    fine = simulate_metabolite(load_system("GABA"), sequence).diff.fid(2048, 5e-4)
+    assert np.linalg.norm(coarse - fine) < 1e-4 * np.linalg.norm(fine)
+
+
+def test_many_positions_are_one_by_one(monkeypatch):
+    operators = build_operators(load_system("Lac").groups[0])
+    offsets = np.array([140.0, -210.0, -210.0, -210.0])
+    pulse, positions = MegaPress(refocusing="slr").refocusing_pulse(), np.linspace(-700, 700, 5)
+    batch = pulse_propagators(pulse, operators, offsets, positions)
+    single = [pulse_propagators(pulse, operators, offsets, positions[i : i + 1])[0] for i in range(5)]
+    np.testing.assert_allclose(batch, single, atol=1e-12)
+    monkeypatch.setattr("fsl_mrs_dl.simulate.propagate._MAX_BATCH_ELEMENTS", 300)
+    np.testing.assert_allclose(pulse_propagators(pulse, operators, offsets, positions), single, atol=1e-12)
+
+
+def test_slice_profile_takes_signal_from_edited_gaba():
+    # spatial four-compartment effect: 12 % of GABA's DIFF per Cr (reference/fida/README.md, section 5)
+    def ratio(sequence):
+        gaba = simulate_metabolite(load_system("GABA"), sequence).diff
+        cr = simulate_metabolite(load_system("Cr"), sequence).edit_off
+        edited = gaba.amplitude[np.abs(ppm(gaba) - 3.015) < 0.165].sum().real
+        return edited / cr.amplitude[np.abs(ppm(cr) - 3.027) < 0.05].sum().real
+
+    loss = 1 - ratio(MegaPress(refocusing="slr", n_positions=16)) / ratio(MegaPress())
+    assert 0.08 < loss < 0.20
+
+
+def test_phosphorus_splits_each_proton():
+    pair = simulate_metabolite(system(3.9, phosphorus=(8.0,)), MegaPress())
+    assert np.diff(np.sort(pair.edit_off.shift_hz)) == pytest.approx([8.0])
+    assert pair.edit_off.amplitude.sum().real == pytest.approx(1.0, abs=1e-3)
+
+
+def test_free_evolution_conserves_and_reverses():
+    operators = build_operators(load_system("GABA").groups[0])
+    free = FreeEvolution.of(operators, np.linspace(-100, 100, 6))
+    rho = operators.raising.astype(complex)
+    out = free.evolve(rho, 0.013)
+    assert np.linalg.norm(out) == pytest.approx(np.linalg.norm(rho))
+    np.testing.assert_allclose(free.evolve(out, -0.013), rho, atol=1e-10)
+
+
+def test_fid_of_lines_is_the_direct_sum():
+    rng = np.random.default_rng(0)
+    lines = LineList(rng.uniform(-400, 100, 17), rng.normal(size=17) + 1j * rng.normal(size=17))
+    time_s = np.arange(777) * 4e-4
+    direct = np.exp(2j * np.pi * np.outer(time_s, lines.shift_hz)) @ lines.amplitude
+    decay = np.exp(-np.pi * 3 * time_s) * np.exp(-((np.pi * 2 * time_s) ** 2) / (4 * np.log(2)))
+    np.testing.assert_allclose(lines.fid(777, 4e-4, 3.0, 2.0), direct * decay, atol=1e-11)
+
+
+def test_merging_keeps_area_and_centre():
+    merged = merge(np.array([10.0, 10.00001, 50.0]), np.array([1.0, 3.0, 1e-9]))
+    assert merged.amplitude == pytest.approx([4.0])
+    assert merged.shift_hz == pytest.approx([10.0000075])
+
+
+def test_every_metabolite_simulates_and_counts_its_protons():
+    for name in set(known_metabolites()) - {"Glc"}:
+        pair = simulate_metabolite(load_system(name), MegaPress(edit_duration_s=0.014))
+        assert np.isfinite(pair.diff.amplitude).all()
+        assert np.abs(pair.edit_off.amplitude.sum()) <= load_system(name).n_protons + 1e-6
+
+
+def test_unknown_metabolite_names_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'GABA'"):
+        load_system("GABBA")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"edit_pm": 1.9}, "did you mean"),
+        ({"delays_s": [0.005, 0.017]}, "five"),
+        ({"edit_duration_s": 0.05}, "shorter than the halves"),
+        ({"f0_mhz": "3T"}, "number"),
+        ({"refocusing": "adiabatic"}, "one of 'ideal', 'slr'"),
+    ],
+)
+def test_sequence_errors_name_the_setting(values, text):
+    with pytest.raises(ConfigError, match=text):
+        MegaPress.from_dict(values)
+
+
+@dataclasses.dataclass(frozen=True)
+class FidaSequence(MegaPress):
+    """FID-A's example: its own editing waveform."""
+
+    def editing_pulse(self):
+        pulse = json.loads((FIDA / "pulses.json").read_text())["edit_used_unshifted"]
+        phase = np.deg2rad(np.array(pulse["phase_deg"]))
+        # FID-A turns phases the other way round
+        return ShapedPulse(np.array(pulse["amplitude_Hz"]) * np.exp(-1j * phase), pulse["duration_ms"] * 1e-3)
+
+
+@pytest.mark.with_shared
+@pytest.mark.parametrize("name", ["Cr", "NAA", "GABA", "Glu", "Lac"])
+def test_ideal_refocusing_agrees_with_fida(name):
+    from scipy.io import loadmat
+
+    if not FIDA.is_dir():
+        pytest.skip(f"no reference data in {FIDA}")
+    reference = loadmat(FIDA / f"{name}_ideal_ep8.mat", squeeze_me=True)
+    f0_mhz = 123.23 / 42.577 * 42.576  # FID-A has one gamma in the Hamiltonian and another in the pulses
+    sequence = FidaSequence(
+        f0_mhz=f0_mhz, edit_duration_s=0.02, selection="phase_cycle", edit_phase_zero_at="start",
+        edit_on_ppm=3 - 1.1 * 123.23 / f0_mhz, edit_off_ppm=3 + 4.5 * 123.23 / f0_mhz,
+    )  # fmt: skip
+    pair = simulate_metabolite(load_system(name), sequence, splitting="coupling_last")
+    n = len(reference["fid_on"])
+    to_3_ppm = np.exp(2j * np.pi * (4.65 - 3) * f0_mhz * np.arange(n) * 5e-4)
+    expected = {"edit_off": reference["fid_off"], "edit_on": reference["fid_on"]}
+    expected["diff"] = expected["edit_on"] - expected["edit_off"]
+    for condition, fid in expected.items():
+        got = getattr(pair, condition).fid(n, 5e-4) * to_3_ppm
+        assert np.linalg.norm(got - fid) < 1e-3 * np.linalg.norm(fid), condition

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training spectra: reproducible, linear where they must be, no-ops where ranges are zero."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.synthesise.background import BackgroundConfig
+from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BankConfig, build_bank, n_times
+from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
+from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
+from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
+from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.signals import geometric
+
+NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
+QUIET = Recipe(
+    metabolites=NAMES,
+    acquired_s=(1.024, 1.024),
+    drop_off=0.0,
+    drop_diff=0.0,
+    bank=BankConfig(n_members=2, n_positions=4, shift_jitter_ppm=0.0),
+    concentrations=ConcentrationConfig(solution_fraction=1.0),
+    line_shape=LineShapeConfig(
+        width_hz=(3.0, 3.0), own_lorentz_hz=(0.0, 0.0), own_shift_ppm=0.0, asymmetry=0.0, gauss_share=(0.0, 0.0)
+    ),
+    instrument=InstrumentConfig(
+        shift_ppm=0.0, phase_deg=0.0, delay_s=0.0, mismatch_hz=0.0, mismatch_deg=0.0, mismatch_amplitude=0.0,
+        drift_hz=0.0, eddy_deg=0.0,
+    ),
+    background=BackgroundConfig(snr=(1e9, 1e9), baseline_area=0.0, water_area=0.0, echo_probability=0.0),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return build_bank(QUIET.bank, NAMES, QUIET.grid)
+
+
+def complex_channels(batch):
+    return batch.channels[:, 0] + 1j * batch.channels[:, 1], batch.channels[:, 2] + 1j * batch.channels[:, 3]
+
+
+def test_without_perturbation_a_spectrum_is_the_sum_of_the_basis(bank):
+    batch = Synthesiser(QUIET, bank).batch(8, np.random.default_rng(5))
+    members = np.random.default_rng(5).integers(bank.n_members, size=8)
+    off, diff = complex_channels(batch)
+    for row, member in enumerate(members):
+        dwell_s = bank.dwell_s[member]
+        decay = np.exp(-np.pi * 3.0 * dwell_s * np.arange(bank.edit_off.shape[-1]))
+        inside = dwell_s * np.arange(bank.edit_off.shape[-1]) < 1.024
+        conc = batch.conc_mm[row, : len(NAMES)]
+        for got, basis in ((off, bank.edit_off), (diff, bank.edit_on - bank.edit_off)):
+            fid = (conc @ basis[member]) * decay * inside
+            expected = QUIET.grid.transform(fid, CYCLES_PER_PPM, CENTRE_PPM) * dwell_s / batch.scale[row]
+            assert np.abs(got[row] - expected).max() < 2e-4 * np.abs(off[row]).max()
+
+
+def test_targets_times_scale_are_concentrations(bank):
+    batch = Synthesiser(QUIET, bank).batch(16, np.random.default_rng(1))
+    np.testing.assert_allclose(batch.target * batch.scale[:, None], batch.conc_mm, rtol=1e-5, atol=1e-5)
+    assert not batch.conc_mm[:, len(NAMES) :].any(), "solutions have no macromolecules"
+
+
+def test_same_generator_same_spectra_and_no_global_state(bank):
+    recipe = dataclasses.replace(Recipe(), metabolites=NAMES)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    one = Synthesiser(recipe, bank).batch(6, np.random.default_rng(9))
+    two = Synthesiser(recipe, bank).batch(6, np.random.default_rng(9))
+    np.testing.assert_array_equal(one.channels, two.channels)
+    assert np.isfinite(one.channels).all()
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+def test_everything_on_perturbs_and_drops_conditions(bank):
+    recipe = dataclasses.replace(Recipe(), metabolites=NAMES, drop_off=0.3, drop_diff=0.3)
+    batch = Synthesiser(recipe, bank).batch(400, np.random.default_rng(2))
+    share = batch.present.mean(axis=0)
+    assert share == pytest.approx([0.7, 0.7], abs=0.1)
+    assert (batch.present.sum(axis=1) > 0).all()
+    assert not batch.channels[batch.present[:, 0] == 0, :2].any()
+    power = np.mean(batch.channels**2, axis=2).sum(axis=1) / batch.present.sum(axis=1)
+    np.testing.assert_allclose(power, 1.0, rtol=1e-4)
+    assert 0.3 < batch.is_brain.mean() < 0.7
+
+
+def test_noise_has_the_signal_to_noise_ratio_asked_for(bank):
+    noisy = dataclasses.replace(QUIET, background=dataclasses.replace(QUIET.background, snr=(50.0, 50.0)))
+    rng = (np.random.default_rng(3), np.random.default_rng(3))
+    quiet_off, _ = complex_channels(Synthesiser(QUIET, bank).batch(40, rng[0]))
+    noisy_batch = Synthesiser(noisy, bank).batch(40, rng[1])
+    noisy_off, _ = complex_channels(noisy_batch)
+    peak = np.abs(quiet_off).max(axis=1)
+    sd = (noisy_off - quiet_off).real.std(axis=1)
+    assert np.median(peak / sd) == pytest.approx(50.0, rel=0.15)
+
+
+def test_concentrations_hold_exact_zeros_and_reach_their_ends():
+    conc, is_brain = ConcentrationConfig().draw(4000, (*NAMES, "MM30"), np.random.default_rng(0))
+    solution = conc[~is_brain]
+    assert (solution[:, 1] == 0).mean() == pytest.approx(0.08, abs=0.02)
+    assert solution[:, :5].max() > 15
+    assert not solution[:, 5].any()
+    assert solution.any(axis=1).all()
+    assert conc[is_brain][:, 4].min() >= 4.0
+    with pytest.raises(ConfigError, match="no concentration range for 'GABBA'"):
+        ConcentrationConfig().draw(1, ("GABBA",), np.random.default_rng(0))
+
+
+def test_line_shape_keeps_the_area():
+    time_s = np.arange(900)[None].repeat(50, 0) * 1.2e-3
+    decay = LineShapeConfig().common_decay(time_s, np.arange(50) % 2 == 0, np.random.default_rng(0))
+    np.testing.assert_allclose(np.abs(decay[:, 0]), 1.0, rtol=1e-5)
+    assert (np.abs(decay) <= 1 + 1e-4).all()
+
+
+def test_geometric_is_the_exponential():
+    rate = np.array([0.02j - 0.003, -0.5j])
+    np.testing.assert_allclose(geometric(rate, 500), np.exp(rate[:, None] * np.arange(500)), atol=2e-5)
+
+
+def test_bank_does_not_depend_on_the_number_of_processes(bank):
+    again = build_bank(QUIET.bank, NAMES, QUIET.grid, workers=2)
+    np.testing.assert_array_equal(again.edit_on, bank.edit_on)
+    assert again.digest == bank.digest
+
+
+def test_bank_is_scaled_to_naa_and_spans_the_longest_time(bank):
+    assert bank.edit_off.shape[-1] >= n_times(PpmGrid(), 123.0)
+    with pytest.raises(ConfigError, match="NAA"):
+        build_bank(QUIET.bank, ("GABA",), QUIET.grid)
+
+
+def test_protocols_are_drawn_within_their_ranges():
+    config = BankConfig(n_members=40, seed=4)
+    protocols = config.draw()
+    assert protocols == config.draw()
+    assert all(config.b1_scale[0] <= p.b1_scale <= config.b1_scale[1] for p in protocols)
+    assert {p.f0_mhz for p in protocols} == set(config.f0_mhz)
+    assert all(abs(p.te_s - 0.068) < 1e-9 for p in protocols)
