@@ -81,9 +81,11 @@ def open_model(path: Path) -> ModelFolder:
                          hint="List the shipped models with: fsl_mrs_dl models")  # fmt: skip
     try:
         card = json.loads(card_path.read_text("utf-8"))
-        missing = [key for key in _NEEDED if key not in card]
+        missing = [key for key in _NEEDED if key not in dict(card)]
     except (ValueError, TypeError) as error:
         raise ModelError("the model card cannot be read", where=card_path, got=error) from error
+    if not missing and not (isinstance(card["files"], dict) and "model.onnx" in card["files"]):
+        missing = ["files of model.onnx"]
     if missing:
         raise ModelError("the model card is incomplete", where=card_path, expected=", ".join(missing))
     if card["card_version"] != CARD_VERSION:

@@ -4,22 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.prepare import NetworkInput, PpmGrid, prepare
+from fsl_mrs_dl.prepare import PpmGrid, prepare
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.model import LoadedModel
-from fsl_mrs_dl.quantify.quality import acquired_s, metabolite_quality, noise_sd, unexplained
-from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, Panel, Quantification, RangeCheck, combine
+from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, metabolite_quality, noise_sd, unexplained
+from fsl_mrs_dl.quantify.result import NOT_VISIBLE, Estimate, Panel, Quantification, RangeCheck, combine
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
+from fsl_mrs_dl.quantities import MODES, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Limits:
     ----------
     poor_fit, refuse_fit : float
         Share of the signal's power left over by the re-made spectrum.
+    scale : float
+        How far the common factor that fits the network's answer best may lie from 1.
     refuse_snr : float
         Signal-to-noise ratio of the highest line.
     refuse_width_factor : float
@@ -40,8 +42,9 @@ class Limits:
         Difference of network and classical fit in standard deviations of the network (and 20 % of the value).
     """
 
-    poor_fit: float = 0.10
-    refuse_fit: float = 0.45
+    poor_fit: float = 0.06
+    refuse_fit: float = 0.35
+    scale: float = 0.15
     refuse_snr: float = 4.0
     refuse_width_factor: float = 1.8
     visible: float = 0.02
@@ -70,64 +73,64 @@ def quantify(
     limits = limits or Limits()
     grid = model.folder.grid
     data = prepare(spectra, grid)
-    mode = "+".join(name for name, here in zip(("edit_off", "diff"), data.present, strict=True) if here)
-    prediction = model.predict(data)
-    estimates = model.estimates(prediction, mode)
+    mode = next(name for name, present in MODES.items() if tuple(data.present) == present)
+    estimates = model.estimates(model.predict(data), mode)
     signals = basis_signals(spectra, model.outputs, basis)
     conditions = tuple(signals.fids)
     noise = {c: noise_sd(getattr(spectra, c), spectra.dwell_s, spectra.f0_mhz, grid) for c in conditions}
 
-    # the classical fit finds the nuisance parameters best, being free; the network's answer starts from them
+    # the classical fit, being free, finds the nuisance parameters best; the network's answer is drawn from there
     classical = fit_linear_combination(spectra, signals, grid)
     amplitudes = np.array([next(e.value for e in estimates if e.name == name) for name in signals.names])
-    fit = classical
-    if amplitudes.any():
-        fit = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
-    left = unexplained(fit, noise, grid)
-    left_classical = unexplained(classical, noise, grid)
+    fit = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
+    left, left_classical = (unexplained(f, noise, grid, acquired_s(spectra)) for f in (fit, classical))
     qc = metabolite_quality(fit, signals.names, noise, grid, spectra.f0_mhz)
-    snr = max((q.snr for q in qc.values()), default=0.0)
-    fwhm_hz = _voigt_fwhm_hz(fit.parameters["lorentz_hz"], fit.parameters["gauss_hz"])
+    # of the data, not of the network's answer
+    snr = data_snr(classical, noise)
+    fwhm_hz = signals.lw_hz + _voigt_fwhm_hz(classical.parameters["lorentz_hz"], classical.parameters["gauss_hz"])
     checks = _range_checks(spectra, model.folder.card["ranges"], fwhm_hz, snr)
 
     flags = list(spectra.flags)
-    reason = _refusal(left, left_classical, snr, fwhm_hz, model, limits)
-    if reason:
-        flags.append(Flag("refused", reason))
-    else:
-        flags += _cautions(left, checks, limits)
-    hidden = _not_visible(signals, limits.visible)
-    estimates = tuple(_marked(e, hidden) for e in estimates)
+    reason = _refusal(left_classical, snr, fwhm_hz, model, limits)
+    hidden = _not_visible(classical, signals, spectra, grid, limits.visible)
+    estimates = tuple(replace(e, flag=NOT_VISIBLE) if e.name in hidden else e for e in estimates)
+    shown = [e for e in estimates if not e.flag]
     classical_values = {
         name: float(value)
         for name, value in zip(signals.names, classical.amplitudes, strict=True)
         if name not in hidden
     }
-    if not reason:
+    if reason:
+        flags.append(Flag("refused", reason))
+    else:
+        flags += _cautions(left, fit.parameters["amplitude"], checks, limits)
         flags += _disagreement(estimates, classical_values, limits)
     parameters = {
         **fit.parameters, "fwhm_hz": fwhm_hz, "snr": snr, "residual_ratio": left,
         "residual_ratio_classical": left_classical,
     }  # fmt: skip
-    return Quantification(
-        estimates=() if reason else estimates,
-        combinations=() if reason else _combinations(estimates),
-        reference=("Cr", "PCr") if "edit_off" in conditions else ("NAA",),
+    sums = model.sums(shown, mode)
+    result = Quantification(
+        estimates=() if reason else model.with_calibrated_sd(estimates, mode, "raw"),
+        combinations=() if reason else model.with_calibrated_sd(sums, mode, "raw"),
+        reference=REFERENCES[mode],
         panels=_panels(classical if reason else fit, signals, grid),
         qc=qc,
         fit_parameters=parameters,
         range_checks=checks,
         model=_model_facts(model, signals),
         flags=tuple(flags),
-        fitted_fid=None if reason else _fitted_fid(fit, signals),
+        fitted_fid=None if reason else fit.fitted_fid,
         classical={} if reason else classical_values,
         history=spectra.history,
     )
-
-
-def network_input(spectra: EditedSpectra, model: LoadedModel) -> NetworkInput:
-    """The network's input of a data set, for looking at it."""
-    return prepare(spectra, model.folder.grid)
+    reference = result.reference_estimate
+    if reason or reference is None:
+        return result
+    uncalibrated = combine(result.reference_name, [e for e in estimates if e.name in result.reference])
+    assert uncalibrated is not None
+    ratios = model.ratios((*estimates, *sums), uncalibrated, mode)
+    return replace(result, calibrated_ratios=model.with_calibrated_sd(ratios, mode, "ratio"))
 
 
 def _voigt_fwhm_hz(lorentz_hz: float, gauss_hz: float) -> float:
@@ -150,24 +153,24 @@ def _range_checks(
     )
 
 
-def _refusal(left: float, left_classical: float, snr: float, fwhm_hz: float, model: LoadedModel, limits: Limits) -> str:
-    """Why the data are refused; empty where they are not."""
+def _refusal(left: float, snr: float, fwhm_hz: float, model: LoadedModel, limits: Limits) -> str:
+    """Why the data are refused, judged by the classical fit; empty where they are not."""
     widest = model.folder.card["ranges"]["fwhm_hz"][1]
     if snr < limits.refuse_snr:
         return f"the highest line is only {snr:.1f} times the noise"
+    if left > limits.refuse_fit:
+        return f"{100 * left:.0f} % of the signal is not that of an edited spectrum of known metabolites"
     if fwhm_hz > limits.refuse_width_factor * widest:
         return f"lines are {fwhm_hz:.0f} Hz wide, the model was trained up to {widest:g} Hz"
-    if left_classical > limits.refuse_fit:
-        return f"{100 * left_classical:.0f} % of the signal is not that of an edited spectrum of known metabolites"
-    if left > limits.refuse_fit:
-        return f"the re-made spectrum leaves {100 * left:.0f} % of the signal unexplained"
     return ""
 
 
-def _cautions(left: float, checks: tuple[RangeCheck, ...], limits: Limits) -> list[Flag]:
+def _cautions(left: float, factor: float, checks: tuple[RangeCheck, ...], limits: Limits) -> list[Flag]:
     flags = []
     if left > limits.poor_fit:
         flags.append(Flag("poor_fit", f"{100 * left:.0f} % of the signal is left over"))
+    if abs(factor - 1) > limits.scale:
+        flags.append(Flag("scale_uncertain", f"a common factor of {factor:.2f} would fit best"))
     for check in checks:
         if check.inside:
             continue
@@ -182,30 +185,15 @@ def _cautions(left: float, checks: tuple[RangeCheck, ...], limits: Limits) -> li
     return flags
 
 
-def _not_visible(signals: BasisSignals, threshold: float) -> set[str]:
-    """Quantities whose signal per unit is too weak in what is there (Cr in a DIFF alone)."""
-    power = sum((np.abs(fids) ** 2).sum(axis=1) for fids in signals.fids.values())
-    norm = np.sqrt(np.asarray(power))
+def _not_visible(
+    fit: FitResult, signals: BasisSignals, spectra: EditedSpectra, grid: PpmGrid, threshold: float
+) -> set[str]:
+    """Quantities whose signal per unit is too weak in what is there (Cr in a DIFF alone), at the fitted width."""
+    power = np.zeros(len(signals.names))
+    for fids in signals.fids.values():
+        power += (np.abs(grid.evaluate(fids * fit.decay, spectra.dwell_s, spectra.f0_mhz)) ** 2).sum(axis=1)
+    norm = np.sqrt(power)
     return {name for name, value in zip(signals.names, norm, strict=True) if value < threshold * norm.max()}
-
-
-def _marked(estimate: Estimate, hidden: set[str]) -> Estimate:
-    if estimate.name not in hidden:
-        return estimate
-    return Estimate(
-        estimate.name, estimate.value, estimate.sd, estimate.interval68, estimate.interval95, estimate.sub_spectrum,
-        estimate.unit, "not visible",
-    )  # fmt: skip
-
-
-def _combinations(estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
-    sums = []
-    for name, parts in COMBINATIONS.items():
-        found = [e for e in estimates if e.name in parts and e.flag != "not visible"]
-        total = combine(name, found) if len(found) > 1 else None
-        if total is not None:
-            sums.append(total)
-    return tuple(sums)
 
 
 def _disagreement(estimates: tuple[Estimate, ...], classical: dict[str, float], limits: Limits) -> list[Flag]:
@@ -236,12 +224,6 @@ def _panels(fit: FitResult, signals: BasisSignals, grid: PpmGrid) -> tuple[Panel
         )
         for c in order
     )
-
-
-def _fitted_fid(fit: FitResult, signals: BasisSignals) -> NDArray:
-    """Re-made FID of DIFF (or of the only condition), without baseline."""
-    condition = "diff" if "diff" in signals.fids else next(iter(signals.fids))
-    return (fit.amplitudes @ signals.fids[condition]) * fit.decay
 
 
 def _model_facts(model: LoadedModel, signals: BasisSignals) -> dict[str, Any]:

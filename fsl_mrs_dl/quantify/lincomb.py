@@ -52,13 +52,16 @@ class FitResult:
     amplitudes : array, shape ``(n_names,)``
     parameters : dict
         ``shift_ppm``, ``phase_deg``, ``lorentz_hz``, ``gauss_hz``, and for two conditions ``diff_shift_hz``,
-        ``diff_phase_deg``; ``amplitude`` (the common factor on given amplitudes, 1 where they were fitted).
+        ``diff_phase_deg``; ``amplitude`` (the factor that would fit given amplitudes best, 1 where they were fitted).
     data, baseline : dict of condition to complex array, shape ``(n_points_of_grid,)``
         Data corrected by the fitted shift and phase, and baseline, on the grid.
     components : dict of condition to complex array, shape ``(n_names, n_points_of_grid)``
         Each quantity's part of the fit.
     decay : complex array, shape ``(n_points,)``
         Fitted line shape over time.
+    fitted_fid : complex array, shape ``(n_points,)``
+        Fitted signal of DIFF (of the only condition where there is one), without baseline, in the frequency and
+        phase of the spectra that were fitted.
     """
 
     amplitudes: NDArray
@@ -67,6 +70,7 @@ class FitResult:
     baseline: dict[str, NDArray]
     components: dict[str, NDArray]
     decay: NDArray
+    fitted_fid: NDArray
 
 
 def fit_linear_combination(
@@ -88,7 +92,8 @@ def fit_linear_combination(
     grid : PpmGrid
         Where data and model are compared.
     fixed : array, shape ``(n_names,)``, optional
-        Amplitudes to be held in their ratios: only one common factor and the nuisance parameters are then fitted.
+        Amplitudes to be held: only the nuisance parameters are then fitted (with a common factor, which is reported
+        as ``amplitude`` and not applied: a wrong scale has to show in the residual).
     start : dict, optional
         Starting values, as in `FitResult.parameters`.
     config : FitConfig, optional
@@ -150,15 +155,14 @@ class _Problem:
 
     def model(self, x: NDArray, fids: dict[str, NDArray]) -> dict[str, NDArray]:
         """Spectra of the signals under the nuisance parameters, on the grid; by condition ``(n_signals, n_grid)``."""
-        shift_hz = x[0] * self.spectra.f0_mhz
-        common = np.exp(1j * (x[1] + 2 * np.pi * shift_hz * self.time_s)) * voigt_decay(self.time_s, x[2], x[3])
-        spectra = {}
-        for condition in self.conditions:
-            factor = common
-            if condition == "diff" and len(self.conditions) > 1:
-                factor = common * np.exp(1j * (x[5] + 2 * np.pi * x[4] * self.time_s))
-            spectra[condition] = self._evaluate(fids[condition] * factor)
-        return spectra
+        return {c: self._evaluate(fids[c] * self._factor(x, c)) for c in self.conditions}
+
+    def _factor(self, x: NDArray, condition: str) -> NDArray:
+        """Decay, frequency and phase over time."""
+        phase, shift_hz = x[1], x[0] * self.spectra.f0_mhz
+        if condition == "diff" and len(self.conditions) > 1:
+            phase, shift_hz = phase + x[5], shift_hz + x[4]
+        return np.exp(1j * (phase + 2 * np.pi * shift_hz * self.time_s)) * voigt_decay(self.time_s, x[2], x[3])
 
     def _project(self, values: NDArray) -> NDArray:
         """Remove the spline from complex rows, and lay real and imaginary parts side by side."""
@@ -174,7 +178,7 @@ class _Problem:
         )
         # normal equations through a Cholesky factor: the matrix has thousands of rows and two dozen columns
         gram = matrix @ matrix.T
-        size = np.sqrt(np.maximum(np.diag(gram), 1e-30 * max(1e-300, np.diag(gram).max())))
+        size = np.sqrt(np.maximum(np.diag(gram), max(1e-300, 1e-30 * np.diag(gram).max())))
         factor = np.linalg.cholesky(gram / np.outer(size, size) + 1e-7 * np.eye(len(gram)))
         right = np.linalg.solve(factor, (matrix @ target) / size)
         amplitudes, _ = nnls(factor.T, right)
@@ -189,7 +193,7 @@ class _Problem:
         factor = 1.0
         if self.fixed is not None:
             factor = float(amplitudes[0])
-            amplitudes = factor * self.fixed
+            amplitudes = self.fixed
         # turned back by the fitted phase and shift, so that pictures show upright lines in their places
         upright = x.copy()
         upright[0] = upright[1] = 0.0
@@ -208,8 +212,10 @@ class _Problem:
         }  # fmt: skip
         if len(self.conditions) > 1:
             parameters |= {"diff_shift_hz": float(x[4]), "diff_phase_deg": float(np.rad2deg(x[5]))}
-        decay = np.exp(1j * (x[1] + 2 * np.pi * shift_hz * self.time_s)) * voigt_decay(self.time_s, x[2], x[3])
-        return FitResult(amplitudes, parameters, data, baseline, components, decay)
+        condition = "diff" if "diff" in self.conditions else self.conditions[0]
+        fitted = amplitudes @ self.signals.fids[condition] * self._factor(x, condition)
+        decay = voigt_decay(self.time_s, x[2], x[3])
+        return FitResult(amplitudes, parameters, data, baseline, components, decay, fitted)
 
 
 def _spline_columns(grid: PpmGrid, knot_ppm: float) -> NDArray:

@@ -63,4 +63,7 @@ def _joined(off: Acquisition, on: Acquisition) -> Acquisition:
     if abs(off.f0_mhz - on.f0_mhz) > 0.1:
         raise DataError("the two conditions differ in frequency", where=on.source, expected=f"{off.f0_mhz:.3f} MHz",
                         got=f"{on.f0_mhz:.3f} MHz")  # fmt: skip
-    return dataclasses.replace(off, fids=np.concatenate([off.fids, on.fids]), conditions=("edit_off", "edit_on"))
+    return dataclasses.replace(
+        off, fids=np.concatenate([off.fids, on.fids]), conditions=("edit_off", "edit_on"),
+        te_s=off.te_s if off.te_s is not None else on.te_s, edit_pulse={**off.edit_pulse, **on.edit_pulse},
+    )  # fmt: skip

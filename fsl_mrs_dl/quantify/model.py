@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import ConfigError, ModelError, nearest
 from fsl_mrs_dl.model_folder import ModelFolder, open_model
 from fsl_mrs_dl.prepare import NetworkInput
-from fsl_mrs_dl.quantify.result import Estimate
+from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, combine
 from fsl_mrs_dl.resources import shipped_models, weights_folder
 
 DEFAULT_MODEL = "first_light"
@@ -61,26 +63,48 @@ class LoadedModel:
         Raises
         ------
         ModelError
-            When the model was not calibrated for the mode.
+            When the model was not calibrated for the mode, or its answer is not finite.
         """
+        factors = self._factors(mode, "raw")
+        if not (np.isfinite(prediction.mean).all() and np.isfinite(prediction.sd).all()):
+            raise ModelError("the network's answer is not finite", where=self.folder.onnx)
+        result = []
+        for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
+            value = max(0.0, float(mean))
+            low68, high68, low95, high95 = (
+                max(0.0, value + side * factors[name][level] * float(sd)) for level in ("68", "95") for side in (-1, 1)
+            )
+            result.append(Estimate(name, value, float(sd), (low68, high68), (low95, high95), mode))
+        return tuple(result)
+
+    def sums(self, estimates: Sequence[Estimate], mode: str) -> tuple[Estimate, ...]:
+        """The sums of `COMBINATIONS` that have at least two parts, with calibrated intervals."""
+        factors = self._factors(mode, "raw")
+        found = []
+        for name, parts in COMBINATIONS.items():
+            total = combine(name, [e for e in estimates if e.name in parts], factors.get(name))
+            if total is not None and name in factors:
+                found.append(total)
+        return tuple(found)
+
+    def ratios(self, estimates: Sequence[Estimate], reference: Estimate, mode: str) -> tuple[Estimate, ...]:
+        """`estimates` and sums relative to `reference`, with calibrated intervals."""
+        factors = self._factors(mode, "ratio")
+        return tuple(e.relative_to(reference, factors[e.name]) for e in estimates)
+
+    def with_calibrated_sd(self, estimates: Sequence[Estimate], mode: str, kind: str) -> tuple[Estimate, ...]:
+        """`estimates` with the predicted spread turned into half the width of the 68 % interval; kind: raw or ratio."""
+        factors = self._factors(mode, kind)
+        return tuple(replace(e, sd=e.sd * factors[e.name]["68"]) for e in estimates)
+
+    def _factors(self, mode: str, kind: str) -> dict[str, dict[str, float]]:
         calibration = self.folder.card["calibration"]
         if mode not in calibration:
             raise ModelError(
                 f"the model '{self.folder.name}' was not trained for {mode}", where=self.folder.path,
                 expected=f"one of {', '.join(calibration)}",
             )  # fmt: skip
-        result = []
-        for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
-            factors = calibration[mode][name]
-            value = max(0.0, float(mean))
-
-            def interval(factor: float, centre: float = float(mean), sd: float = float(sd)) -> tuple[float, float]:
-                return max(0.0, centre - factor * sd), max(0.0, centre + factor * sd)
-
-            result.append(
-                Estimate(name, value, float(sd) * factors["68"], interval(factors["68"]), interval(factors["95"]), mode)
-            )
-        return tuple(result)
+        return calibration[mode][kind]
 
 
 def find_model(name_or_folder: str | None) -> Path:

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import FitResult
 from fsl_mrs_dl.quantify.result import MetaboliteQC
 from fsl_mrs_dl.units import ppm_axis
+
+F0_FOR_NOISE_MHZ = 126.0
+"""Proton frequency at 3 T; its exact value changes the estimate of smoothed noise by 2 %."""
+
+SMOOTH_PPM = 0.05
+"""Width (FWHM) to which spectra are broadened before data and fit are compared: a usual line in vivo."""
 
 
 def noise_sd(fid: NDArray, dwell_s: float, f0_mhz: float, grid: PpmGrid) -> float:
@@ -19,8 +26,13 @@ def noise_sd(fid: NDArray, dwell_s: float, f0_mhz: float, grid: PpmGrid) -> floa
     Measured far from all signals (below -1 and above 8.5 ppm) where the bandwidth reaches that far, else on the last
     quarter of the FID; by the median absolute deviation of differences, which a smooth tail does not disturb.
     """
-    n = min(len(fid), max(2, int(grid.max_time_s / dwell_s)))
-    used = fid[:n]
+    used = fid[: max(2, int(grid.max_time_s / dwell_s))]
+    # zero filling holds no noise
+    measured = np.flatnonzero(used)
+    n = int(measured[-1]) + 1 if len(measured) else 1
+    used = used[:n]
+    if n < 64:
+        return 0.0
     spectrum = np.fft.fftshift(np.fft.fft(used)) * dwell_s
     ppm = ppm_axis(n, dwell_s, f0_mhz)
     quiet = (ppm < -1.0) | (ppm > 8.5)
@@ -70,20 +82,37 @@ def metabolite_quality(
     return result
 
 
-def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid) -> float:
+def data_snr(fit: FitResult, noise: dict[str, float]) -> float:
+    """Highest point of the fitted signal (without baseline) of any condition over its noise; infinite without noise."""
+    peaks = {condition: float(np.abs(c.sum(axis=0)).max()) for condition, c in fit.components.items()}
+    return max(peak / noise[condition] if noise[condition] > 0 else float("inf") for condition, peak in peaks.items())
+
+
+def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisition_s: float) -> float:
     """Share of the signal's power (baseline not counted) that the fit leaves over, noise not counted; 0 to 1 and above.
 
-    Taken over the conditions together, DIFF with the weight that its own power gives it: the largest share of any.
+    Both are broadened by `SMOOTH_PPM` first, so that very narrow lines a fraction of a hertz off their place do not
+    count as unexplained. The largest share of any condition.
     """
     worst = 0.0
     inside = (grid.ppm > 1.8) & (grid.ppm < 4.1)
+    step_ppm = (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
+    sigma = SMOOTH_PPM / step_ppm / (2 * np.sqrt(2 * np.log(2)))
+
+    # white noise of a FID of length T has independent values 1 / T apart; a Gaussian of width s averages over
+    # 2 sqrt(pi) s of them
+    spread_hz = SMOOTH_PPM / (2 * np.sqrt(2 * np.log(2))) * F0_FOR_NOISE_MHZ
+    smoothing = 1 / (min(acquisition_s, grid.max_time_s) * 2 * np.sqrt(np.pi) * spread_hz)
+
+    def smooth(values: NDArray) -> NDArray:
+        return gaussian_filter1d(values.real, sigma) + 1j * gaussian_filter1d(values.imag, sigma)
+
     for condition, components in fit.components.items():
-        model = components.sum(axis=0)
-        rest = (fit.data[condition] - fit.baseline[condition] - model)[inside]
-        noise_power = 2 * noise[condition] ** 2
-        power = max(np.mean(np.abs((fit.data[condition] - fit.baseline[condition])[inside]) ** 2) - noise_power, 1e-30)
-        left = max(np.mean(np.abs(rest) ** 2) - noise_power, 0.0)
-        worst = max(worst, float(left / power))
+        signal = smooth(fit.data[condition] - fit.baseline[condition])[inside]
+        rest = signal - smooth(components.sum(axis=0))[inside]
+        noise_power = 2 * noise[condition] ** 2 * min(1.0, smoothing)
+        power = max(float(np.mean(np.abs(signal) ** 2)) - noise_power, 1e-300)
+        worst = max(worst, max(float(np.mean(np.abs(rest) ** 2)) - noise_power, 0.0) / power)
     return worst
 
 

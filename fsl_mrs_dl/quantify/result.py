@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD, parts_of
 
-COMBINATIONS: dict[str, tuple[str, ...]] = {
-    "Glx": ("Glu", "Gln"),
-    "tCr": ("Cr", "PCr"),
-    "tNAA": ("NAA", "NAAG"),
-    "tCho": ("GPC", "PCh"),
-    "GABA+": ("GABA", "MM30"),
-}
-"""Sums that are reported when the model estimates at least two of their parts."""
+__all__ = [
+    "COMBINATIONS", "Estimate", "MetaboliteQC", "Panel", "Quantification", "RangeCheck", "combine",
+]  # fmt: skip
+
+NOT_VISIBLE = "not visible"
+"""Flag of a metabolite that has no signal in what was measured: its value is the network's prior, not a measurement."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Estimate:
     value : float
         Raw amplitude (per unit of basis, FSL-MRS's raw concentration) or a ratio, never negative.
     sd : float
-        Standard deviation that the network predicts, in the unit of `value`.
+        Standard deviation that the network predicts, in the unit of `value`; of sums and ratios, in quadrature.
     interval68, interval95 : tuple of float
         Central intervals, lower and upper end, calibrated on the model's own test spectra.
     sub_spectrum : str
@@ -41,7 +40,7 @@ class Estimate:
     unit : str
         ``raw`` or ``/<reference>``.
     flag : str
-        Empty, or a word of caution (``not visible``).
+        Empty, or a word of caution (`NOT_VISIBLE`).
     """
 
     name: str
@@ -58,26 +57,39 @@ class Estimate:
         """Relative standard deviation in per cent, capped at 999 (LCModel's habit)."""
         return min(999.0, 100.0 * self.sd / self.value) if self.value > 0 else 999.0
 
-    def relative_to(self, reference: Estimate) -> Estimate:
-        """The ratio to `reference`; spreads add in quadrature (the two are taken as independent)."""
+    def relative_to(self, reference: Estimate, factors: Mapping[str, float] | None = None) -> Estimate:
+        """The ratio to `reference`.
+
+        Parameters
+        ----------
+        reference : Estimate
+        factors : mapping, optional
+            Calibrated half widths in units of the spread by level (``68``, ``95``). Without them the intervals are
+            scaled from the amplitude's, spreads added in quadrature.
+
+        Raises
+        ------
+        ZeroDivisionError
+            When the reference is zero.
+        """
         if not reference.value > 0:
             raise ZeroDivisionError(f"reference {reference.name} is zero")
-        value = self.value / reference.value
-        if self.name == reference.name:
-            return Estimate(
-                self.name, 1.0, 0.0, (1.0, 1.0), (1.0, 1.0), self.sub_spectrum, f"/{reference.name}", self.flag
-            )
-        rel_ref = reference.sd / reference.value
-        sd = math.hypot(self.sd / reference.value, value * rel_ref)
-        growth = sd / (self.sd / reference.value) if self.sd > 0 else 1.0
+        value, unit = self.value / reference.value, f"/{reference.name}"
+        if set(parts_of(self.name)) == set(parts_of(reference.name)):
+            return replace(self, value=1.0, sd=0.0, interval68=(1.0, 1.0), interval95=(1.0, 1.0), unit=unit)
+        own_sd = self.sd / reference.value
+        sd = math.hypot(own_sd, value * reference.sd / reference.value)
 
-        def scaled(interval: tuple[float, float]) -> tuple[float, float]:
+        def scaled(level: str, interval: tuple[float, float]) -> tuple[float, float]:
+            if factors is not None:
+                return max(0.0, value - factors[level] * sd), value + factors[level] * sd
+            growth = sd / own_sd if own_sd > 0 else 1.0
             low, high = (end / reference.value for end in interval)
             return max(0.0, value - (value - low) * growth), value + (high - value) * growth
 
-        return Estimate(
-            self.name, value, sd, scaled(self.interval68), scaled(self.interval95), self.sub_spectrum,
-            f"/{reference.name}", self.flag,
+        return replace(
+            self, value=value, sd=sd, unit=unit, interval68=scaled("68", self.interval68),
+            interval95=scaled("95", self.interval95),
         )  # fmt: skip
 
 
@@ -151,6 +163,8 @@ class Quantification:
     fitted_fid : complex array, shape ``(n_points,)``, or None
         Re-made signal of the first panel's condition in the data's own frequency and phase.
     flags : tuple of Flag
+    calibrated_ratios : tuple of Estimate
+        Ratios to the reference with intervals of their own calibration; without them `ratios` makes its own.
     history : mapping
         `EditedSpectra.history` of the data.
     """
@@ -166,6 +180,7 @@ class Quantification:
     flags: tuple[Flag, ...]
     fitted_fid: NDArray | None = None
     classical: Mapping[str, float] = field(default_factory=dict)
+    calibrated_ratios: tuple[Estimate, ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -182,27 +197,35 @@ class Quantification:
     def reference_estimate(self) -> Estimate | None:
         """The sum of the reference metabolites, named `reference_name`; None when absent or zero."""
         total = combine(self.reference_name, [e for e in self.estimates if e.name in self.reference])
-        return total if total is not None and total.value > 0 else None
+        return total if total is not None and total.value > REFERENCE_MIN_SD * total.sd else None
 
     def ratios(self) -> tuple[Estimate, ...]:
-        """Every estimate and combination relative to the reference; empty where there is no reference."""
+        """Every estimate and combination relative to the reference; empty where the reference is not measured."""
         reference = self.reference_estimate
+        if self.calibrated_ratios and reference is not None:
+            return self.calibrated_ratios
         if reference is None:
             return ()
         return tuple(e.relative_to(reference) for e in (*self.estimates, *self.combinations))
 
 
-def combine(name: str, parts: list[Estimate]) -> Estimate | None:
-    """The sum of `parts`, spreads added in quadrature (taken as independent); None without parts."""
+def combine(name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None) -> Estimate | None:
+    """The sum of `parts`, spreads added in quadrature; intervals by the calibrated `factors`, else in quadrature too.
+
+    None without parts.
+    """
     if not parts:
         return None
     value = sum(p.value for p in parts)
+    sd = math.sqrt(sum(p.sd**2 for p in parts))
 
     def ends(which: str) -> tuple[float, float]:
+        if factors is not None:
+            half = factors[which.removeprefix("interval")] * sd
+            return max(0.0, value - half), value + half
         low = math.sqrt(sum((p.value - getattr(p, which)[0]) ** 2 for p in parts))
         high = math.sqrt(sum((getattr(p, which)[1] - p.value) ** 2 for p in parts))
         return max(0.0, value - low), value + high
 
-    sd = math.sqrt(sum(p.sd**2 for p in parts))
     sub = parts[0].sub_spectrum
     return Estimate(name, value, sd, ends("interval68"), ends("interval95"), sub, parts[0].unit)

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.constants import NAA_PPM
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.basis import LineBasis, load_line_basis, read_fsl_basis
+from fsl_mrs_dl.io.basis import ConditionBasis, LineBasis, load_line_basis, read_fsl_basis
+from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.resources import basis_folder
 from fsl_mrs_dl.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.bank import naa_methyl_area
@@ -38,11 +40,14 @@ class BasisSignals:
         For each condition present among ``edit_off`` and ``diff``.
     source : str
         Where they came from.
+    lw_hz : float
+        Width that the signals already have.
     """
 
     names: tuple[str, ...]
     fids: dict[str, NDArray]
     source: str
+    lw_hz: float = 0.0
 
 
 def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | None = None) -> BasisSignals:
@@ -62,9 +67,10 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     DataError
         When the basis does not suit the data.
     """
-    conditions = [name for name in ("edit_off", "diff") if name in spectra.present]
+    conditions: list[str] = [name for name in ("edit_off", "diff") if name in spectra.present]
     n_points, dwell_s, f0_mhz = spectra.n_points, spectra.dwell_s, spectra.f0_mhz
     fids: dict[str, NDArray] = {}
+    lw_hz = 0.0
     if basis is None:
         lines, source = _shipped(f0_mhz)
         simulated = [name for name in names if name in lines.pairs]
@@ -74,27 +80,21 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
         for condition in conditions:
             fids[condition] = scale * chosen.condition(condition, n_points, dwell_s, f0_mhz).fids
     else:
-        simulated, source = list(names), str(basis)
-        for condition in conditions:
-            folder = basis / condition if (basis / condition).is_dir() else basis
-            if folder == basis and len(conditions) > 1:
-                raise DataError("the basis has one condition, the data have two", where=basis,
-                                expected="sub-folders edit_off and diff")  # fmt: skip
-            stored = read_fsl_basis(folder)
-            if abs(stored.f0_mhz - f0_mhz) > 0.01 * f0_mhz:
-                raise DataError("the basis is for another field", where=folder, expected=f"{f0_mhz:.2f} MHz",
-                                got=f"{stored.f0_mhz:.2f} MHz")  # fmt: skip
-            simulated = [name for name in simulated if name in stored.names]
-            resampled = _resample(stored.fids, stored.dwell_s, n_points, dwell_s)
-            fids[condition] = np.array([resampled[stored.names.index(name)] for name in simulated])
+        stored: dict[str, ConditionBasis] = {c: _stored(basis, c, spectra, len(conditions)) for c in conditions}
+        simulated, source = [n for n in names if all(n in b.names for b in stored.values())], str(basis)
         if not simulated:
             raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
+        scale = _scale_to_naa(stored)
+        lw_hz = max(b.lw_hz for b in stored.values())
+        for c, own in stored.items():
+            resampled = _resample(own.fids, own.dwell_s, n_points, dwell_s)
+            fids[c] = scale * np.array([resampled[own.names.index(name)] for name in simulated])
     time_s = time_axis(n_points, dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
     for condition in conditions:
         rows = [_macromolecule(name, condition, time_s, f0_mhz) for name in broad]
-        fids[condition] = np.vstack([fids[condition][: len(simulated)], *rows]) if rows else fids[condition]
-    return BasisSignals((*simulated, *broad), fids, source)
+        fids[condition] = np.vstack([fids[condition], *rows]) if rows else fids[condition]
+    return BasisSignals((*simulated, *broad), fids, source, lw_hz)
 
 
 def _shipped(f0_mhz: float) -> tuple[LineBasis, str]:
@@ -105,8 +105,45 @@ def _shipped(f0_mhz: float) -> tuple[LineBasis, str]:
     return min(bases, key=lambda item: abs(item[0].sequence.f0_mhz - f0_mhz))
 
 
+def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
+    """One condition of the user's basis, checked against the data."""
+    folder = basis / condition if (basis / condition).is_dir() else basis
+    if folder == basis and n_conditions > 1:
+        raise DataError("the basis has one condition, the data have two", where=basis,
+                        expected="sub-folders edit_off and diff")  # fmt: skip
+    stored = read_fsl_basis(folder)
+    if abs(stored.f0_mhz - spectra.f0_mhz) > 0.01 * spectra.f0_mhz:
+        raise DataError("the basis is for another field", where=folder, expected=f"{spectra.f0_mhz:.2f} MHz",
+                        got=f"{stored.f0_mhz:.2f} MHz")  # fmt: skip
+    needed_s = min(spectra.n_points * spectra.dwell_s, PpmGrid().max_time_s)
+    have_s = stored.fids.shape[1] * stored.dwell_s
+    if have_s < 0.98 * needed_s:
+        raise DataError("the basis signals are shorter than the data", where=folder, expected=f"{needed_s:.3f} s",
+                        got=f"{have_s:.3f} s", hint="Simulate the basis with more points")  # fmt: skip
+    return stored
+
+
+def _scale_to_naa(stored: Mapping[str, ConditionBasis]) -> float:
+    """Factor that gives NAA's methyl line the area 3, the scale of training spectra; 1 for a basis without NAA.
+
+    In DIFF that line has lost what the ON pulse leaves of it, which is little.
+    """
+    condition = "edit_off" if "edit_off" in stored else "diff"
+    basis = stored[condition]
+    if "NAA" not in basis.names:
+        return 1.0
+    time_s = time_axis(basis.fids.shape[1], basis.dwell_s)
+    shape = np.exp(2j * np.pi * ppm_to_hz(NAA_PPM, basis.f0_mhz) * time_s - np.pi * basis.lw_hz * time_s)
+    early = time_s < 0.1
+    # the other lines of NAA are hundreds of hertz away: over 0.1 s they average out
+    window = np.hanning(2 * early.sum())[early.sum() :]
+    fid = basis.fids[basis.names.index("NAA")][early]
+    area = abs(np.vdot(shape[early] * window, fid) / np.vdot(shape[early] * window, shape[early]))
+    return 3.0 / float(area)
+
+
 def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float) -> NDArray:
-    """Signals at other sampling times: exact where one interval divides the other, else by a cubic through the FID."""
+    """Signals at other sampling times, by a cubic through the FID where the intervals differ."""
     if abs(dwell_s - wanted_s) < 1e-9 * wanted_s:
         out = np.zeros((len(fids), n_points), dtype=complex)
         n = min(n_points, fids.shape[1])

@@ -3,49 +3,104 @@
 
 Split conformal prediction with the predicted spread as the scale (Lei et al. 2018, J Am Stat Assoc 113:1094, doi
 10.1080/01621459.2017.1307116): the half width of an interval is the predicted standard deviation times the quantile
-of |error| / standard deviation on calibration spectra.
+of |error| / standard deviation on calibration spectra. It is made for each kind of sample apart (solutions, brains)
+and the larger factor is kept; and for single amplitudes, sums and ratios apart, because parts of one spectrum are not
+independent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-MODES: dict[str, tuple[float, float]] = {"edit_off+diff": (1, 1), "diff": (0, 1), "edit_off": (1, 0)}
-"""Name of what is shown to the network, and the presence of (edit_off, diff)."""
+from fsl_mrs_dl.quantities import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES
 
 LEVELS = {"68": 0.6827, "95": 0.95}
+MIN_SPECTRA = 100
+"""Fewer spectra of a kind do not decide a 95 % quantile."""
+
+Factors = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 
 def calibrate(
-    mean: NDArray, sd: NDArray, target: NDArray, present: NDArray, outputs: tuple[str, ...]
-) -> dict[str, dict[str, dict[str, float]]]:
+    mean: NDArray, sd: NDArray, target: NDArray, present: NDArray, is_brain: NDArray, outputs: Sequence[str]
+) -> Factors:
     """Factors by which predicted standard deviations are multiplied.
 
     Parameters
     ----------
     mean, sd, target : arrays, shape ``(n, n_outputs)``
     present : array, shape ``(n, 2)``
-    outputs : tuple of str
+    is_brain : bool array, shape ``(n,)``
+    outputs : sequence of str
 
     Returns
     -------
     dict
-        ``{mode: {output: {"68": factor, "95": factor}}}``, for the modes with at least 100 spectra.
+        ``{mode: {"raw" | "ratio": {name: {"68": factor, "95": factor}}}}`` for outputs and sums; modes with fewer
+        than `MIN_SPECTRA` spectra are left out.
     """
     # estimates are clipped at zero before they are reported, so their errors are counted so
-    ratio = np.abs(np.maximum(mean, 0) - target) / sd
-    factors: dict[str, dict[str, dict[str, float]]] = {}
+    names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs)
+    _, truths, _ = with_sums(target, sd, outputs)
+    factors: Factors = {}
     for mode, flags in MODES.items():
-        rows = (present == flags).all(axis=1)
-        n = int(rows.sum())
-        if n < 100:
+        shown = (present == flags).all(axis=1)
+        groups = [g for g in (shown & is_brain, shown & ~is_brain) if g.sum() >= MIN_SPECTRA]
+        if not groups:
             continue
-        factors[mode] = {
-            name: {
-                level: float(np.quantile(ratio[rows, index], min(1.0, np.ceil((n + 1) * share) / n)))
-                for level, share in LEVELS.items()
-            }
-            for index, name in enumerate(outputs)
-        }
+        error = np.abs(values - truths) / spreads
+        factors[mode] = {"raw": _largest(error, groups, names)}
+        reference = [outputs.index(name) for name in REFERENCES[mode] if name in outputs]
+        if reference:
+            error, usable = _ratio_errors(values, spreads, truths, sd, mean, target, reference)
+            kept = [g & usable for g in groups if (g & usable).sum() >= MIN_SPECTRA]
+            factors[mode]["ratio"] = _largest(error, kept, names)
     return factors
+
+
+def with_sums(values: NDArray, sd: NDArray, outputs: Sequence[str]) -> tuple[tuple[str, ...], NDArray, NDArray]:
+    """Names, values and spreads of the outputs and of the sums whose parts they are; spreads add in quadrature."""
+    names, columns, spreads = list(outputs), [values], [sd]
+    for name, parts in COMBINATIONS.items():
+        indices = [outputs.index(part) for part in parts if part in outputs]
+        if len(indices) > 1:
+            names.append(name)
+            columns.append(values[:, indices].sum(axis=1, keepdims=True))
+            spreads.append(np.sqrt((sd[:, indices] ** 2).sum(axis=1, keepdims=True)))
+    return tuple(names), np.hstack(columns), np.hstack(spreads)
+
+
+def _ratio_errors(
+    values: NDArray,
+    spreads: NDArray,
+    truths: NDArray,
+    sd: NDArray,
+    mean: NDArray,
+    target: NDArray,
+    reference: list[int],
+) -> tuple[NDArray, NDArray]:
+    """|error| over spread of every ratio to the reference, and where the reference can be used at all."""
+    ref = np.maximum(mean[:, reference], 0).sum(axis=1, keepdims=True)
+    ref_sd = np.sqrt((sd[:, reference] ** 2).sum(axis=1, keepdims=True))
+    ref_truth = target[:, reference].sum(axis=1, keepdims=True)
+    usable = (ref > REFERENCE_MIN_SD * ref_sd) & (ref_truth > 0)
+    ref, ref_truth = np.where(usable, ref, 1.0), np.where(usable, ref_truth, 1.0)
+    ratio = values / ref
+    spread = np.hypot(spreads, ratio * ref_sd) / ref
+    return np.abs(ratio - truths / ref_truth) / spread, usable[:, 0]
+
+
+def _largest(error: NDArray, groups: list[NDArray], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The conformal quantiles of each column, the largest over the groups."""
+    result = {}
+    for index, name in enumerate(names):
+        result[name] = {
+            level: max(
+                float(np.quantile(error[g, index], min(1.0, np.ceil((g.sum() + 1) * share) / g.sum()))) for g in groups
+            )
+            for level, share in LEVELS.items()
+        }
+    return result

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.errors import ConfigError, nearest
 from fsl_mrs_dl.synthesise.recipe import Recipe
 
 
@@ -82,6 +82,15 @@ class TrainConfig:
     network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        outputs = self.recipe.outputs
+        for name in self.emphasis:
+            if name not in outputs:
+                raise ConfigError(
+                    f"emphasis names the unknown output '{name}'{nearest(name, outputs)}",
+                    expected=f"some of {', '.join(outputs)}",
+                )
 
 
 def read_config(path: Path) -> TrainConfig:

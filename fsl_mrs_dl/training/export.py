@@ -22,8 +22,9 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.errors import FslMrsDlError, MissingExtraError
 from fsl_mrs_dl.io.atomic import atomic_path, write_json
 from fsl_mrs_dl.model_folder import CARD_VERSION, sha256
+from fsl_mrs_dl.quantities import MODES
 from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch
-from fsl_mrs_dl.training.calibrate import MODES, calibrate
+from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray,
         "conditions": list(MODES),
         "grid": dataclasses.asdict(recipe.grid),
         "ranges": training_ranges(recipe),
-        "calibration": calibrate(mean, sd, batch.target, batch.present, trainer.outputs),
+        "calibration": calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs),
         "simulation_test": _simulation_errors(mean, batch, trainer.outputs),
         "training": {
             "steps": trainer.step, "spectra": trainer.step * config.optimiser.batch_size, "seed": config.seed,
@@ -110,7 +111,8 @@ def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray,
         "known_limits": [
             "MEGA-PRESS for GABA at 3 T, TE 68 ms only",
             "a DIFF alone does not show Cr: ratios to Cr+PCr are then not measured",
-            "intervals are calibrated on simulated spectra",
+            "intervals are calibrated on simulated spectra of the protocols that were trained on",
+            "macromolecules at 1.4 to 2.3 ppm, which the ON pulse touches, are not in the DIFF of training brains",
         ],
         "files": {name: sha256(folder / name) for name in ("model.onnx", "model.safetensors")},
     }  # fmt: skip
@@ -122,7 +124,7 @@ def training_ranges(recipe: Recipe) -> dict[str, list[float]]:
     return {
         "f0_mhz": [min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0],
         "te_s": [bank.te_s[0] - 0.002, bank.te_s[1] + 0.002],
-        "fwhm_hz": [0.5, recipe.line_shape.width_hz[1]],
+        "fwhm_hz": [recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]],
         "snr": list(recipe.background.snr),
         "acquired_s": [recipe.acquired_s[0], 1e3],
         "edit_on_ppm": list(bank.edit_on_ppm),

@@ -106,10 +106,6 @@ class Trainer:
         both = self.validation.present.all(axis=1)
         self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
-        unknown = set(config.emphasis) - set(self.outputs)
-        if unknown:
-            raise ConfigError(f"emphasis names unknown outputs: {', '.join(sorted(unknown))}",
-                              expected=f"some of {', '.join(self.outputs)}")  # fmt: skip
 
     def run(self) -> None:
         """Train to the end, from the checkpoint where there is one."""

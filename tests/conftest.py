@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that several test files share."""
+
+import pytest
+
+TINY = """
+name = "tiny"
+seed = 5
+[network]
+name = "cnn"
+widths = [8, 16]
+strides = [4, 4]
+dense = 32
+squeeze = 8
+[optimiser]
+n_steps = 40
+batch_size = 64
+validate_every = 10
+checkpoint_every = 10
+n_validation = 300
+n_calibration = 2500
+warmup_steps = 5
+threads = 1
+[recipe]
+metabolites = ["Cr", "GABA", "Gln", "Glu", "NAA"]
+[recipe.bank]
+n_members = 2
+n_positions = 4
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_config, tmp_path_factory):
+    """Folder of a model trained for seconds: its numbers are poor, its mechanics are those of any."""
+    pytest.importorskip("torch", reason="training needs torch")
+    from fsl_mrs_dl.training.config import read_config
+    from fsl_mrs_dl.training.run import train
+
+    folder = tmp_path_factory.mktemp("tiny")
+    train(read_config(tiny_config), folder)
+    return folder

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: learns, resumes to the same weights, exports what it trained, refuses what was altered."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.errors import ConfigError, ModelError
+from fsl_mrs_dl.model_folder import open_model
+from fsl_mrs_dl.training.calibrate import MODES, calibrate
+from fsl_mrs_dl.training.config import TrainConfig, read_config
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+
+def test_validation_error_falls(tiny_model):
+    history = json.loads((tiny_model / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.8 * history[0]["validation"]
+
+
+def test_interrupted_training_ends_with_the_same_weights(tiny_config, tiny_model, tmp_path):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import cached_bank, train
+
+    config = read_config(tiny_config)
+    shutil.copy(tiny_model / "bank.npz", tmp_path / "bank.npz")
+    trainer = Trainer(config, Synthesiser(config.recipe, cached_bank(config.recipe, tmp_path / "bank.npz")), tmp_path)
+    learn, done = trainer._train_on, []
+
+    def killed_at_step_25(batch):
+        if len(done) == 25:
+            raise KeyboardInterrupt
+        done.append(1)
+        return learn(batch)
+
+    trainer._train_on = killed_at_step_25
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert json.loads((tmp_path / "progress.json").read_text())["step"] == 20
+    train(config, tmp_path)
+    once, twice = load_file(tiny_model / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    for name, tensor in once.items():
+        torch.testing.assert_close(twice[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_configuration_is_not_resumed(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    for name in ("bank.npz", "checkpoint.safetensors", "progress.json"):
+        shutil.copy(tiny_model / name, tmp_path / name)
+    with pytest.raises(ConfigError, match="another configuration"):
+        train(dataclasses.replace(read_config(tiny_config), seed=6), tmp_path)
+
+
+def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
+    import onnxruntime
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.networks import build_network
+    from fsl_mrs_dl.training.export import _Scaled
+
+    config = read_config(tiny_config)
+    weights = load_file(tiny_model / "model.safetensors")
+    network = build_network(config.network, config.recipe.grid.n_points, len(config.recipe.outputs))
+    scaled = _Scaled(network, np.ones(len(config.recipe.outputs), np.float32))
+    scaled.load_state_dict(weights)
+    scaled.eval()
+    rng = np.random.default_rng(0)
+    channels, present = rng.normal(size=(5, 4, 721)).astype(np.float32), np.ones((5, 2), np.float32)
+    with torch.inference_mode():
+        expected = scaled(torch.from_numpy(channels), torch.from_numpy(present))
+    session = onnxruntime.InferenceSession(str(tiny_model / "model.onnx"))
+    got = session.run(None, {"channels": channels, "present": present})
+    single = [
+        session.run(None, {"channels": c[None], "present": p[None]}) for c, p in zip(channels, present, strict=True)
+    ]
+    for index in range(2):
+        np.testing.assert_allclose(got[index], expected[index].numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(got[index], np.concatenate([s[index] for s in single]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors"])
+def test_an_altered_model_is_refused(tiny_model, tmp_path, name):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match="SHA-256"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [(lambda c: c.pop("grid"), "incomplete"), (lambda c: c.update(card_version=99), "another version")],
+)
+def test_a_card_that_does_not_fit_is_refused(tiny_model, tmp_path, change, text):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    change(card)
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=text):
+        open_model(tmp_path / "model")
+
+
+def test_card_says_how_it_was_made(tiny_model):
+    card = open_model(tiny_model).card
+    assert card["training"]["seed"] == 5
+    assert card["config"]["recipe"]["bank"]["n_members"] == 2
+    assert set(card["calibration"]) <= set(MODES)
+    assert card["training"]["spectra"] == 40 * 64
+    assert card["simulation_test"]["solution"]["NAA"]["mae_constant_mm"] > 3, (
+        "a constant must not do well on wide ranges"
+    )
+    with np.load(tiny_model / "bank.npz") as bank:
+        assert np.isfinite(bank["edit_on"]).all()
+
+
+def test_calibrated_intervals_cover_what_they_promise():
+    rng = np.random.default_rng(0)
+    sd = rng.uniform(0.5, 2, size=(6000, 1))
+    target = 50 + rng.normal(size=sd.shape)
+    mean = target + 3 * sd * rng.standard_t(4, size=sd.shape)
+    present = np.ones((6000, 2))
+    factor = calibrate(mean[:3000], sd[:3000], target[:3000], present[:3000], ("X",))["edit_off+diff"]["X"]
+    for level, share in (("68", 0.6827), ("95", 0.95)):
+        inside = np.abs(mean[3000:] - target[3000:]) <= factor[level] * sd[3000:]
+        assert inside.mean() == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("name = 'x'\nsede = 3", "did you mean 'seed'"),
+        ("seed = 3", "'name' is missing"),
+        ("name = 'x'\n[recipe.bank]\nn_member = 3", "did you mean 'n_members'"),
+        ("name = 'x'\n[optimiser]\nn_steps = 'many'", "int"),
+        ("name = ", "not TOML"),
+    ],
+)
+def test_configuration_errors_name_the_place(tmp_path, text, wanted):
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=wanted):
+        read_config(path)
+
+
+def test_unknown_network_and_emphasis():
+    from fsl_mrs_dl.networks import build_network
+
+    with pytest.raises(ConfigError, match="did you mean 'cnn'"):
+        build_network({"name": "cn"}, 721, 3)
+    with pytest.raises(ConfigError, match="unknown setting 'widht'"):
+        build_network({"name": "cnn", "widht": 3}, 721, 3)
+    assert TrainConfig(name="x").emphasis == {}
