@@ -20,7 +20,10 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The header's order of ON and OFF contradicts NAA at 2.01 ppm; NAA was followed.",
     ),
     "diff_inverted": ("caution", "The DIFF spectrum is inverted (NAA upright); its sign was turned."),
-    "diff_only": ("caution", "Only a DIFF spectrum is there: Cr is invisible in it, ratios to Cr are not measured."),
+    "diff_only": (
+        "caution",
+        "Only a DIFF is there: it does not show Cr, and raw amplitudes are those of the file (FSL-MRS halves DIFF).",
+    ),
     "off_only": ("caution", "Only an edit_off spectrum is there: GABA is estimated from the unedited spectrum."),
     # preprocessing
     "transients_rejected": ("info", "Transients that differ from the others were left out of the average."),
@@ -31,7 +34,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "drift": ("info", "The frequency drifted during the measurement and was corrected."),
     "large_drift": (
         "caution",
-        "The frequency drifted so far that the editing pulse missed its target in part of the scan.",
+        "The frequency drifted by more than 10 Hz; alignment corrects the lines, not where the editing pulse acted.",
     ),
     "water_removed": ("info", "Residual water was removed."),
     "eddy_current_corrected": ("info", "Eddy currents were corrected with the reference."),
@@ -41,6 +44,10 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
     "outside_training": ("caution", "A property of the data lies outside the ranges the model was trained on."),
     "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
+    "scale_uncertain": (
+        "caution",
+        "The estimates have the right ratios at best: their common scale does not fit the data.",
+    ),
     "subtraction_artefact": ("caution", "Residue of subtraction (a dispersive line) stands in the DIFF spectrum."),
     "frequency_uncertain": ("caution", "No clear reference line: the frequency reference is uncertain."),
     "classical_disagrees": ("caution", "The classical fit of the same spectrum disagrees with the network."),

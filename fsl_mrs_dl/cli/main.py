@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from fsl_mrs_dl import __version__
@@ -43,16 +44,16 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
     args = build_parser().parse_args(argv)
-    # one thread per process: labs run many subjects side by side on shared machines
+    # one thread per process: labs run many subjects side by side on shared machines, and training has its own
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, str(getattr(args, "threads", None) or 1))
+        os.environ.setdefault(variable, "1")
     level = logging.INFO if args.verbose or args.command in ("train", "validate") else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
         return int(args.run(args) or 0)
     except FslMrsDlError as error:
         if args.verbose:
-            raise
+            traceback.print_exc()
         print(f"fsl_mrs_dl {args.command}: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         if args.verbose:
-            raise
+            traceback.print_exc()
         print(
             f"fsl_mrs_dl {args.command}: error: internal error, {type(error).__name__}: "
             f"{' '.join(str(error).split())}. "

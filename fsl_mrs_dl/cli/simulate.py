@@ -23,11 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Simulate."""
+    import dataclasses
     import json
     import logging
 
+    from fsl_mrs_dl import __version__
     from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.io.atomic import new_output_folder, write_text
+    from fsl_mrs_dl.io.atomic import new_output_folder, write_json
     from fsl_mrs_dl.io.basis import LineBasis, save_line_basis, write_fsl_basis
     from fsl_mrs_dl.sequences import MegaPress
     from fsl_mrs_dl.simulate import simulate_metabolite
@@ -44,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
             raise ConfigError("the sequence cannot be read", where=args.sequence, got=error.strerror) from error
         except ValueError as error:
             raise ConfigError("the sequence is not JSON", where=args.sequence, got=error) from error
+    if args.compact is not None and not args.compact.parent.is_dir():
+        raise ConfigError("the folder of --compact does not exist", where=args.compact.parent)
     sequence = MegaPress.from_dict(values, str(args.sequence or "default sequence"))
     names = args.metabolites.split(",") if args.metabolites else known_metabolites()
     systems = [load_system(name.strip()) for name in names]
@@ -56,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             log.info("%s: %d transitions", system.name, len(pairs[system.name].edit_on.shift_hz))
         basis = LineBasis(pairs, sequence)
         write_fsl_basis(folder, basis, n_points=args.points, dwell_s=args.dwell, lw_hz=args.linewidth)
-        options = {key: str(value) for key, value in vars(args).items() if key != "run"}
-        write_text(folder / "options.txt", json.dumps(options) + "\n")
+        settings = {"sequence": dataclasses.asdict(sequence), "metabolites": list(pairs), "version": __version__}
+        write_json(folder / "simulation.json", settings)
     if args.compact is not None:
         save_line_basis(args.compact, basis)

@@ -204,7 +204,7 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
     fid, corrected = correct_eddy(mean.fids[0], water, acq.dwell_s)
     dry = remove_water(fid, acq.dwell_s, acq.f0_mhz)
     name, sign, flags = classify_single(fid, acq.dwell_s, acq.f0_mhz, acq.conditions)
-    more = _transient_flags(mean, (name,))
+    more = [*_transient_flags(mean, (name,)), Flag("diff_only" if name == "diff" else "off_only")]
     if corrected:
         more.append(Flag("eddy_current_corrected"))
     if dry.n_removed:

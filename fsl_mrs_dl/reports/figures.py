@@ -17,7 +17,7 @@ from fsl_mrs_dl.reports.tables import all_estimates
 PPM_WINDOW = (0.5, 4.2)
 """Range of chemical shift that is shown, ppm."""
 
-HEADLINE = ("GABA", "Glx", "Glu", "Gln", "NAA")
+HEADLINE = ("GABA", "GABA+", "Glx", "Glu", "Gln", "NAA")
 """Metabolites that stand in the headline, in this order."""
 
 PANEL_TITLES = {"diff": "DIFF (edit_on − edit_off)", "edit_off": "edit_off", "edit_on": "edit_on"}
@@ -49,6 +49,15 @@ def visible(panel: Panel, window_ppm: tuple[float, float] = PPM_WINDOW) -> NDArr
 def real(curve: NDArray) -> NDArray:
     """The real part, with zeros where it is not finite (a refused fit)."""
     return np.nan_to_num(np.real(np.asarray(curve)), nan=0.0, posinf=0.0, neginf=0.0).astype(float)
+
+
+def display_floor(panel: Panel, ppm: NDArray, curves: list[NDArray]) -> float:
+    """Lowest value that is shown: in DIFF the inverted NAA line is cut, or GABA and Glx could not be seen beside it."""
+    lowest = min(float(c.min()) for c in curves)
+    edited = (ppm > 2.2) & (ppm < 4.1)
+    if panel.name != "diff" or not edited.any():
+        return lowest
+    return max(lowest, -1.5 * max(float(np.abs(c[edited]).max()) for c in curves))
 
 
 def label_place(values: NDArray, level: float) -> tuple[float, int]:
@@ -122,12 +131,13 @@ def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
     ppm = np.asarray(panel.ppm)[mask]
     data, fit, baseline = (real(curve)[mask] for curve in (panel.data, panel.fit, panel.baseline))
     axes.plot(ppm, data, color=COLOURS["data"], lw=0.9, label="data")
-    top, bottom = float(data.max()), float(data.min())
+    bottom = display_floor(panel, ppm, [data] if refused else [data, fit])
+    top = float(data.max())
     if not refused:
         axes.plot(ppm, fit, color=COLOURS["fit"], lw=1.3, alpha=0.9, label="re-made from the estimates")
         axes.plot(ppm, baseline, color=COLOURS["baseline"], lw=0.9, ls="--", label="baseline")
         residual = data - fit
-        top, bottom = max(top, float(fit.max())), min(bottom, float(fit.min()))
+        top = max(top, float(fit.max()))
         offset = top + 0.08 * (top - bottom) - float(residual.min())
         axes.plot(ppm, residual + offset, color=COLOURS["residual"], lw=0.8, label="residual (offset)")
         axes.axhline(offset, color=COLOURS["residual"], lw=0.5, ls=":")
@@ -137,6 +147,8 @@ def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
         if ppm.min() <= shift_ppm <= ppm.max():
             near = np.abs(ppm - shift_ppm) < 0.06
             place, up = label_place(data[near] if near.any() else data, float(np.median(data)))
+            if place < bottom:
+                place, name = bottom, f"{name} (cut off)"
             va = "bottom" if up > 0 else "top"
             axes.text(shift_ppm, place + 0.02 * up * span, name, ha="center", va=va, fontsize=8.5, color="0.15")
     axes.set_xlim(ppm.max(), ppm.min())
@@ -162,7 +174,7 @@ def _draw_values(axes: Any, quantification: Quantification) -> None:
     lines += ["value [95 % interval]", ""]
     for e in values:
         low, high = e.interval95
-        lines.append(f"{e.name:<5}{format_value(e.value):>7}  [{format_value(low)}, {format_value(high)}]")
+        lines.append(f"{e.name:<6}{format_value(e.value):>7}  [{format_value(low)}, {format_value(high)}]")
     cautions = [flag for flag in quantification.flags if flag.severity == "caution"]
     if cautions:
         lines += ["", "Cautions:"]

@@ -15,14 +15,24 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.quantify.result import Estimate, Panel, Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.figures import PANEL_TITLES, PEAKS, format_value, headline, label_place, real, refusal, visible
+from fsl_mrs_dl.reports.figures import (
+    PANEL_TITLES,
+    PEAKS,
+    display_floor,
+    format_value,
+    headline,
+    label_place,
+    real,
+    refusal,
+    visible,
+)
 
 TEMPLATES = Path(__file__).with_name("templates")
 _WIDTH, _LEFT, _HEIGHT = 920.0, 10.0, 360.0
 _ROW_PX = 26.0
 _COMPONENT_SHOWN = 0.002  # of the span of the data; smaller components would be a flat line
 _SEVERITIES = ("refused", "caution", "info")
-_DEFAULT_ON = ("GABA", "Glu", "Gln")
+_DEFAULT_ON = ("GABA", "MM30", "Glu", "Gln")
 _OVERLAYS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#6A3D9A", "#A6761D")
 
 
@@ -108,17 +118,19 @@ def _panel(panel: Panel, *, refused: bool) -> dict[str, Any]:
 
     data, fit, baseline = curve(panel.data), curve(panel.fit), curve(panel.baseline)
     residual = data - fit
-    low, high = (min(data.min(), fit.min()), max(data.max(), fit.max())) if not refused else (data.min(), data.max())
+    shown = [data] if refused else [data, fit]
+    low, high = display_floor(panel, ppm, shown), max(float(c.max()) for c in shown)
     span = float(high - low) or 1.0
     offset = float(high + 0.08 * span - residual.min()) if not refused else 0.0
     top = float(max(high, offset + residual.max())) if not refused else float(high)
     x = _Axis(float(ppm[0]), float(ppm[-1]), _LEFT, _WIDTH - _LEFT)
     y = _Axis(low - 0.08 * span, top + 0.06 * span, _HEIGHT - 30, 8)
-    curves = [{"name": "data", "label": "data", "d": _path(x(ppm), y(data))}]
+    data_shown, fit_shown = (np.maximum(c, low - 0.05 * span) for c in (data, fit))
+    curves = [{"name": "data", "label": "data", "d": _path(x(ppm), y(data_shown))}]
     if not refused:
         curves += [
             {"name": "baseline", "label": "baseline", "d": _path(x(ppm), y(baseline))},
-            {"name": "fit", "label": "re-made from the estimates", "d": _path(x(ppm), y(fit))},
+            {"name": "fit", "label": "re-made from the estimates", "d": _path(x(ppm), y(fit_shown))},
             {"name": "residual", "label": "residual (offset)", "d": _path(x(ppm), y(residual + offset))},
         ]
     peaks = []
@@ -126,14 +138,17 @@ def _panel(panel: Panel, *, refused: bool) -> dict[str, Any]:
         near = np.abs(ppm - shift) < 0.06
         if near.any():
             place, side = label_place(data[near], float(np.median(data)))
-            peaks.append({"name": name, "x": _px(x(shift)), "y": _px(y(place) + (-6 if side > 0 else 14))})
+            label = name
+            if place < low:
+                place, label = low - 0.02 * span, f"{name} (cut off)"
+            peaks.append({"name": label, "x": _px(x(shift)), "y": _px(y(place) + (-6 if side > 0 else 14))})
     components = [] if refused else _components(panel, curve, span)
     overlays = [
         {
             "name": c["name"],
             "colour": _OVERLAYS[i % len(_OVERLAYS)],
             "on": c["name"] in _DEFAULT_ON,
-            "d": _path(x(ppm), y(c["values"] + baseline)),
+            "d": _path(x(ppm), y(np.maximum(c["values"] + baseline, low - 0.05 * span))),
         }
         for i, c in enumerate(components)
     ]
@@ -230,35 +245,27 @@ def _value_dict(e: Estimate) -> dict[str, str]:
 
 def _drift(history: Mapping[str, Any]) -> dict[str, Any] | None:
     """Geometry of the frequency shift per transient, rejected ones marked, where the preprocessing recorded it."""
-    record = history.get("preprocess")
-    shifts = record.get("shifts_hz") if isinstance(record, Mapping) else None
-    if not isinstance(shifts, Mapping):
+    record = history.get("transients")
+    if not isinstance(record, Mapping):
         return None
-    series = {str(k): np.asarray(v, float).ravel() for k, v in shifts.items() if np.size(v) > 0}
+    found = {str(k): v["shifts_hz"] for k, v in record.items() if isinstance(v, Mapping) and "shifts_hz" in v}
+    # a single transient per condition has no drift to show
+    series = {k: np.asarray(v, float).ravel() for k, v in found.items() if np.size(v) > 1}
     values = np.concatenate([v[np.isfinite(v)] for v in series.values()]) if series else np.zeros(0)
     if not values.size:
         return None
     pad = 0.1 * float(np.ptp(values)) or 0.5
     x = _Axis(0, max(1, max(len(v) for v in series.values()) - 1), 50, 900)
     y = _Axis(float(values.min()) - pad, float(values.max()) + pad, 170, 10)
-    rejected = record.get("rejected", {}) if isinstance(record, Mapping) else {}
     groups = []
     for i, (name, v) in enumerate(series.items()):
-        out = _indices(rejected.get(name)) if isinstance(rejected, Mapping) else set()
+        out = {int(k) for k in record[name].get("rejected", [])}
         points = [{"x": _px(x(k)), "y": _px(y(s)), "out": k in out} for k, s in enumerate(v) if math.isfinite(s)]
         groups.append(
             {"name": name, "colour": _OVERLAYS[i % len(_OVERLAYS)], "points": points, "rejected": sorted(out)}
         )
     ticks = [{"y": _px(y(t)), "label": f"{t:.1f}"} for t in np.linspace(values.min(), values.max(), 4)]
     return {"groups": groups, "ticks": ticks, "span": f"{np.ptp(values):.1f}"}
-
-
-def _indices(record: Any) -> set[int]:
-    """Indices of rejected transients from a list of them or a mask; a mere count says nothing of which."""
-    values = np.asarray(record if record is not None else [])
-    if values.ndim != 1 or values.dtype.kind not in "biu":
-        return set()
-    return {int(k) for k in (np.flatnonzero(values) if values.dtype.kind == "b" else values)}
 
 
 def _check(check: Any) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def run_cases(folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basi
     cases = []
     for index, truth in enumerate(truths):
         result = quantify(load(folder / f"{truth.id}.nii.gz").spectra, model, basis=basis)
-        every = (*result.estimates, *result.combinations)
+        every = [e for e in (*result.estimates, *result.combinations) if not e.flag]
         cases.append(
             Case(
                 id=truth.id,
