@@ -101,10 +101,10 @@ def test_json_is_exact_and_refuses_nan(tmp_path):
 def test_new_folder_appears_whole(tmp_path):
     out = tmp_path / "out"
     with new_output_folder(out, overwrite=False) as scratch:
-        (scratch / "options.txt").write_text("1")
+        (scratch / "quantities.json").write_text("1")
         (scratch / "sub").mkdir()
         assert not out.exists()
-    assert names(out) == ["options.txt", "sub"]
+    assert names(out) == ["quantities.json", "sub"]
     assert names(tmp_path) == ["out"]
 
 
@@ -114,7 +114,7 @@ def test_empty_folder_is_filled_and_failure_leaves_it(tmp_path):
 
     def fill(fail):
         with new_output_folder(out, overwrite=False) as scratch:
-            (scratch / "options.txt").write_text("1")
+            (scratch / "quantities.json").write_text("1")
             if fail:
                 raise RuntimeError
 
@@ -123,31 +123,31 @@ def test_empty_folder_is_filled_and_failure_leaves_it(tmp_path):
     assert names(out) == []
     assert names(tmp_path) == ["out"]
     fill(False)
-    assert names(out) == ["options.txt"]
+    assert names(out) == ["quantities.json"]
     assert names(tmp_path) == ["out"]
 
 
 def test_existing_output_needs_overwrite(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "options.txt").write_text("old")
+    (out / "quantities.json").write_text("old")
     (out / "stale.csv").write_text("old")
     with pytest.raises(DataError, match="--overwrite"), new_output_folder(out, overwrite=False):
         pytest.fail("must not start")
 
     def fail():
         with new_output_folder(out, overwrite=True) as scratch:
-            (scratch / "options.txt").write_text("half")
+            (scratch / "quantities.json").write_text("half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert (out / "options.txt").read_text() == "old"
+    assert (out / "quantities.json").read_text() == "old"
     with new_output_folder(out, overwrite=True) as scratch:
-        (scratch / "options.txt").write_text("new")
-        assert (out / "options.txt").read_text() == "old"
-    assert names(out) == ["options.txt"]
-    assert (out / "options.txt").read_text() == "new"
+        (scratch / "quantities.json").write_text("new")
+        assert (out / "quantities.json").read_text() == "old"
+    assert names(out) == ["quantities.json"]
+    assert (out / "quantities.json").read_text() == "new"
     assert names(tmp_path) == ["out"]
 
 
@@ -165,7 +165,7 @@ def test_folder_filled_by_another_meanwhile_is_kept(tmp_path):
 
     def fill():
         with new_output_folder(out, overwrite=False) as scratch:
-            (scratch / "options.txt").write_text("mine")
+            (scratch / "quantities.json").write_text("mine")
             out.mkdir()
             (out / "theirs").write_text("x")
 
@@ -178,7 +178,7 @@ def test_folder_filled_by_another_meanwhile_is_kept(tmp_path):
 def test_failed_swap_brings_the_old_folder_back(tmp_path, monkeypatch):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "options.txt").write_text("old")
+    (out / "quantities.json").write_text("old")
     real, calls = os.replace, []
 
     def broken(src, dst):
@@ -189,9 +189,9 @@ def test_failed_swap_brings_the_old_folder_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", broken)
     with pytest.raises(DataError, match="cannot write here"), new_output_folder(out, overwrite=True) as scratch:
-        (scratch / "options.txt").write_text("new")
+        (scratch / "quantities.json").write_text("new")
     assert len(calls) == 3
-    assert (out / "options.txt").read_text() == "old"
+    assert (out / "quantities.json").read_text() == "old"
     assert names(tmp_path) == ["out"]
 
 
@@ -207,21 +207,21 @@ def test_link_to_a_folder_stays_a_link(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(real)
     with new_output_folder(link, overwrite=False) as scratch:
-        (scratch / "options.txt").write_text("1")
+        (scratch / "quantities.json").write_text("1")
     assert link.is_symlink()
-    assert names(real) == ["options.txt"]
+    assert names(real) == ["quantities.json"]
 
 
 def test_folder_that_cannot_be_exchanged_is_filled(tmp_path, monkeypatch):
     out = tmp_path / "mounted"
     out.mkdir()
-    (out / "options.txt").write_text("old")
+    (out / "quantities.json").write_text("old")
     (out / "stale.csv").write_text("old")
     inode = out.stat().st_ino
     monkeypatch.setattr("fsl_mrs_dl.io.atomic._must_fill_inside", lambda _: True)
     with new_output_folder(out, overwrite=True) as scratch:
-        (scratch / "options.txt").write_text("new")
-        assert (out / "options.txt").read_text() == "old"
+        (scratch / "quantities.json").write_text("new")
+        assert (out / "quantities.json").read_text() == "old"
     assert out.stat().st_ino == inode
-    assert names(out) == ["options.txt"]
-    assert (out / "options.txt").read_text() == "new"
+    assert names(out) == ["quantities.json"]
+    assert (out / "quantities.json").read_text() == "new"

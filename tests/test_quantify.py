@@ -59,7 +59,7 @@ def test_fit_with_given_ratios_finds_the_common_factor():
     truth = np.array([CONC[name] for name in signals.names])
     fit = fit_linear_combination(spectra, signals, GRID, fixed=truth / 5)
     assert fit.parameters["amplitude"] == pytest.approx(5.0, rel=0.01)
-    np.testing.assert_allclose(fit.amplitudes, truth, rtol=0.01)
+    np.testing.assert_allclose(fit.amplitudes, truth / 5, err_msg="the factor is told, not applied")
 
 
 def test_unexplained_is_small_for_a_fit_and_large_for_another_mixture():
@@ -68,8 +68,8 @@ def test_unexplained_is_small_for_a_fit_and_large_for_another_mixture():
     noise = {c: noise_sd(getattr(spectra, c), DWELL_S, F0_MHZ, GRID) for c in signals.fids}
     good = fit_linear_combination(spectra, signals, GRID)
     wrong = fit_linear_combination(spectra, signals, GRID, fixed=np.ones(len(signals.names)))
-    assert unexplained(good, noise, GRID) < 0.005
-    assert unexplained(wrong, noise, GRID) > 0.05
+    assert unexplained(good, noise, GRID, N * DWELL_S) < 0.005
+    assert unexplained(wrong, noise, GRID, N * DWELL_S) > 0.05
 
 
 def test_noise_is_measured_in_the_spectrum():
@@ -94,7 +94,6 @@ def test_estimates_scale_with_the_data(tiny_model):
     for a, b in zip(once.estimates, thousand.estimates, strict=True):
         assert b.value == pytest.approx(1000 * a.value, rel=1e-4, abs=1e-6)
         assert b.interval95[1] == pytest.approx(1000 * a.interval95[1], rel=1e-4, abs=1e-6)
-    assert {e.name: r.value for e, r in zip(once.ratios(), once.ratios(), strict=True)}
     for a, b in zip(once.ratios(), thousand.ratios(), strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-4, abs=1e-6)
 

@@ -128,10 +128,29 @@ def test_calibrated_intervals_cover_what_they_promise():
     target = 50 + rng.normal(size=sd.shape)
     mean = target + 3 * sd * rng.standard_t(4, size=sd.shape)
     present = np.ones((6000, 2))
-    factor = calibrate(mean[:3000], sd[:3000], target[:3000], present[:3000], ("X",))["edit_off+diff"]["X"]
+    is_brain = np.zeros(3000, bool)
+    made = calibrate(mean[:3000], sd[:3000], target[:3000], present[:3000], is_brain, ("X",))
+    factor = made["edit_off+diff"]["raw"]["X"]
     for level, share in (("68", 0.6827), ("95", 0.95)):
         inside = np.abs(mean[3000:] - target[3000:]) <= factor[level] * sd[3000:]
         assert inside.mean() == pytest.approx(share, abs=0.03)
+
+
+def test_each_kind_of_sample_is_covered_by_itself():
+    # zeros that are easy in solutions must not narrow the intervals of brains; sums and ratios have their own factors
+    rng = np.random.default_rng(1)
+    n = 4000
+    is_brain = np.arange(n) < n // 2
+    target = np.where(is_brain[:, None], 10.0, [10.0, 0.0, 10.0])
+    error = rng.normal(size=(n, 1)) * [1.0, 1.0, 0.2]
+    error[:, 1] = -error[:, 0]  # Cr and PCr trade off
+    error[~is_brain, 1] = 0.0
+    factors = calibrate(target + error, np.ones((n, 3)), target, np.ones((n, 2)), is_brain, ("Cr", "PCr", "NAA"))
+    raw, ratio = factors["edit_off+diff"]["raw"], factors["edit_off+diff"]["ratio"]
+    assert raw["PCr"]["95"] == pytest.approx(1.96, abs=0.15)
+    assert raw["NAA"]["95"] == pytest.approx(0.39, abs=0.05)
+    assert raw["tCr"]["95"] == pytest.approx(1.96 / np.sqrt(2), abs=0.15)
+    assert set(ratio) == {"Cr", "PCr", "NAA", "tCr"}
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,9 @@ class LoadedModel:
         return tuple(found)
 
     def ratios(self, estimates: Sequence[Estimate], reference: Estimate, mode: str) -> tuple[Estimate, ...]:
-        """`estimates` and sums relative to `reference`, with calibrated intervals."""
+        """`estimates` and sums relative to `reference`, with calibrated intervals; empty where none were calibrated."""
         factors = self._factors(mode, "ratio")
-        return tuple(e.relative_to(reference, factors[e.name]) for e in estimates)
+        return tuple(e.relative_to(reference, factors[e.name]) for e in estimates if e.name in factors)
 
     def with_calibrated_sd(self, estimates: Sequence[Estimate], mode: str, kind: str) -> tuple[Estimate, ...]:
         """`estimates` with the predicted spread turned into half the width of the 68 % interval; kind: raw or ratio."""
@@ -104,7 +104,7 @@ class LoadedModel:
                 f"the model '{self.folder.name}' was not trained for {mode}", where=self.folder.path,
                 expected=f"one of {', '.join(calibration)}",
             )  # fmt: skip
-        return calibration[mode][kind]
+        return calibration[mode].get(kind, {})
 
 
 def find_model(name_or_folder: str | None) -> Path:

@@ -40,7 +40,8 @@ def calibrate(
     -------
     dict
         ``{mode: {"raw" | "ratio": {name: {"68": factor, "95": factor}}}}`` for outputs and sums; modes with fewer
-        than `MIN_SPECTRA` spectra are left out.
+        than `MIN_SPECTRA` spectra are left out, as are the
+        ratios of a mode in which the reference is too seldom measured.
     """
     # estimates are clipped at zero before they are reported, so their errors are counted so
     names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs)
@@ -57,7 +58,8 @@ def calibrate(
         if reference:
             error, usable = _ratio_errors(values, spreads, truths, sd, mean, target, reference)
             kept = [g & usable for g in groups if (g & usable).sum() >= MIN_SPECTRA]
-            factors[mode]["ratio"] = _largest(error, kept, names)
+            if kept:
+                factors[mode]["ratio"] = _largest(error, kept, names)
     return factors
 
 
