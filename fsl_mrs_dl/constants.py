@@ -20,6 +20,9 @@ NAA_PPM = 2.008
 CR_CH3_PPM = 3.027
 """Methyl singlet of creatine, ppm. Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""
 
+CR_CH2_PPM = 3.913
+"""Methylene singlet of creatine, ppm. Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""
+
 CHO_PPM = 3.208
 """Trimethyl singlet of choline compounds, ppm (mean of GPC 3.212, PCh 3.208, Cho 3.185).
 Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""

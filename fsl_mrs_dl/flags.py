@@ -37,6 +37,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The frequency drifted by more than 10 Hz; alignment corrects the lines, not where the editing pulse acted.",
     ),
     "water_removed": ("info", "Residual water was removed."),
+    "eddy_current_uncorrected": ("caution", "The reference could not be used to correct eddy currents."),
     "eddy_current_corrected": ("info", "Eddy currents were corrected with the reference."),
     "alignment_failed": ("caution", "Transients could not be aligned reliably."),
     # quality

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import DWELL_S, EDITED_LINES, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of
 
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.conditions import assign_conditions, classify_single
 from fsl_mrs_dl.units import time_axis
+from tests.helpers import DWELL_S, EDITED_LINES, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of
 
 OFF_ON, ON_OFF = ("edit_off", "edit_on"), ("edit_on", "edit_off")
 SHIFTS_PPM = (-0.3, -0.1, 0.0, 0.2, 0.3)
@@ -102,7 +102,8 @@ def test_single_without_naa():
     diff = fid_of(EDITED_LINES, noise=0.01, rng=rng)
     assert classify(diff) == ("diff", 1, [])
     assert classify(-diff) == ("diff", -1, ["diff_inverted"])
-    assert classify(fid_of({3.027: 6.0, 3.913: 4.0}, noise=0.05, rng=rng)) == ("edit_off", 1, [])
+    creatine = fid_of({3.027: 6.0, 3.913: 4.0}, noise=0.05, rng=rng)
+    assert classify_single(creatine, DWELL_S, F0_MHZ, ("edit_off",)) == ("edit_off", 1, ())
 
 
 def test_noise_alone_does_not_crash():
@@ -158,3 +159,12 @@ def test_measured_with_drift_and_water(path):
     assert (order, flags[0].code) == (ON_OFF, "order_from_header")
     order, flags = assign_conditions(fids[::-1], data.dwell_s, data.f0_mhz, data.conditions)
     assert (order, flags[0].code) == (OFF_ON, "order_contradiction")
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_an_edit_on_alone_is_refused(index):
+    pair = pair_of(naa_left=(0.0, 0.03, 0.08)[index], noise=0.02, rng=np.random.default_rng(index))
+    with pytest.raises(DataError, match="only the edit_on"):
+        classify_single(pair[1], DWELL_S, F0_MHZ)
+    assert classify_single(pair[0], DWELL_S, F0_MHZ)[0] == "edit_off"
+    assert classify_single(pair[1] - pair[0], DWELL_S, F0_MHZ)[0] == "diff"

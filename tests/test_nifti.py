@@ -11,12 +11,12 @@ import warnings
 import nibabel
 import numpy as np
 import pytest
-from helpers import DWELL_S, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
 
 from fsl_mrs_dl.constants import RECEIVER_PPM
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, reading_notes, write_spectrum
 from fsl_mrs_dl.units import ppm_axis, spectrum
+from tests.helpers import DWELL_S, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
 
 OFF_ON, ON_OFF = ("edit_off", "edit_on"), ("edit_on", "edit_off")
 PULSES = {"ON": {"PulseOffset": 1.9, "PulseDuration": 0.014}, "OFF": {"PulseOffset": 7.46, "PulseDuration": 0.014}}

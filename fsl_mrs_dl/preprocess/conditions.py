@@ -17,16 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.constants import CR_CH2_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.units import ppm_axis, time_axis
 
-CR_CH2_PPM = 3.913
-"""Methylene singlet of creatine, ppm. Govindaraju et al. 2000, NMR Biomed 13:129, Table 2."""
-
 TAU_S = 0.010
 """Time constant of the weight: its peak stands at four times that, 40 ms."""
+
+ON_NAA_SHARE = 0.2
+"""NAA over Cr (magnitudes of the methyl lines) below which a spectrum with both Cr lines is an edit_on."""
 
 SEARCH_PPM = 0.4
 """Common frequency error that is searched: room temperature (0.2 ppm) and a badly set receiver."""
@@ -188,7 +188,8 @@ def classify_single(
     Raises
     ------
     DataError
-        When the header says that this is an edit_on, which alone holds no measure of GABA.
+        When the header, or where it is silent the content, says that this is an edit_on, which alone holds no measure
+        of GABA.
     """
     said = header_conditions[0] if header_conditions else None
     if said == "edit_on":
@@ -204,6 +205,12 @@ def classify_single(
     lines = {
         shift: spectra.line(0, shift + offset, 0.04) for shift in (CR_CH3_PPM, CR_CH2_PPM, GABA_H4_PPM, GLX_H2_PPM)
     }
+    if said is None and _is_edit_on(lines, abs(naa), float(spectra.noise[0])):
+        raise DataError(
+            "only the edit_on spectrum is there: Cr stands at 3.03 and 3.91 ppm, and NAA at 2.01 ppm is missing",
+            expected="the OFF/ON pair, a DIFF or an edit_off spectrum",
+            hint="For a solution without NAA write EditCondition OFF into the header",
+        )
     if not has_naa:
         return _without_naa(said, float(spectra.noise[0]), lines)
     in_phase = {shift: float((value / naa).real) for shift, value in lines.items()}
@@ -215,6 +222,15 @@ def classify_single(
     if kind == "edit_off":
         return kind, 1, flags
     return _oriented(naa.real > 0, flags)
+
+
+def _is_edit_on(lines: dict[float, complex], naa: float, noise: float) -> bool:
+    """Whether both Cr lines stand there in phase with each other and NAA does not."""
+    methyl, methylene = lines[CR_CH3_PPM], lines[CR_CH2_PPM]
+    if min(abs(methyl), abs(methylene)) < SIGNIFICANT * noise or naa > ON_NAA_SHARE * abs(methyl):
+        return False
+    in_phase = (methyl * methylene.conjugate()).real / (abs(methyl) * abs(methylene))
+    return in_phase > 0.8 and abs(methylene) > 0.3 * abs(methyl)
 
 
 def _oriented(inverted: bool, flags: tuple[Flag, ...]) -> tuple[str, int, tuple[Flag, ...]]:

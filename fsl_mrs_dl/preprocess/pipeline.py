@@ -154,6 +154,13 @@ def _transient_flags(mean: _Averaged, order: tuple[str, ...]) -> list[Flag]:
     return flags
 
 
+def _eddy_flags(water: NDArray | None, corrected: bool) -> list[Flag]:
+    """Whether a reference that was given served; its length may differ, or it may be all noise."""
+    if water is None:
+        return []
+    return [Flag("eddy_current_corrected" if corrected else "eddy_current_uncorrected")]
+
+
 def _dry_pair(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, NDArray, bool]:
     """OFF and ON without residual water.
 
@@ -183,8 +190,7 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
     off, corrected = correct_eddy(off, water, dwell_s)
     on, _ = correct_eddy(on, water, dwell_s)
     off, on, removed = _dry_pair(off, on, dwell_s, f0_mhz)
-    if corrected:
-        flags.append(Flag("eddy_current_corrected"))
+    flags += _eddy_flags(water, corrected)
     if removed:
         flags.append(Flag("water_removed"))
     figures: dict[str, Any] = {
@@ -205,8 +211,7 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
     dry = remove_water(fid, acq.dwell_s, acq.f0_mhz)
     name, sign, flags = classify_single(fid, acq.dwell_s, acq.f0_mhz, acq.conditions)
     more = [*_transient_flags(mean, (name,)), Flag("diff_only" if name == "diff" else "off_only")]
-    if corrected:
-        more.append(Flag("eddy_current_corrected"))
+    more += _eddy_flags(water, corrected)
     if dry.n_removed:
         more.append(Flag("water_removed"))
     figures = {"eddy_current": {"corrected": corrected}, "water": {"removed": bool(dry.n_removed)}}

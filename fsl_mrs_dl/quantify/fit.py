@@ -69,6 +69,13 @@ def quantify(
     -------
     Quantification
         With estimates, or refused (a flag of severity 'refused' and no estimates).
+
+    Raises
+    ------
+    ModelError
+        When the model was not trained for these conditions, or its answer is not finite.
+    DataError
+        When `basis` does not suit the data.
     """
     limits = limits or Limits()
     grid = model.folder.grid

@@ -35,7 +35,7 @@ REFUSED_COLOUR = "#B00020"
 def headline(quantification: Quantification) -> list[Estimate]:
     """The values of `HEADLINE` that are there, relative to the reference where there is one."""
     ratios = {e.name: e for e in quantification.ratios()}
-    found = {e.name: ratios.get(e.name, e) for e in all_estimates(quantification)}
+    found = {e.name: ratios.get(e.name, e) for e in all_estimates(quantification) if not e.flag}
     return [found[name] for name in HEADLINE if name in found]
 
 

@@ -124,7 +124,9 @@ def _rows(quantification: Quantification) -> tuple[list[lcmodel.Row], dict[str, 
     estimates: tuple[Estimate, ...] = tables.all_estimates(quantification)
     for e in estimates:
         name = "+".join(COMBINATIONS[e.name]) if e.name in COMBINATIONS else e.name[:6]
-        rows.append(lcmodel.Row(name, e.value, e.percent_sd, ratios.get(e.name)))
+        # LCModel's way to say that there is nothing: 0 and 999 %
+        measured = (e.value, e.percent_sd, ratios.get(e.name)) if not e.flag else (0.0, 999.0, 0.0)
+        rows.append(lcmodel.Row(name, *measured))
         names[e.name] = name
     return rows, names
 

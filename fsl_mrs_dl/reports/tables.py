@@ -27,7 +27,8 @@ PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib
 def summary_csv(quantification: Quantification) -> str:
     """``Metab, Raw conc, Raw SD, /REF, /REF SD, /REF lo95, /REF hi95, %SD, SNR, FWHM``; rows sorted by name.
 
-    Ratios are empty where there is no reference, SNR and FWHM for sums; a refusal has the header alone.
+    Ratios are empty where there is no reference, SNR and FWHM for sums, values for what is not visible; a refusal
+    has the header alone.
     """
     ref = f"/{quantification.reference_name}"
     head = ["Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM"]
@@ -38,6 +39,10 @@ def summary_csv(quantification: Quantification) -> str:
         relative = (ratio.value, ratio.sd, *ratio.interval95) if ratio else (None,) * 4
         qc = quantification.qc.get(estimate.name)
         quality = (qc.snr, qc.fwhm_hz) if qc else (None, None)
+        if estimate.flag:
+            # what does not show was not measured: the row stays, without numbers
+            rows.append([estimate.name, *[None] * 7, *quality])
+            continue
         rows.append([estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality])
     return _csv([head, *rows])
 
@@ -48,6 +53,9 @@ def concentrations_csv(quantification: Quantification) -> str:
     rows: list[list[Any]] = [["Metabs", "mean", "mean", "std", "std"], ["", "raw", "internal", "raw", "internal"]]
     for e in sorted(all_estimates(quantification), key=lambda e: e.name):
         ratio = ratios.get(e.name)
+        if e.flag:
+            rows.append([e.name, *[None] * 4])
+            continue
         rows.append([e.name, e.value, ratio.value if ratio else None, e.sd, ratio.sd if ratio else None])
     return _csv(rows)
 
@@ -60,7 +68,7 @@ def qc_csv(quantification: Quantification) -> str:
 
 def all_parameters_csv(quantification: Quantification) -> str:
     """``parameter,mean,std``: raw amplitudes, then the parameters of the consistency fit (these without std)."""
-    rows: list[list[Any]] = [[e.name, e.value, e.sd] for e in _own(quantification)]
+    rows: list[list[Any]] = [[e.name, e.value, e.sd] for e in _own(quantification) if not e.flag]
     rows += [[name, value, None] for name, value in quantification.fit_parameters.items()]
     return _csv([["parameter", "mean", "std"], *rows])
 
@@ -81,8 +89,8 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
     dict
         ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
         raw}: relative to the reference where there is one, else raw; ``raw`` {name: amplitude} of the model's own
-        metabolites; ``flags`` codes; ``flag_details``; ``refused``; model, range checks, fit parameters, quality,
-        classical fit, history, versions.
+        metabolites that are visible; ``flags`` codes; ``flag_details``; ``refused``; model, range checks, fit
+        parameters, quality, classical fit, history, versions.
     """
     q = quantification
     ratios = {e.name: e for e in q.ratios()}
@@ -106,7 +114,7 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
             }
             for e in all_estimates(q)
         },
-        "raw": {e.name: e.value for e in _own(q)},
+        "raw": {e.name: e.value for e in _own(q) if not e.flag},
         "classical": {} if q.refused else dict(q.classical),
         "quality": {name: {"snr": qc.snr, "fwhm_hz": qc.fwhm_hz} for name, qc in q.qc.items()},
         "fit_parameters": dict(q.fit_parameters),

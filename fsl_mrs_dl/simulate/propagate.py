@@ -40,7 +40,7 @@ def pulse_propagators(
         Frequency that the gradient adds at each position, Hz; ``[0.]`` without a gradient.
     splitting : {'symmetric', 'coupling_last'}
         Half of the coupling before and half after each rotation (Strang 1968, SIAM J Numer Anal 5:506: second order
-        in the step), or all of it after (FID-A's scheme: first order, 0.5 % of the signal of GABA at 100 steps).
+        in the step), or all of it after (FID-A's scheme: first order in the step).
 
     Returns
     -------

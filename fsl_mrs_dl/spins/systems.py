@@ -10,7 +10,6 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import ConfigError, nearest
 
@@ -43,14 +42,6 @@ class SpinGroup:
     def n_spins(self) -> int:
         """Number of coupled spins."""
         return len(self.shifts_ppm)
-
-    @property
-    def j_matrix_hz(self) -> NDArray:
-        """Couplings as an upper-triangular matrix, shape ``(n_spins, n_spins)``, Hz."""
-        matrix = np.zeros((self.n_spins, self.n_spins))
-        for i, j, value in self.couplings:
-            matrix[min(i, j), max(i, j)] = value
-        return matrix
 
 
 @dataclass(frozen=True)
