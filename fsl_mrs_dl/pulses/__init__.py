@@ -1,8 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Radio-frequency pulses of our own design."""
+"""Radio-frequency pulses of our own design, and what they do."""
 
-from fsl_mrs_dl.pulses.gaussian import gaussian_pulse
+from fsl_mrs_dl.pulses.properties import PulseProperties, properties, rephasing_fraction
 from fsl_mrs_dl.pulses.shape import ShapedPulse, step_spinors
-from fsl_mrs_dl.pulses.slr import slr_refocusing
+from fsl_mrs_dl.pulses.shapes import dual_band, gaussian_pulse, hard_pulse, sinc_gaussian_pulse
+from fsl_mrs_dl.pulses.slr import slr_pulse, slr_refocusing
 
-__all__ = ["ShapedPulse", "gaussian_pulse", "slr_refocusing", "step_spinors"]
+__all__ = [
+    "PulseProperties",
+    "ShapedPulse",
+    "dual_band",
+    "gaussian_pulse",
+    "hard_pulse",
+    "properties",
+    "rephasing_fraction",
+    "sinc_gaussian_pulse",
+    "slr_pulse",
+    "slr_refocusing",
+    "step_spinors",
+]
