@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pulse sequences as plain descriptions."""
 
-from fsl_mrs_dl.sequences.mega_press import MegaPress
+from fsl_mrs_dl.sequences.experiment import Block, Experiment, IdealPulse
+from fsl_mrs_dl.sequences.mega_press import MegaPress, Waveform
 
-__all__ = ["MegaPress"]
+__all__ = ["Block", "Experiment", "IdealPulse", "MegaPress", "Waveform"]

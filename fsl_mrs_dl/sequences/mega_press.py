@@ -8,20 +8,70 @@ suppression, NMR Biomed 11:266-272, doi 10.1002/(SICI)1099-1492(199810)11:6<266:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
+from fsl_mrs_dl import pulses
 from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.pulses import ShapedPulse, gaussian_pulse, slr_refocusing
+from fsl_mrs_dl.pulses import ShapedPulse
+from fsl_mrs_dl.sequences.experiment import Block, Experiment, IdealPulse
+
+Condition = Literal["edit_off", "edit_on"]
+CONDITIONS: tuple[Condition, Condition] = ("edit_off", "edit_on")
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """A pulse as numbers, for shapes that come from a file.
+
+    Parameters
+    ----------
+    amplitude_hz : tuple of float
+        Nutation frequency of each step, Hz.
+    phase_deg : tuple of float
+        Phase of each step; a rising phase moves the pulse to a higher chemical shift.
+    duration_s : float
+    name : str
+    """
+
+    amplitude_hz: tuple[float, ...]
+    phase_deg: tuple[float, ...]
+    duration_s: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.amplitude_hz) != len(self.phase_deg) or not self.amplitude_hz:
+            raise ConfigError(
+                "a waveform needs one phase per amplitude", got=f"{len(self.amplitude_hz)} and {len(self.phase_deg)}"
+            )
+        if not self.duration_s > 0:
+            raise ConfigError("the duration of a waveform must be positive", got=self.duration_s)
+
+    @classmethod
+    def of(cls, pulse: ShapedPulse) -> Waveform:
+        """The waveform of a pulse."""
+        return cls(
+            tuple(np.abs(pulse.w1_hz).tolist()),
+            tuple(np.rad2deg(np.angle(pulse.w1_hz)).tolist()),
+            pulse.duration_s,
+            pulse.name,
+        )
+
+    def pulse(self) -> ShapedPulse:
+        """The pulse."""
+        w1_hz = np.array(self.amplitude_hz) * np.exp(1j * np.deg2rad(self.phase_deg))
+        return ShapedPulse(w1_hz, self.duration_s, self.name)
 
 
 @dataclass(frozen=True)
 class MegaPress:
     """A MEGA-PRESS protocol: 90 - refocusing - editing - refocusing - editing - readout.
 
-    Excitation is ideal; the editing pulses are shaped; refocusing is ideal, or a shaped pulse with a slice gradient
-    whose profile is averaged over.
+    The editing pulses are shaped. Excitation and refocusing are ideal, or shaped pulses with slice gradients (x, y, z
+    in this order) whose profiles are averaged over.
 
     Parameters
     ----------
@@ -33,13 +83,25 @@ class MegaPress:
     edit_on_ppm, edit_off_ppm : float
         Centres of the editing pulse in the two conditions.
     edit_duration_s : float
-        Duration of each editing pulse (Gaussian), s.
+        Duration of each editing pulse, s.
     edit_truncation : float
         Amplitude of the Gaussian at its ends relative to the peak.
-    refocusing : {'ideal', 'slr'}
-        Instantaneous 180 degree rotations, or SLR pulses with slice selection.
+    edit_shape : {'gaussian', 'sinc_gaussian', 'waveform'}
+        Shape of the editing pulses; 'waveform' takes `edit_waveform`.
+    edit_waveform : Waveform, optional
+        Editing pulse on resonance.
+    refocusing : {'ideal', 'slr', 'slr_minimum', 'waveform'}
+        Instantaneous 180 degree rotations, or shaped pulses with slice selection: SLR pulses of linear or minimum
+        phase, or `refocusing_waveform`.
     refocusing_duration_s, refocusing_tbw : float
-        Duration (s) and time-bandwidth product of the SLR pulse.
+        Duration (s) and time-bandwidth product; with 'waveform' the product of the waveform's own duration and the
+        full width at half maximum of its refocusing profile.
+    refocusing_waveform : Waveform, optional
+    excitation : {'ideal', 'slr'}
+        An instantaneous 90 degree rotation, or a linear-phase SLR pulse with slice selection.
+    excitation_duration_s, excitation_tbw : float
+    voxel_mm : tuple of three float
+        Slice thickness of excitation, first and second refocusing pulse. The signal per slice does not depend on it.
     b1_scale : float
         Transmit field relative to nominal, of every shaped pulse.
     transmitter_ppm : float
@@ -47,6 +109,9 @@ class MegaPress:
     selection : {'crushers', 'phase_cycle'}
         How unwanted coherences are removed: crusher gradients about each pulse (only -1/+1 pass), or the
         phase cycle of FID-A's examples (editing {0, 90} x {0, 90, 180, 270}, refocusing {0, 90} x {0, 90}).
+    edit_crushers : bool
+        With 'phase_cycle': crushers about the editing pulses besides. With 'crushers' they change nothing, since
+        those of the refocusing pulses leave no other way.
     n_positions : int
         Points across each slice-selective axis (cell centres over `fov_slices` slice widths).
     fov_slices : float
@@ -61,12 +126,20 @@ class MegaPress:
     edit_off_ppm: float = 7.5
     edit_duration_s: float = 0.014
     edit_truncation: float = 0.05
-    refocusing: Literal["ideal", "slr"] = "ideal"
+    edit_shape: Literal["gaussian", "sinc_gaussian", "waveform"] = "gaussian"
+    edit_waveform: Waveform | None = None
+    refocusing: Literal["ideal", "slr", "slr_minimum", "waveform"] = "ideal"
     refocusing_duration_s: float = 0.0065
     refocusing_tbw: float = 6.0
+    refocusing_waveform: Waveform | None = None
+    excitation: Literal["ideal", "slr"] = "ideal"
+    excitation_duration_s: float = 0.0025
+    excitation_tbw: float = 6.0
+    voxel_mm: tuple[float, float, float] = (30.0, 30.0, 30.0)
     b1_scale: float = 1.0
     transmitter_ppm: float = 3.0
     selection: Literal["crushers", "phase_cycle"] = "crushers"
+    edit_crushers: bool = False
     n_positions: int = 12
     fov_slices: float = 1.6
     edit_phase_zero_at: Literal["centre", "start"] = "centre"
@@ -80,6 +153,8 @@ class MegaPress:
             "edit_duration_s",
             "refocusing_duration_s",
             "refocusing_tbw",
+            "excitation_duration_s",
+            "excitation_tbw",
             "b1_scale",
             "n_positions",
             "fov_slices",
@@ -87,12 +162,26 @@ class MegaPress:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive", got=getattr(self, name))
+        if min(self.voxel_mm) <= 0:
+            raise ConfigError("voxel_mm must hold three positive lengths", got=self.voxel_mm)
         if not 0 < self.edit_truncation < 1:
             raise ConfigError("edit_truncation must lie between 0 and 1", got=self.edit_truncation)
-        refocusing_s = self.refocusing_duration_s if self.refocusing == "slr" else 0.0
-        half_pulses = [0.0, refocusing_s, self.edit_duration_s, refocusing_s, self.edit_duration_s, 0.0]
+        for pulse in ("edit", "refocusing"):
+            chosen = (self.edit_shape if pulse == "edit" else self.refocusing) == "waveform"
+            waveform: Waveform | None = getattr(self, f"{pulse}_waveform")
+            if chosen != (waveform is not None):
+                raise ConfigError(
+                    f"{pulse}_waveform belongs to {'edit_shape' if pulse == 'edit' else 'refocusing'} 'waveform'",
+                    hint="Give both or neither",
+                )
+            if waveform is not None and abs(waveform.duration_s - getattr(self, f"{pulse}_duration_s")) > 1e-9:
+                raise ConfigError(
+                    f"{pulse}_duration_s is not that of {pulse}_waveform",
+                    expected=waveform.duration_s, got=getattr(self, f"{pulse}_duration_s"),
+                )  # fmt: skip
+        halves = (*self._half_durations_s, 0.0)
         for index, delay in enumerate(self.delays_s):
-            needed = (half_pulses[index] + half_pulses[index + 1]) / 2
+            needed = halves[index] + halves[index + 1]
             if delay < needed:
                 raise ConfigError(
                     f"delays_s[{index}] is shorter than the halves of the two pulses it lies between",
@@ -112,19 +201,123 @@ class MegaPress:
 
     def editing_pulse(self) -> ShapedPulse:
         """The editing pulse on resonance, B1 scale included."""
-        pulse = gaussian_pulse(self.edit_duration_s, truncation=self.edit_truncation)
+        if self.edit_waveform is not None:
+            pulse = self.edit_waveform.pulse()
+        elif self.edit_shape == "sinc_gaussian":
+            pulse = pulses.sinc_gaussian_pulse(self.edit_duration_s)
+        else:
+            pulse = pulses.gaussian_pulse(self.edit_duration_s, truncation=self.edit_truncation)
         return pulse.scaled(self.b1_scale)
 
     def refocusing_pulse(self) -> ShapedPulse | None:
         """The refocusing pulse, B1 scale included; None when ideal."""
         if self.refocusing == "ideal":
             return None
+        if self.refocusing_waveform is not None:
+            return self.refocusing_waveform.pulse().scaled(self.b1_scale)
+        duration_s, tbw = self.refocusing_duration_s, self.refocusing_tbw
         try:
-            return slr_refocusing(self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
+            if self.refocusing == "slr_minimum":
+                pulse = pulses.slr_pulse(duration_s, tbw, kind="refocusing", phase="minimum")
+            else:
+                pulse = pulses.slr_refocusing(duration_s, tbw)
         except ValueError as error:
             raise ConfigError(f"refocusing pulse: {error}", hint="Choose refocusing_tbw of 3 or more") from error
+        return pulse.scaled(self.b1_scale)
 
-    def edit_offset_hz(self, condition: Literal["edit_on", "edit_off"]) -> float:
+    def excitation_pulse(self) -> ShapedPulse | None:
+        """The excitation pulse about y, B1 scale included; None when ideal."""
+        if self.excitation == "ideal":
+            return None
+        pulse = _excitation(self.excitation_duration_s, self.excitation_tbw)
+        return replace(pulse, w1_hz=1j * pulse.w1_hz).scaled(self.b1_scale)
+
+    def edit_offset_hz(self, condition: Condition) -> float:
         """Offset of the editing pulse from the transmitter in Hz."""
         ppm = self.edit_on_ppm if condition == "edit_on" else self.edit_off_ppm
         return (ppm - self.transmitter_ppm) * self.f0_mhz
+
+    @property
+    def _half_durations_s(self) -> tuple[float, ...]:
+        """Time from the centre to the end of the five pulses; of excitation, from its effective centre."""
+        excitation_s = 0.0 if self.excitation == "ideal" else self._rephasing * self.excitation_duration_s
+        refocusing_s = 0.0 if self.refocusing == "ideal" else self.refocusing_duration_s / 2
+        edit_s = self.edit_duration_s / 2
+        return (excitation_s, refocusing_s, edit_s, refocusing_s, edit_s)
+
+    @property
+    def _rephasing(self) -> float:
+        """Share of the excitation's gradient area that rephases its slice."""
+        if self.excitation == "ideal":
+            return 0.5
+        bandwidth_hz = self.excitation_tbw / self.excitation_duration_s
+        pulse = _excitation(self.excitation_duration_s, self.excitation_tbw)
+        return pulses.rephasing_fraction(pulse, -0.4 * bandwidth_hz, 0.4 * bandwidth_hz)
+
+    def experiments(self) -> tuple[Experiment, Experiment]:
+        """What the simulator plays for edit_off and edit_on; they share the blocks up to the first editing pulse."""
+        halves = (*self._half_durations_s, 0.0)
+        free_s = [delay - halves[i] - halves[i + 1] for i, delay in enumerate(self.delays_s)]
+        crushed = self.selection == "crushers"
+        # FID-A's cycle {0, 90} with the receiver turned keeps what changes its order by 2
+        refocus: dict[str, Any] = {} if crushed else {"phases_deg": (0.0, 90.0), "receiver": (1.0, -1.0)}
+        excitation, refocusing = self.excitation_pulse(), self.refocusing_pulse()
+
+        first = [
+            self._excitation_block(excitation, free_s[0], keep_order=-1 if crushed else None),
+            self._refocusing_block(refocusing, 1, free_s[1], keep_order=1 if crushed else None, **refocus),
+        ]
+        second = self._refocusing_block(refocusing, 2, free_s[3], keep_order=-1 if crushed else None, **refocus)
+        edit_filter = crushed or self.edit_crushers
+        selective = [thickness for thickness in (excitation is not None, *2 * [refocusing is not None]) if thickness]
+        cells = (np.arange(self.n_positions) + 0.5) / self.n_positions - 0.5
+        x, y, z = (cells * self.fov_slices * thickness_mm * 1e-3 for thickness_mm in self.voxel_mm)
+        experiments = []
+        for condition in CONDITIONS:
+            pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition), self.edit_phase_zero_at)
+            phases_deg = ((0.0,), (0.0,)) if crushed else ((0.0, 90.0), (0.0, 90.0, 180.0, 270.0))
+            edits = [
+                Block(
+                    pulse, free_s[index], keep_order=order if edit_filter else None,
+                    phases_deg=phases, receiver=(1.0,) * len(phases),
+                )
+                for index, order, phases in ((2, 1, phases_deg[0]), (4, -1, phases_deg[1]))
+            ]  # fmt: skip
+            experiments.append(
+                Experiment(
+                    (*first, edits[0], second, edits[1]),
+                    self.f0_mhz,
+                    self.transmitter_ppm,
+                    (x, y, z),
+                    # mean over the field times its extent in slices = integral over position per slice width
+                    scale=self.fov_slices ** len(selective),
+                )
+            )
+        return experiments[0], experiments[1]
+
+    def _excitation_block(self, pulse: ShapedPulse | None, delay_s: float, **selection: Any) -> Block:
+        if pulse is None:
+            return Block(IdealPulse(90.0, 90.0), delay_s, **selection)
+        gradient = self.excitation_tbw / self.excitation_duration_s / (self.voxel_mm[0] * 1e-3)
+        return Block(
+            pulse,
+            delay_s,
+            (gradient, 0.0, 0.0),
+            (-gradient * self.excitation_duration_s * self._rephasing, 0.0, 0.0),
+            **selection,
+        )
+
+    def _refocusing_block(self, pulse: ShapedPulse | None, axis: int, delay_s: float, **selection: Any) -> Block:
+        if pulse is None:
+            return Block(IdealPulse(180.0), delay_s, **selection)
+        gradient = [0.0, 0.0, 0.0]
+        gradient[axis] = self.refocusing_tbw / self.refocusing_duration_s / (self.voxel_mm[axis] * 1e-3)
+        return Block(pulse, delay_s, (gradient[0], gradient[1], gradient[2]), **selection)
+
+
+def _excitation(duration_s: float, time_bandwidth: float) -> ShapedPulse:
+    """The excitation pulse about x, at its nominal amplitude."""
+    try:
+        return pulses.slr_pulse(duration_s, time_bandwidth, "excitation")
+    except ValueError as error:
+        raise ConfigError(f"excitation pulse: {error}", hint="Choose excitation_tbw of 3 or more") from error
