@@ -176,6 +176,14 @@ def test_excitation_slice_is_rephased():
     assert 2.7 < abs(methyl) < 3.2
 
 
+@pytest.mark.parametrize("condition", ["edit_off", "edit_on"])
+def test_survival_is_what_the_simulator_leaves_of_a_singlet(condition):
+    sequence = MegaPress(edit_duration_s=0.016, b1_scale=0.9)
+    for shift_ppm in (0.9, 1.43, 1.67, 1.9, 2.04, 2.3, 3.0):
+        lines = getattr(simulate_metabolite(system(shift_ppm), sequence), condition)
+        assert abs(total(lines)) == pytest.approx(float(sequence.survival(condition, np.array(shift_ppm))), abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

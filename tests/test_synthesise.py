@@ -9,10 +9,12 @@ import pytest
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.synthesise.background import BackgroundConfig
-from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BankConfig, build_bank, n_times
+from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, bank_of, n_times
+from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
+from fsl_mrs_dl.synthesise.protocols import BankConfig
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.synthesise.signals import geometric
 
@@ -36,8 +38,15 @@ QUIET = Recipe(
 
 
 @pytest.fixture(scope="module")
-def bank():
-    return build_bank(QUIET.bank, NAMES, QUIET.grid)
+def bank_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bank")
+    simulate_members(QUIET.bank, NAMES, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(bank_folder):
+    return bank_of(load_members(bank_folder), NAMES, QUIET.grid)
 
 
 def complex_channels(batch):
@@ -122,22 +131,7 @@ def test_geometric_is_the_exponential():
     np.testing.assert_allclose(geometric(rate, 500), np.exp(rate[:, None] * np.arange(500)), atol=2e-5)
 
 
-def test_bank_does_not_depend_on_the_number_of_processes(bank):
-    again = build_bank(QUIET.bank, NAMES, QUIET.grid, workers=2)
-    np.testing.assert_array_equal(again.edit_on, bank.edit_on)
-    assert again.digest == bank.digest
-
-
-def test_bank_is_scaled_to_naa_and_spans_the_longest_time(bank):
+def test_bank_is_scaled_to_naa_and_spans_the_longest_time(bank, bank_folder):
     assert bank.edit_off.shape[-1] >= n_times(PpmGrid(), 123.0)
-    with pytest.raises(ConfigError, match="NAA"):
-        build_bank(QUIET.bank, ("GABA",), QUIET.grid)
-
-
-def test_protocols_are_drawn_within_their_ranges():
-    config = BankConfig(n_members=40, seed=4)
-    protocols = config.draw()
-    assert protocols == config.draw()
-    assert all(config.b1_scale[0] <= p.b1_scale <= config.b1_scale[1] for p in protocols)
-    assert {p.f0_mhz for p in protocols} == set(config.f0_mhz)
-    assert all(abs(p.te_s - 0.068) < 1e-9 for p in protocols)
+    with pytest.raises(ConfigError, match="no Lac"):
+        bank_of(load_members(bank_folder), ("NAA", "Lac"), QUIET.grid)

@@ -16,6 +16,7 @@ from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.basis import ConditionBasis, LineBasis, load_line_basis, read_fsl_basis
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.resources import basis_folder
+from fsl_mrs_dl.sequences import MegaPress
 from fsl_mrs_dl.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.bank import naa_methyl_area
 from fsl_mrs_dl.synthesise.macromolecules import (
@@ -25,6 +26,7 @@ from fsl_mrs_dl.synthesise.macromolecules import (
     MM30_DIFF_AREA,
     MM30_PPM,
     MacromoleculeConfig,
+    left_in_diff,
 )
 from fsl_mrs_dl.units import ppm_to_hz, time_axis
 
@@ -71,8 +73,11 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     n_points, dwell_s, f0_mhz = spectra.n_points, spectra.dwell_s, spectra.f0_mhz
     fids: dict[str, NDArray] = {}
     lw_hz = 0.0
+    # what the editing pulse leaves of macromolecules; a basis folder does not tell its pulse
+    protocol = MegaPress(f0_mhz=f0_mhz)
     if basis is None:
         lines, source = _shipped(f0_mhz)
+        protocol = lines.sequence
         simulated = [name for name in names if name in lines.pairs]
         # in the scale of the training spectra: three protons of NAA's methyl group in edit_off
         scale = 3.0 / naa_methyl_area(lines.pairs["NAA"].edit_off, lines.sequence.f0_mhz)
@@ -92,7 +97,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     time_s = time_axis(n_points, dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
     for condition in conditions:
-        rows = [_macromolecule(name, condition, time_s, f0_mhz) for name in broad]
+        rows = [_macromolecule(name, condition, time_s, f0_mhz, protocol) for name in broad]
         fids[condition] = np.vstack([fids[condition], *rows]) if rows else fids[condition]
     return BasisSignals((*simulated, *broad), fids, source, lw_hz)
 
@@ -158,7 +163,7 @@ def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float) -> 
     return out
 
 
-def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float) -> NDArray:
+def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float, protocol: MegaPress) -> NDArray:
     """One unit of a macromolecule at the middle of its training range."""
     config = MacromoleculeConfig()
     signal = np.zeros(len(time_s), dtype=complex)
@@ -173,8 +178,10 @@ def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float) ->
             for ppm, area, width_hz in zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
         ]
         if condition == "diff":
-            ppm, area, width_hz = lines[0]
-            lines = [(ppm, area * float(np.mean(config.mm09_diff)), width_hz)]
+            left = left_in_diff(protocol)
+            # the line at 0.9 ppm is co-edited; the others are what the ON pulse wipes out
+            left[0] = np.mean(config.mm09_diff)
+            lines = [(ppm, area * float(part), width) for (ppm, area, width), part in zip(lines, left, strict=True)]
     for ppm, area, width_hz in lines:
         carrier = np.exp(2j * np.pi * ppm_to_hz(ppm, f0_mhz) * time_s)
         signal += area * carrier * voigt_decay(time_s, 0.0, width_hz)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsl_mrs_dl import pulses
 from fsl_mrs_dl.config import from_mapping
@@ -236,6 +237,16 @@ class MegaPress:
         """Offset of the editing pulse from the transmitter in Hz."""
         ppm = self.edit_on_ppm if condition == "edit_on" else self.edit_off_ppm
         return (ppm - self.transmitter_ppm) * self.f0_mhz
+
+    def survival(self, condition: Condition, shift_ppm: NDArray) -> NDArray:
+        """What the two editing pulses leave of the signal of uncoupled protons; shape of `shift_ppm`, 0 to 1.
+
+        Between crushers a pulse with Cayley-Klein parameter alpha multiplies order +1 by alpha squared and order -1
+        by its conjugate; the two pulses, one on each side of the second refocusing pulse, leave ``|alpha|^4``.
+        """
+        offset_hz = (np.asarray(shift_ppm, dtype=float) - self.transmitter_ppm) * self.f0_mhz
+        pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition))
+        return np.abs(pulse.spinor(offset_hz.ravel())[0]).reshape(offset_hz.shape) ** 4
 
     @property
     def _half_durations_s(self) -> tuple[float, ...]:

@@ -10,20 +10,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.io.basis import LineBasis
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.sequences import MegaPress
-from fsl_mrs_dl.simulate import LineList, simulate_metabolite
-from fsl_mrs_dl.spins import SpinSystem, load_system
+from fsl_mrs_dl.simulate import LineList
 
 CENTRE_PPM = 2.4
 """Where the bank's signals have 0 Hz: the middle of the network's window."""
@@ -33,85 +30,6 @@ CYCLES_PER_PPM = 0.155
 
 BAND_PPM = (-0.4, 5.2)
 """Lines outside are left out: they lie beyond the window and would fold into it."""
-
-
-@dataclass(frozen=True)
-class BankConfig:
-    """How the protocols of a bank are drawn; every range is uniform.
-
-    Ranges are those of GABA-edited MEGA-PRESS at 3 T on the three large vendors (Mikkelsen et al. 2017, NeuroImage
-    159:32, doi 10.1016/j.neuroimage.2017.07.021; Lin et al. 2021, NMR Biomed 34:e4484, doi 10.1002/nbm.4484).
-
-    Parameters
-    ----------
-    n_members : int
-        Number of protocols.
-    seed : int
-    f0_mhz : tuple of float
-        Fields, taken in turn.
-    edit_on_ppm, edit_off_ppm : tuple of two float
-        Range of the centre of the editing pulse (drift and temperature included).
-    edit_duration_s : tuple of float
-        Durations, drawn with equal probability.
-    edit_truncation : tuple of two float
-    b1_scale : tuple of two float
-    refocusing_tbw : tuple of two float
-    refocusing_duration_s : tuple of two float
-    ideal_fraction : float
-        Fraction of members with ideal refocusing.
-    te_s : tuple of two float
-    transmitter_ppm : tuple of two float
-    n_positions : int
-    shift_jitter_ppm : float
-        Standard deviation of each member's own chemical shifts about the table's (temperature, pH).
-    """
-
-    n_members: int = 64
-    seed: int = 1
-    f0_mhz: tuple[float, ...] = (127.73, 123.25, 127.76)
-    edit_on_ppm: tuple[float, float] = (1.83, 1.95)
-    edit_off_ppm: tuple[float, float] = (7.4, 7.6)
-    edit_duration_s: tuple[float, ...] = (0.014, 0.014, 0.015, 0.016, 0.02)
-    edit_truncation: tuple[float, float] = (0.01, 0.10)
-    b1_scale: tuple[float, float] = (0.85, 1.12)
-    refocusing_tbw: tuple[float, float] = (5.0, 7.0)
-    refocusing_duration_s: tuple[float, float] = (0.0045, 0.007)
-    ideal_fraction: float = 0.0
-    te_s: tuple[float, float] = (0.068, 0.068)
-    transmitter_ppm: tuple[float, float] = (2.4, 3.2)
-    n_positions: int = 12
-    shift_jitter_ppm: float = 0.004
-
-    def draw(self) -> list[MegaPress]:
-        """The protocols."""
-        rng = np.random.default_rng(self.seed)
-        protocols = []
-        for index in range(self.n_members):
-            edit_s = float(rng.choice(self.edit_duration_s))
-            refocusing_s = float(rng.uniform(*self.refocusing_duration_s))
-            te_s = float(rng.uniform(*self.te_s))
-            # the first echo is as short as the pulses allow; editing pulses half an echo time apart
-            first_s = float(rng.uniform(0.0045, 0.0062))
-            quarter_s = te_s / 4
-            last_s = te_s / 2 - quarter_s - first_s
-            ideal = bool(rng.uniform() < self.ideal_fraction)
-            protocols.append(
-                MegaPress(
-                    f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
-                    delays_s=(first_s, quarter_s, quarter_s, quarter_s, last_s),
-                    edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
-                    edit_off_ppm=float(rng.uniform(*self.edit_off_ppm)),
-                    edit_duration_s=edit_s,
-                    edit_truncation=float(rng.uniform(*self.edit_truncation)),
-                    refocusing="ideal" if ideal else "slr",
-                    refocusing_duration_s=refocusing_s,
-                    refocusing_tbw=float(rng.uniform(*self.refocusing_tbw)),
-                    b1_scale=float(rng.uniform(*self.b1_scale)),
-                    transmitter_ppm=float(rng.uniform(*self.transmitter_ppm)),
-                    n_positions=self.n_positions,
-                )
-            )
-        return protocols
 
 
 @dataclass(frozen=True)
@@ -172,72 +90,42 @@ def sample(lines: LineList, protocol: MegaPress, n_points: int) -> NDArray:
     return demodulated.fid(n_points, CYCLES_PER_PPM / protocol.f0_mhz)
 
 
-def build_bank(
-    config: BankConfig,
-    metabolites: Sequence[str],
-    grid: PpmGrid,
-    *,
-    workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> BasisBank:
-    """Simulate a bank.
+def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmGrid) -> BasisBank:
+    """The bank of simulated members.
 
     Parameters
     ----------
-    config : BankConfig
+    members : sequence of LineBasis
     metabolites : sequence of str
-        Names of the spin-system table.
+        Those wanted, in this order.
     grid : PpmGrid
         Gives the longest time needed.
-    workers : int
-        Processes; the result does not depend on their number.
-    progress : callable, optional
-        Called with (members done, members in all).
 
     Raises
     ------
     ConfigError
-        For an unknown metabolite, or a list without NAA (which sets the scale).
+        When a member lacks one of `metabolites`, or NAA (which sets the scale).
     """
-    if "NAA" not in metabolites:
-        raise ConfigError("a bank needs NAA, which sets its scale", got=", ".join(metabolites))
-    systems = [load_system(name) for name in metabolites]
-    protocols = config.draw()
-    length = max(n_times(grid, p.f0_mhz) for p in protocols)
-    seeds = np.random.SeedSequence((config.seed, 1)).spawn(len(protocols))
-    jobs = [
-        (protocol, systems, config.shift_jitter_ppm, seed, length)
-        for protocol, seed in zip(protocols, seeds, strict=True)
-    ]
-    members = []
-    with ExitStack() as stack:
-        results: Iterable[tuple[NDArray, NDArray]]
-        if workers > 1:
-            context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
-            results = pool.map(_simulate_member, jobs)
-        else:
-            results = map(_simulate_member, jobs)
-        for done, member in enumerate(results, start=1):
-            members.append(member)
-            if progress is not None:
-                progress(done, len(jobs))
-    off, on = (np.stack(part) for part in zip(*members, strict=True))
-    return BasisBank(tuple(metabolites), tuple(protocols), off, on)
-
-
-def _simulate_member(
-    job: tuple[MegaPress, list[SpinSystem], float, np.random.SeedSequence, int],
-) -> tuple[NDArray, NDArray]:
-    """Signals of one protocol, OFF and ON, each ``(n_metabolites, n_times)``."""
-    protocol, systems, jitter_ppm, seed, length = job
-    rng = np.random.default_rng(seed)
-    pairs = [simulate_metabolite(system.jittered(jitter_ppm, rng), protocol) for system in systems]
-    naa = next(pair for pair in pairs if pair.name == "NAA")
-    scale = 3.0 / naa_methyl_area(naa.edit_off, protocol.f0_mhz)
-    off = scale * np.array([sample(pair.edit_off, protocol, length) for pair in pairs])
-    on = scale * np.array([sample(pair.edit_on, protocol, length) for pair in pairs])
-    return off.astype(np.complex64), on.astype(np.complex64)
+    for name in ("NAA", *metabolites):
+        lacking = next((m for m in members if name not in m.pairs), None)
+        if lacking is not None:
+            raise ConfigError(
+                f"the bank has no {name}" + (", which sets its scale" if name == "NAA" else ""),
+                expected=", ".join(metabolites), got=", ".join(lacking.names),
+            )  # fmt: skip
+    length = max(n_times(grid, m.sequence.f0_mhz) for m in members)
+    signals: dict[str, list[NDArray]] = {"edit_off": [], "edit_on": []}
+    for member in members:
+        scale = 3.0 / naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
+        for condition, collected in signals.items():
+            fids = [sample(getattr(member.pairs[name], condition), member.sequence, length) for name in metabolites]
+            collected.append((scale * np.array(fids)).astype(np.complex64))
+    return BasisBank(
+        tuple(metabolites),
+        tuple(m.sequence for m in members),
+        np.stack(signals["edit_off"]),
+        np.stack(signals["edit_on"]),
+    )
 
 
 def naa_methyl_area(edit_off: LineList, f0_mhz: float) -> float:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.prepare import PpmGrid, pack_channels
 from fsl_mrs_dl.synthesise.background import BackgroundConfig
-from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BankConfig, BasisBank
+from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
-from fsl_mrs_dl.synthesise.macromolecules import MacromoleculeConfig
+from fsl_mrs_dl.synthesise.macromolecules import MacromoleculeConfig, left_in_diff
+from fsl_mrs_dl.synthesise.protocols import BankConfig
 
 SIMULATED = (
     "Ala", "Asc", "Asp", "Cr", "GABA", "GPC", "GSH", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG",
@@ -88,6 +89,7 @@ class Synthesiser:
     def __init__(self, recipe: Recipe, bank: BasisBank) -> None:
         self.recipe, self.bank = recipe, bank
         self.n_times = bank.edit_off.shape[-1]
+        self.mm_left_in_diff = np.stack([left_in_diff(protocol) for protocol in bank.protocols])
 
     def batch(self, n: int, rng: np.random.Generator) -> SynthesisedBatch:
         """Draw `n` spectra; the generator's state decides everything."""
@@ -107,7 +109,7 @@ class Synthesiser:
         # the highest line, to which noise is related, is measured on the undisturbed spectrum
         peak = np.abs(recipe.grid.transform(off, CYCLES_PER_PPM, CENTRE_PPM)).max(axis=1) * dwell_s
         if is_brain.any():
-            self._macromolecules(off, diff, time_s, f0_mhz, conc_mm, is_brain, rng)
+            self._macromolecules(off, diff, time_s, f0_mhz, conc_mm, is_brain, member, rng)
 
         base_off, base_diff = recipe.background.components(time_s, f0_mhz, size, rng)
         common = recipe.instrument.common_factor(time_s, f0_mhz, rng)
@@ -158,12 +160,16 @@ class Synthesiser:
         f0_mhz: NDArray,
         conc_mm: NDArray,
         is_brain: NDArray,
+        member: NDArray,
         rng: np.random.Generator,
     ) -> None:
         first = len(self.recipe.metabolites)
         mm09_mm, mm30_mm = (conc_mm[is_brain, first + BROAD.index(name)] for name in BROAD)
         brain_off, brain_diff = off[is_brain], diff[is_brain]
-        self.recipe.macromolecules.add(brain_off, brain_diff, time_s[is_brain], f0_mhz[is_brain], mm09_mm, mm30_mm, rng)
+        self.recipe.macromolecules.add(
+            brain_off, brain_diff, time_s[is_brain], f0_mhz[is_brain], mm09_mm, mm30_mm,
+            self.mm_left_in_diff[member[is_brain]], rng,
+        )  # fmt: skip
         off[is_brain], diff[is_brain] = brain_off, brain_diff
 
     def _pack(

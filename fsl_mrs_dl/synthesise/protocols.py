@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the protocols of a basis bank are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.sequences import MegaPress
+
+T = TypeVar("T")
+Refocusing = Literal["ideal", "slr", "slr_minimum"]
+EditShape = Literal["gaussian", "sinc_gaussian"]
+
+_SHORTEST_GAP_S = 2e-4
+"""Least time between two pulses that a draw leaves."""
+
+
+@dataclass(frozen=True)
+class BankConfig:
+    """How the protocols of a bank are drawn; every range is uniform.
+
+    Ranges are those of GABA-edited MEGA-PRESS at 3 T on the three large vendors (Mikkelsen et al. 2017, NeuroImage
+    159:32, doi 10.1016/j.neuroimage.2017.07.021), widened by what scanners and tissue add.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of protocols.
+    seed : int
+    f0_mhz : tuple of float
+        Fields, taken in turn.
+    edit_on_ppm, edit_off_ppm : tuple of two float
+        Range of the centre of the editing pulse (drift and temperature included).
+    edit_shape : tuple of {'gaussian', 'sinc_gaussian'}
+        Families of editing pulses, drawn with equal probability; name one twice to draw it twice as often.
+    edit_duration_s : tuple of float
+        Durations, drawn with equal probability among those that the timing has room for.
+    edit_truncation : tuple of two float
+        Of Gaussian pulses.
+    b1_scale : tuple of two float
+    refocusing : tuple of {'ideal', 'slr', 'slr_minimum'}
+        Families of refocusing pulses, drawn with equal probability.
+    refocusing_tbw : tuple of two float
+    refocusing_bandwidth_hz : tuple of two float
+        Widths of the refocusing profile; the duration follows, and is no longer than the first echo leaves room for.
+    first_delay_s : tuple of two float
+        From excitation to the first refocusing pulse.
+    te_s : tuple of two float
+    transmitter_ppm : tuple of two float
+    temperature_c : tuple of two float
+        Sample temperature, which moves the chemical shifts whose temperature coefficient is known.
+    n_positions : int
+    shift_jitter_ppm : float
+        Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
+        coefficient is known).
+    """
+
+    n_members: int = 64
+    seed: int = 1
+    f0_mhz: tuple[float, ...] = (127.73, 123.25, 127.76)
+    edit_on_ppm: tuple[float, float] = (1.84, 1.96)
+    edit_off_ppm: tuple[float, float] = (7.4, 7.6)
+    edit_shape: tuple[EditShape, ...] = ("gaussian", "gaussian", "gaussian", "sinc_gaussian")
+    edit_duration_s: tuple[float, ...] = (0.014, 0.014, 0.015, 0.016, 0.02)
+    edit_truncation: tuple[float, float] = (0.01, 0.10)
+    b1_scale: tuple[float, float] = (0.8, 1.15)
+    refocusing: tuple[Refocusing, ...] = ("slr", "slr", "slr_minimum")
+    refocusing_tbw: tuple[float, float] = (4.5, 7.5)
+    refocusing_bandwidth_hz: tuple[float, float] = (900.0, 1800.0)
+    first_delay_s: tuple[float, float] = (0.0045, 0.0062)
+    te_s: tuple[float, float] = (0.068, 0.068)
+    transmitter_ppm: tuple[float, float] = (2.4, 3.2)
+    temperature_c: tuple[float, float] = (37.0, 37.0)
+    n_positions: int = 16
+    shift_jitter_ppm: float = 0.004
+
+    def __post_init__(self) -> None:
+        for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} of a bank must name at least one")
+        if self.n_members < 1:
+            raise ConfigError("n_members must be at least 1", got=self.n_members)
+        shortest = self.te_s[0] / 4 - self.first_delay_s[1]
+        if min(self.edit_duration_s) > 2 * (shortest - _SHORTEST_GAP_S):
+            raise ConfigError(
+                "no editing pulse of the bank fits its shortest echo time",
+                expected=f"<= {2 * (shortest - _SHORTEST_GAP_S):.4g} s", got=f"{min(self.edit_duration_s):.4g} s",
+            )  # fmt: skip
+
+    def draw(self) -> list[tuple[MegaPress, float]]:
+        """The protocols, each with its temperature in degrees Celsius."""
+        rng = np.random.default_rng(self.seed)
+        return [self._draw_one(index, rng) for index in range(self.n_members)]
+
+    def _draw_one(self, index: int, rng: np.random.Generator) -> tuple[MegaPress, float]:
+        te_s = float(rng.uniform(*self.te_s))
+        first_s = float(rng.uniform(*self.first_delay_s))
+        # editing pulses stand half an echo time apart, each half way between its neighbours' echoes
+        quarter_s = te_s / 4
+        last_s = quarter_s - first_s
+        fitting = [d for d in self.edit_duration_s if d <= 2 * (last_s - _SHORTEST_GAP_S)]
+        edit_s = float(rng.choice(fitting))
+        tbw = float(rng.uniform(*self.refocusing_tbw))
+        refocusing_s = tbw / float(rng.uniform(*self.refocusing_bandwidth_hz))
+        room_s = min(2 * (first_s - _SHORTEST_GAP_S), 2 * (quarter_s - edit_s / 2 - _SHORTEST_GAP_S))
+        protocol = MegaPress(
+            f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
+            delays_s=(first_s, quarter_s, quarter_s, quarter_s, last_s),
+            edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
+            edit_off_ppm=float(rng.uniform(*self.edit_off_ppm)),
+            edit_shape=_choice(self.edit_shape, rng),
+            edit_duration_s=edit_s,
+            edit_truncation=float(rng.uniform(*self.edit_truncation)),
+            refocusing=_choice(self.refocusing, rng),
+            refocusing_duration_s=min(refocusing_s, room_s),
+            refocusing_tbw=tbw,
+            b1_scale=float(rng.uniform(*self.b1_scale)),
+            transmitter_ppm=float(rng.uniform(*self.transmitter_ppm)),
+            n_positions=self.n_positions,
+        )
+        return protocol, float(rng.uniform(*self.temperature_c))
+
+
+def _choice(options: tuple[T, ...], rng: np.random.Generator) -> T:
+    """One of the options with equal probability, as it stands (numpy would make its own type of it)."""
+    return options[rng.integers(len(options))]
