@@ -91,9 +91,10 @@ class MegaPress:
         Shape of the editing pulses; 'waveform' takes `edit_waveform`.
     edit_waveform : Waveform, optional
         Editing pulse on resonance.
-    refocusing : {'ideal', 'slr', 'slr_minimum', 'waveform'}
-        Instantaneous 180 degree rotations, or shaped pulses with slice selection: SLR pulses of linear or minimum
-        phase, or `refocusing_waveform`.
+    refocusing : {'ideal', 'slr', 'sinc_gaussian', 'waveform'}
+        Instantaneous 180 degree rotations, or shaped pulses with slice selection: linear-phase SLR pulses, Gaussian
+        windowed sincs, or `refocusing_waveform`. (Pulses whose phase is not linear across their band would dephase
+        the voxel, since each axis has one of them only.)
     refocusing_duration_s, refocusing_tbw : float
         Duration (s) and time-bandwidth product; with 'waveform' the product of the waveform's own duration and the
         full width at half maximum of its refocusing profile.
@@ -129,7 +130,7 @@ class MegaPress:
     edit_truncation: float = 0.05
     edit_shape: Literal["gaussian", "sinc_gaussian", "waveform"] = "gaussian"
     edit_waveform: Waveform | None = None
-    refocusing: Literal["ideal", "slr", "slr_minimum", "waveform"] = "ideal"
+    refocusing: Literal["ideal", "slr", "sinc_gaussian", "waveform"] = "ideal"
     refocusing_duration_s: float = 0.0065
     refocusing_tbw: float = 6.0
     refocusing_waveform: Waveform | None = None
@@ -141,8 +142,8 @@ class MegaPress:
     transmitter_ppm: float = 3.0
     selection: Literal["crushers", "phase_cycle"] = "crushers"
     edit_crushers: bool = False
-    n_positions: int = 12
-    fov_slices: float = 1.6
+    n_positions: int = 16
+    fov_slices: float = 1.8
     edit_phase_zero_at: Literal["centre", "start"] = "centre"
 
     def __post_init__(self) -> None:
@@ -218,8 +219,8 @@ class MegaPress:
             return self.refocusing_waveform.pulse().scaled(self.b1_scale)
         duration_s, tbw = self.refocusing_duration_s, self.refocusing_tbw
         try:
-            if self.refocusing == "slr_minimum":
-                pulse = pulses.slr_pulse(duration_s, tbw, kind="refocusing", phase="minimum")
+            if self.refocusing == "sinc_gaussian":
+                pulse = pulses.sinc_gaussian_pulse(duration_s, time_bandwidth=tbw, n_steps=128)
             else:
                 pulse = pulses.slr_refocusing(duration_s, tbw)
         except ValueError as error:

@@ -116,7 +116,13 @@ def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmG
     length = max(n_times(grid, m.sequence.f0_mhz) for m in members)
     signals: dict[str, list[NDArray]] = {"edit_off": [], "edit_on": []}
     for member in members:
-        scale = 3.0 / naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
+        area = naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
+        if area < 0.3:
+            raise ConfigError(
+                "a protocol of the bank leaves almost nothing of NAA", expected="3 protons' area",
+                got=f"{area:.2f} with {member.sequence}",
+            )  # fmt: skip
+        scale = 3.0 / area
         for condition, collected in signals.items():
             fids = [sample(getattr(member.pairs[name], condition), member.sequence, length) for name in metabolites]
             collected.append((scale * np.array(fids)).astype(np.complex64))

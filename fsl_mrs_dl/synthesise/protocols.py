@@ -12,7 +12,7 @@ from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.sequences import MegaPress
 
 T = TypeVar("T")
-Refocusing = Literal["ideal", "slr", "slr_minimum"]
+Refocusing = Literal["ideal", "slr", "sinc_gaussian"]
 EditShape = Literal["gaussian", "sinc_gaussian"]
 
 _SHORTEST_GAP_S = 2e-4
@@ -42,7 +42,7 @@ class BankConfig:
     edit_truncation : tuple of two float
         Of Gaussian pulses.
     b1_scale : tuple of two float
-    refocusing : tuple of {'ideal', 'slr', 'slr_minimum'}
+    refocusing : tuple of {'ideal', 'slr', 'sinc_gaussian'}
         Families of refocusing pulses, drawn with equal probability.
     refocusing_tbw : tuple of two float
     refocusing_bandwidth_hz : tuple of two float
@@ -68,7 +68,7 @@ class BankConfig:
     edit_duration_s: tuple[float, ...] = (0.014, 0.014, 0.015, 0.016, 0.02)
     edit_truncation: tuple[float, float] = (0.01, 0.10)
     b1_scale: tuple[float, float] = (0.8, 1.15)
-    refocusing: tuple[Refocusing, ...] = ("slr", "slr", "slr_minimum")
+    refocusing: tuple[Refocusing, ...] = ("slr",)
     refocusing_tbw: tuple[float, float] = (4.5, 7.5)
     refocusing_bandwidth_hz: tuple[float, float] = (900.0, 1800.0)
     first_delay_s: tuple[float, float] = (0.0045, 0.0062)
