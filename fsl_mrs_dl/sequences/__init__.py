@@ -3,5 +3,16 @@
 
 from fsl_mrs_dl.sequences.experiment import Block, Experiment, IdealPulse
 from fsl_mrs_dl.sequences.mega_press import MegaPress, Waveform
+from fsl_mrs_dl.sequences.presets import VENDORS, Vendor, mega_delays, mega_press
 
-__all__ = ["Block", "Experiment", "IdealPulse", "MegaPress", "Waveform"]
+__all__ = [
+    "VENDORS",
+    "Block",
+    "Experiment",
+    "IdealPulse",
+    "MegaPress",
+    "Vendor",
+    "Waveform",
+    "mega_delays",
+    "mega_press",
+]

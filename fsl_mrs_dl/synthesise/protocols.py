@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
 
 from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.sequences import MegaPress, mega_delays
 
 T = TypeVar("T")
 Refocusing = Literal["ideal", "slr", "sinc_gaussian"]
@@ -24,7 +25,8 @@ class BankConfig:
     """How the protocols of a bank are drawn; every range is uniform.
 
     Ranges are those of GABA-edited MEGA-PRESS at 3 T on the three large vendors (Mikkelsen et al. 2017, NeuroImage
-    159:32, doi 10.1016/j.neuroimage.2017.07.021), widened by what scanners and tissue add.
+    159:32, doi 10.1016/j.neuroimage.2017.07.021; timings and refocusing pulses: `fsl_mrs_dl.sequences.VENDORS`),
+    widened by what scanners and tissue add.
 
     Parameters
     ----------
@@ -49,6 +51,8 @@ class BankConfig:
         Widths of the refocusing profile; the duration follows, and is no longer than the first echo leaves room for.
     first_delay_s : tuple of two float
         From excitation to the first refocusing pulse.
+    edit_lag : tuple of two float
+        Where the editing pulses stand, see `fsl_mrs_dl.sequences.mega_delays`.
     te_s : tuple of two float
     transmitter_ppm : tuple of two float
     temperature_c : tuple of two float
@@ -69,9 +73,10 @@ class BankConfig:
     edit_truncation: tuple[float, float] = (0.01, 0.10)
     b1_scale: tuple[float, float] = (0.8, 1.15)
     refocusing: tuple[Refocusing, ...] = ("slr",)
-    refocusing_tbw: tuple[float, float] = (4.5, 7.5)
-    refocusing_bandwidth_hz: tuple[float, float] = (900.0, 1800.0)
-    first_delay_s: tuple[float, float] = (0.0045, 0.0062)
+    refocusing_tbw: tuple[float, float] = (4.5, 9.5)
+    refocusing_bandwidth_hz: tuple[float, float] = (900.0, 2400.0)
+    first_delay_s: tuple[float, float] = (0.0045, 0.0078)
+    edit_lag: tuple[float, float] = (0.1, 1.0)
     te_s: tuple[float, float] = (0.068, 0.068)
     transmitter_ppm: tuple[float, float] = (2.4, 3.2)
     temperature_c: tuple[float, float] = (37.0, 37.0)
@@ -84,12 +89,22 @@ class BankConfig:
                 raise ConfigError(f"{name} of a bank must name at least one")
         if self.n_members < 1:
             raise ConfigError("n_members must be at least 1", got=self.n_members)
-        shortest = self.te_s[0] / 4 - self.first_delay_s[1]
-        if min(self.edit_duration_s) > 2 * (shortest - _SHORTEST_GAP_S):
-            raise ConfigError(
-                "no editing pulse of the bank fits its shortest echo time",
-                expected=f"<= {2 * (shortest - _SHORTEST_GAP_S):.4g} s", got=f"{min(self.edit_duration_s):.4g} s",
-            )  # fmt: skip
+        if not 0 <= self.edit_lag[0] <= self.edit_lag[1] <= 1:
+            raise ConfigError("edit_lag must lie between 0 and 1", got=self.edit_lag)
+        for lag in self.edit_lag:
+            delays_s = mega_delays(self.te_s[0], 2 * self.first_delay_s[1], lag)
+            if not self._fitting(delays_s, self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]):
+                raise ConfigError(
+                    "no editing pulse of the bank fits its shortest echo time",
+                    expected=f"<= {2 * (min(delays_s[1], delays_s[4]) - _SHORTEST_GAP_S):.4g} s",
+                    got=f"{min(self.edit_duration_s):.4g} s",
+                    hint="Shorten the pulses or first_delay_s, or lengthen te_s",
+                )
+
+    def _fitting(self, delays_s: Sequence[float], refocusing_s: float) -> list[float]:
+        """Durations of editing pulses that leave room for a refocusing pulse before them and for the echo after."""
+        free_s = min(delays_s[1] - refocusing_s / 2, delays_s[4]) - _SHORTEST_GAP_S
+        return [duration_s for duration_s in self.edit_duration_s if duration_s <= 2 * free_s]
 
     def draw(self) -> list[tuple[MegaPress, float]]:
         """The protocols, each with its temperature in degrees Celsius."""
@@ -99,17 +114,15 @@ class BankConfig:
     def _draw_one(self, index: int, rng: np.random.Generator) -> tuple[MegaPress, float]:
         te_s = float(rng.uniform(*self.te_s))
         first_s = float(rng.uniform(*self.first_delay_s))
-        # editing pulses stand half an echo time apart, each half way between its neighbours' echoes
-        quarter_s = te_s / 4
-        last_s = quarter_s - first_s
-        fitting = [d for d in self.edit_duration_s if d <= 2 * (last_s - _SHORTEST_GAP_S)]
-        edit_s = float(rng.choice(fitting))
+        delays_s = mega_delays(te_s, 2 * first_s, float(rng.uniform(*self.edit_lag)))
         tbw = float(rng.uniform(*self.refocusing_tbw))
+        # a refocusing pulse as short as the bank allows fits beside every editing pulse that may be drawn
+        edit_s = float(rng.choice(self._fitting(delays_s, tbw / self.refocusing_bandwidth_hz[1])))
         refocusing_s = tbw / float(rng.uniform(*self.refocusing_bandwidth_hz))
-        room_s = min(2 * (first_s - _SHORTEST_GAP_S), 2 * (quarter_s - edit_s / 2 - _SHORTEST_GAP_S))
+        room_s = 2 * min(first_s - _SHORTEST_GAP_S, delays_s[1] - edit_s / 2 - _SHORTEST_GAP_S)
         protocol = MegaPress(
             f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
-            delays_s=(first_s, quarter_s, quarter_s, quarter_s, last_s),
+            delays_s=delays_s,
             edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
             edit_off_ppm=float(rng.uniform(*self.edit_off_ppm)),
             edit_shape=_choice(self.edit_shape, rng),
