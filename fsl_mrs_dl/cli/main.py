@@ -17,7 +17,8 @@ from fsl_mrs_dl.errors import FslMrsDlError
 COMMANDS = {
     "fit": "quantify one data set",
     "preproc": "preprocess raw data as fsl_mrs_preproc_edit does",
-    "simulate": "simulate a MEGA-PRESS basis set",
+    "simulate": "simulate a basis set, or a bank of them",
+    "pulse": "show what a radio-frequency pulse does",
     "train": "train a network from a configuration",
     "validate": "compare estimates with known concentrations",
     "models": "list the shipped models, or show a model's card",

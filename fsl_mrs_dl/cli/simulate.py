@@ -1,66 +1,247 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulate a MEGA-PRESS basis set and write FSL-MRS JSON folders edit_off, edit_on and diff."""
+"""Simulate a basis set and write FSL-MRS JSON folders edit_off, edit_on and diff.
+
+The protocol comes from --vendor and the options beside it, from a data set (--like), or from a sequence file
+(--sequence): one with our own fields, or one of FSL-MRS's, which gives a single folder unless --sequence-off gives
+the other condition. An interrupted simulation goes on when the command is repeated. 'simulate bank CONFIG.toml' writes
+the basis bank that networks are trained on.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.synthesise.basis_protocol import Protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``simulate``."""
-    parser.add_argument("--sequence", type=Path, metavar="SEQ.json", help="protocol (default: TE 68 ms at 127.73 MHz)")
-    parser.add_argument("--metabolites", metavar="A,B,..", help="names, separated by commas (default: all known)")
+    parser.add_argument("what", nargs="?", choices=["bank"], help="'bank': a basis bank from a configuration")
+    parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG.toml", help="configuration of the bank")
     parser.add_argument("--output", type=Path, required=True, help="folder to create")
-    parser.add_argument("--points", type=int, default=4096, help="points of each FID (default 4096)")
-    parser.add_argument(
-        "--dwell", type=float, default=5e-4, metavar="S", help="sampling interval in s (default 0.0005)"
-    )
-    parser.add_argument("--linewidth", type=float, default=2.0, metavar="HZ", help="Lorentzian width, Hz (default 2)")
-    parser.add_argument("--compact", type=Path, metavar="FILE.npz", help="also write a compact line list")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output folder")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+
+    source = parser.add_argument_group("protocol")
+    source.add_argument("--sequence", type=Path, metavar="SEQ.json", help="sequence file, ours or FSL-MRS's")
+    source.add_argument(
+        "--sequence-off", type=Path, metavar="SEQ.json", help="FSL-MRS's file for the edit_off condition"
+    )
+    source.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
+    source.add_argument("--vendor", help="siemens, philips, ge, universal or fida (default universal)")
+    source.add_argument("--te", type=float, metavar="S", help="echo time in s (default 0.068)")
+    source.add_argument(
+        "--f0", type=float, metavar="MHZ", help="proton frequency in MHz (default: the vendor's at 3 T)"
+    )
+    source.add_argument("--edit-on", type=float, metavar="PPM", help="editing pulse of edit_on (default 1.9)")
+    source.add_argument("--edit-off", type=float, metavar="PPM", help="editing pulse of edit_off (default 7.5)")
+    source.add_argument("--edit-duration", type=float, metavar="S", help="duration of an editing pulse in s")
+    source.add_argument("--edit-pulse", type=Path, metavar="FILE", help="waveform of the editing pulse")
+    source.add_argument("--refocusing-pulse", type=Path, metavar="FILE", help="waveform of the refocusing pulses")
+    source.add_argument("--refocusing-duration", type=float, metavar="S", help="duration of --refocusing-pulse in s")
+    source.add_argument("--voxel", type=float, nargs=3, metavar="MM", help="slice thicknesses in mm")
+    source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 16)")
+    source.add_argument(
+        "--autophase", type=float, metavar="PPM", help="turn a singlet there to phase 0 (FSL-MRS's files)"
+    )
+
+    parts = parser.add_argument_group("molecules")
+    parts.add_argument(
+        "--metabolites", metavar="A,B,..", help="names, separated by commas (default: all brain metabolites)"
+    )
+    parts.add_argument("--spin-systems", type=Path, metavar="FILE.json", help="your own, in FSL-MRS's form, besides")
+    parts.add_argument(
+        "--mm", action="store_true", help="add FSL-MRS's default macromolecules, MM0.91 co-edited with 3.0"
+    )
+
+    signal = parser.add_argument_group("signal")
+    signal.add_argument("--points", type=int, metavar="N", help="points of each FID (default 4096)")
+    signal.add_argument("--dwell", type=float, metavar="S", help="sampling interval in s (default 0.0005)")
+    signal.add_argument("--linewidth", type=float, metavar="HZ", help="Lorentzian width in Hz (default 2)")
+    signal.add_argument(
+        "--lcmodel", type=Path, metavar="FILE.BASIS", help="also write LCModel's (DIFF; OFF and ON beside)"
+    )
+    signal.add_argument("--compact", type=Path, metavar="FILE.npz", help="also write a compact line list")
 
 
 def run(args: argparse.Namespace) -> None:
     """Simulate."""
-    import dataclasses
-    import json
     import logging
+
+    # progress is worth seeing: a basis set takes seconds to minutes, a bank more
+    logging.getLogger("fsl_mrs_dl").setLevel(logging.INFO)
+    workers = _workers(args.workers)
+    if args.what == "bank":
+        _bank(args, workers)
+    else:
+        _basis_set(args, workers)
+
+
+def _bank(args: argparse.Namespace, workers: int) -> None:
+    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.synthesise.bank_files import simulate_bank
+
+    if args.config is None:
+        raise ConfigError("a bank needs its configuration", hint="fsl_mrs_dl simulate bank CONFIG.toml --output DIR")
+    taken = [name for name, value in vars(args).items() if value not in (None, False) and name not in _OF_BANK]
+    if taken:
+        raise ConfigError(
+            f"--{taken[0].replace('_', '-')} does not belong to 'simulate bank'", hint="Write it in CONFIG"
+        )
+    simulate_bank(args.config, args.output, workers)
+
+
+_OF_BANK = ("what", "config", "output", "workers", "verbose", "command", "run")
+
+
+def _basis_set(args: argparse.Namespace, workers: int) -> None:
+    import shutil
 
     from fsl_mrs_dl import __version__
     from fsl_mrs_dl.errors import ConfigError
     from fsl_mrs_dl.io.atomic import new_output_folder, write_json
-    from fsl_mrs_dl.io.basis import LineBasis, save_line_basis, write_fsl_basis
-    from fsl_mrs_dl.sequences import MegaPress
-    from fsl_mrs_dl.simulate import simulate_metabolite
-    from fsl_mrs_dl.spins import known_metabolites, load_system
+    from fsl_mrs_dl.synthesise.basis_set import simulate_basis_set
+    from fsl_mrs_dl.synthesise.basis_writer import write_basis_set, write_compact, write_lcmodel
 
-    for name, low, high in (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0)):
-        if not low <= getattr(args, name) <= high:
-            raise ConfigError(f"--{name} is out of range", expected=f"{low:g} to {high:g}", got=getattr(args, name))
-    values = {}
-    if args.sequence is not None:
-        try:
-            values = json.loads(args.sequence.read_text("utf-8"))
-        except OSError as error:
-            raise ConfigError("the sequence cannot be read", where=args.sequence, got=error.strerror) from error
-        except ValueError as error:
-            raise ConfigError("the sequence is not JSON", where=args.sequence, got=error) from error
-    if args.compact is not None and not args.compact.parent.is_dir():
-        raise ConfigError("the folder of --compact does not exist", where=args.compact.parent)
-    sequence = MegaPress.from_dict(values, str(args.sequence or "default sequence"))
-    names = args.metabolites.split(",") if args.metabolites else known_metabolites()
-    systems = [load_system(name.strip()) for name in names]
-
-    log = logging.getLogger(__name__)
+    limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 1, 4096))
+    for name, low, high in limits:
+        value = getattr(args, name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name} is out of range", expected=f"{low:g} to {high:g}", got=value)
+    for name in ("compact", "lcmodel"):
+        target = getattr(args, name)
+        if target is not None and not target.parent.is_dir():
+            raise ConfigError(f"the folder of --{name} does not exist", where=target.parent)
+    systems = _systems(args)
+    protocol = _protocol(args)
+    if args.compact is not None and protocol.mega is None:
+        raise ConfigError("--compact holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
+    scratch = args.output.with_name(args.output.name + ".partial")
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
-        pairs = {}
-        for system in systems:
-            pairs[system.name] = simulate_metabolite(system, sequence)
-            log.info("%s: %d transitions", system.name, len(pairs[system.name].edit_on.shift_hz))
-        basis = LineBasis(pairs, sequence)
-        write_fsl_basis(folder, basis, n_points=args.points, dwell_s=args.dwell, lw_hz=args.linewidth)
-        settings = {"sequence": dataclasses.asdict(sequence), "metabolites": list(pairs), "version": __version__}
-        write_json(folder / "simulation.json", settings)
+        signals = simulate_basis_set(systems, protocol.experiments, protocol.description, scratch, workers=workers)
+        bases = protocol.bases(signals, macromolecules=args.mm)
+        write_basis_set(folder, bases, protocol, systems)
+        if protocol.mega is not None:
+            # not beside an unedited basis: FSL-MRS takes every JSON file of a basis folder for a metabolite
+            settings = {
+                "sequence": protocol.description, "metabolites": [system.name for system in systems],
+                "macromolecules": args.mm, "version": __version__,
+            }  # fmt: skip
+            write_json(folder / "simulation.json", settings)
+    if args.lcmodel is not None:
+        write_lcmodel(args.lcmodel, bases, protocol)
     if args.compact is not None:
-        save_line_basis(args.compact, basis)
+        write_compact(args.compact, signals, protocol)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _workers(wanted: int | None) -> int:
+    import os
+
+    from fsl_mrs_dl.errors import ConfigError
+
+    if wanted is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not 1 <= wanted <= 1024:
+        raise ConfigError("--workers is out of range", expected="1 to 1024", got=wanted)
+    return wanted
+
+
+def _systems(args: argparse.Namespace) -> list[Any]:
+    from fsl_mrs_dl.io.spin_files import read_spin_systems
+    from fsl_mrs_dl.spins import brain_metabolites, load_system
+
+    own = read_spin_systems(args.spin_systems) if args.spin_systems is not None else {}
+    if args.metabolites is None:
+        names = list(own) if own else list(brain_metabolites())
+    else:
+        names = [name.strip() for name in args.metabolites.split(",") if name.strip()]
+        # systems of the user are wanted even when --metabolites names others
+        names += [name for name in own if name not in names]
+    return [own[name] if name in own else load_system(name) for name in names]
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    """The protocol that the arguments describe."""
+    import json
+
+    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.io.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
+    from fsl_mrs_dl.sequences import MegaPress
+    from fsl_mrs_dl.synthesise.basis_protocol import Protocol
+
+    sampling = {"n_points": args.points, "dwell_s": args.dwell, "lw_hz": args.linewidth}
+    fields = _fields(args)
+    if args.sequence is None:
+        if args.sequence_off is not None:
+            raise ConfigError(
+                "--sequence-off needs --sequence", hint="Give FSL-MRS's file of the edit_on condition too"
+            )
+        return Protocol.of_mega_press(_mega_press(args, fields), **sampling)
+    if fields or args.like is not None:
+        name = "like" if args.like is not None else next(iter(fields))
+        raise ConfigError(
+            "the protocol is given twice", expected="--sequence, or --like, --vendor, --te and the like",
+            got=f"--sequence and {name}",
+        )  # fmt: skip
+    read: dict[Path, Any] = {}
+    for path in (args.sequence, args.sequence_off):
+        if path is None:
+            continue
+        try:
+            read[path] = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise ConfigError("the sequence cannot be read", where=path, got=error.strerror) from error
+        except ValueError as error:
+            raise ConfigError("the sequence is not JSON", where=path, got=error) from error
+    values = read[args.sequence]
+    if not isinstance(values, dict):
+        raise ConfigError("a sequence is a JSON object", where=args.sequence, got=type(values).__name__)
+    if is_fsl_sequence(values):
+        if args.positions is not None:
+            raise ConfigError(
+                "--positions does not belong to FSL-MRS's sequences", hint="Change 'resolution' in the file"
+            )
+        on = parse_fsl_sequence(values, str(args.sequence))
+        off = None if args.sequence_off is None else parse_fsl_sequence(read[args.sequence_off], str(args.sequence_off))
+        return Protocol.of_fsl(on, off, autophase_ppm=args.autophase, **sampling)
+    if args.sequence_off is not None or args.autophase is not None:
+        name = "--sequence-off" if args.sequence_off is not None else "--autophase"
+        raise ConfigError(f"{name} belongs to FSL-MRS's sequences", where=args.sequence, got="fields of MegaPress")
+    if args.positions is not None:
+        values = {**values, "n_positions": args.positions}
+    return Protocol.of_mega_press(MegaPress.from_dict(values, str(args.sequence)), **sampling)
+
+
+def _fields(args: argparse.Namespace) -> dict[str, Any]:
+    """What the options say of the protocol, as arguments of `mega_press`."""
+    names = {
+        "vendor": "vendor", "te": "te_s", "f0": "f0_mhz", "edit_on": "edit_on_ppm", "edit_off": "edit_off_ppm",
+        "edit_duration": "edit_duration_s", "voxel": "voxel_mm", "edit_pulse": "edit_pulse",
+        "refocusing_pulse": "refocusing_pulse",
+    }  # fmt: skip
+    return {field: getattr(args, name) for name, field in names.items() if getattr(args, name) is not None}
+
+
+def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
+    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.io.protocol import protocol_like
+    from fsl_mrs_dl.io.pulse_files import read_pulse
+    from fsl_mrs_dl.sequences import mega_press
+
+    if args.autophase is not None:
+        raise ConfigError("--autophase belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
+    if args.refocusing_duration is not None and args.refocusing_pulse is None:
+        raise ConfigError("--refocusing-duration belongs to --refocusing-pulse")
+    if args.like is not None:
+        fields = {**protocol_like(args.like), **fields}
+    if args.edit_pulse is not None:
+        fields["edit_pulse"] = read_pulse(args.edit_pulse, duration_s=fields.pop("edit_duration_s", None))
+    if args.refocusing_pulse is not None:
+        fields["refocusing_pulse"] = read_pulse(args.refocusing_pulse, duration_s=args.refocusing_duration)
+    if args.positions is not None:
+        fields["n_positions"] = args.positions
+    return mega_press(**fields)

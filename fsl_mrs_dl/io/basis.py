@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl import __version__
+from fsl_mrs_dl.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.data import CONDITIONS
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.atomic import atomic_path, write_json
-from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.io.fsl_sequence import describe_as_fsl
+from fsl_mrs_dl.sequences import Experiment, MegaPress
 from fsl_mrs_dl.simulate import LineList, SimulatedPair
-from fsl_mrs_dl.spins import load_system
+from fsl_mrs_dl.spins import SpinSystem, load_system
+from fsl_mrs_dl.spins.user import to_fsl
 
 
 @dataclass(frozen=True)
@@ -82,26 +85,77 @@ def write_fsl_basis(
 ) -> None:
     """Write FSL-MRS JSON folders ``edit_off``, ``edit_on`` and ``diff`` into `folder`.
 
-    The files hold the complex conjugate of the signals, as FSL-MRS's reader expects; ``diff = edit_on - edit_off``.
+    ``diff = edit_on - edit_off``. Each file holds the sequence that it was made with in FSL-MRS's form.
     """
+    experiments = dict(zip(("edit_off", "edit_on"), basis.sequence.experiments(), strict=True))
+    systems = {name: load_system(name) for name in basis.names}
     for condition in CONDITIONS:
-        target = folder / condition
-        target.mkdir(parents=True, exist_ok=True)
         signals = basis.condition(condition, n_points, dwell_s, lw_hz=lw_hz)
-        for name, fid in zip(signals.names, signals.fids, strict=True):
-            system = load_system(name)
-            write_json(target / f"{name}.json", {
-                "basis": {
-                    "basis_re": fid.real.tolist(), "basis_im": (-fid.imag).tolist(), "basis_dwell": dwell_s,
-                    "basis_centre": basis.sequence.f0_mhz, "basis_width": lw_hz, "basis_name": name,
-                    "basis_nucleus": "1H",
-                },
-                "seq": {
-                    "sequenceName": f"MEGA-PRESS {condition}", "Nucleus": "1H", **dataclasses.asdict(basis.sequence),
-                },
-                "spinSys": [dataclasses.asdict(group) for group in system.groups],
-                "meta": {"SimVersion": f"fsl_mrs_dl {__version__}", "sources": list(system.sources)},
-            })  # fmt: skip
+        name = f"MEGA-PRESS {condition}"
+        sequence = describe(experiments.get(condition), name, signals)
+        write_fsl_folder(folder / condition, signals, sequence=sequence, systems=systems)
+
+
+def describe(experiment: Experiment | None, name: str, signals: ConditionBasis) -> dict[str, Any]:
+    """The ``seq`` block of basis files: what FSL-MRS needs to play the sequence again, as far as it can.
+
+    It has no words for phase cycles and for the difference of two conditions (`experiment` None): those get the
+    sampling only.
+    """
+    sampling = {"n_points": signals.fids.shape[1], "dwell_s": signals.dwell_s, "lw_hz": signals.lw_hz}
+    if experiment is not None and all(len(block.phases_deg) == 1 for block in experiment.blocks):
+        return describe_as_fsl(experiment, name, **sampling)
+    return {
+        "sequenceName": name,
+        "Nucleus": "1H",
+        "B0": signals.f0_mhz / GAMMA_H_MHZ_PER_T,
+        "Rx_Points": sampling["n_points"],
+        "Rx_SW": 1.0 / signals.dwell_s,
+        "Rx_LW": signals.lw_hz,
+        "Rx_Phase": 0.0,
+    }
+
+
+def write_fsl_folder(
+    folder: Path,
+    basis: ConditionBasis,
+    *,
+    sequence: Mapping[str, Any],
+    systems: Mapping[str, SpinSystem],
+    meta: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one condition as a folder of FSL-MRS JSON files, one per basis function.
+
+    The files hold the complex conjugate of the signals, as FSL-MRS's reader expects.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when missing.
+    basis : ConditionBasis
+    sequence : mapping
+        ``seq`` block, see `describe`.
+    systems : mapping of str to SpinSystem
+        Spin system of each basis function; those without one (macromolecules) are marked ``MM``.
+    meta : mapping, optional
+        Added to the ``meta`` block.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, fid in zip(basis.names, basis.fids, strict=True):
+        content: dict[str, Any] = {
+            "basis": {
+                "basis_re": fid.real.tolist(), "basis_im": (-fid.imag).tolist(), "basis_dwell": basis.dwell_s,
+                "basis_centre": basis.f0_mhz, "basis_width": basis.lw_hz, "basis_name": name, "basis_nucleus": "1H",
+            },
+            "seq": sequence,
+        }  # fmt: skip
+        sources: list[str] = []
+        if name in systems:
+            content["spinSys"], sources = to_fsl(systems[name]), list(systems[name].sources)
+        else:
+            content["MM"] = True
+        content["meta"] = {"SimVersion": f"fsl_mrs_dl {__version__}", "sources": sources, **(meta or {})}
+        write_json(folder / f"{name}.json", content)
 
 
 def read_fsl_basis(folder: Path) -> ConditionBasis:

@@ -99,8 +99,21 @@ def _pulse_of(label: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
     return by_name.get(label.upper(), {})
 
 
+def _offset_and_duration(pulse: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Centre in ppm and duration in s, as the header has them.
+
+    NIfTI-MRS writes PulseOffset and seconds, BIDS writes FrequencyOffset and milliseconds.
+    """
+    offset, duration = pulse.get("PulseOffset"), pulse.get("PulseDuration")
+    if offset is None and "FrequencyOffset" in pulse:
+        offset = pulse["FrequencyOffset"]
+        if isinstance(duration, int | float) and not isinstance(duration, bool):
+            duration = 1e-3 * duration
+    return offset, duration
+
+
 def _by_pulse(pulse: Mapping[str, Any]) -> str | None:
-    offset = pulse.get("PulseOffset")
+    offset, _ = _offset_and_duration(pulse)
     if not isinstance(offset, int | float):
         return None  # absent, or several bands: not MEGA-PRESS
     return "edit_on" if abs(offset - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM else "edit_off"
@@ -129,7 +142,9 @@ def conditions_of(labels: Sequence[str] | None, header: Mapping[str, Any], notes
         word, pulse = _word(label), _pulse_of(label, header)
         place = _by_pulse(pulse)
         if word in ("edit_on", "edit_off") and place is not None and place != word:
-            notes.append(f"EditCondition {label} contradicts its pulse at {pulse['PulseOffset']:g} ppm (EditPulse)")
+            notes.append(
+                f"EditCondition {label} contradicts its pulse at {_offset_and_duration(pulse)[0]:g} ppm (EditPulse)"
+            )
             return None
         found.append(word or place)
     if len(found) == 2 and found.count(None) == 1:
@@ -156,14 +171,14 @@ def edit_pulses(header: Mapping[str, Any], notes: list[str]) -> dict[str, dict[s
         name = {"edit_on": "ON", "edit_off": "OFF"}.get(_word(str(label)) or _by_pulse(pulse) or "")
         if name is None or name in result:
             continue
-        offset, duration = pulse.get("PulseOffset"), pulse.get("PulseDuration")
+        offset, duration = _offset_and_duration(pulse)
         entry: dict[str, float] = {}
         if isinstance(offset, int | float):
             entry["shift_ppm"] = float(offset)
         if isinstance(duration, int | float) and 0 < duration < 0.1:
             entry["duration_s"] = float(duration)
         elif duration is not None:
-            notes.append(f"PulseDuration {duration} s of {label} is impossible (perhaps given in ms); it was not used")
+            notes.append(f"PulseDuration {duration} s of {label} is impossible (wrong unit?); it was not used")
         if entry:
             result[name] = entry
     return result

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Radio-frequency pulses of our own design, and what they do."""
 
-from fsl_mrs_dl.pulses.properties import PulseProperties, properties, rephasing_fraction
+from fsl_mrs_dl.pulses.properties import PulseProperties, profile, properties, rephasing_fraction
 from fsl_mrs_dl.pulses.shape import ShapedPulse, step_spinors
 from fsl_mrs_dl.pulses.shapes import dual_band, gaussian_pulse, hard_pulse, sinc_gaussian_pulse
 from fsl_mrs_dl.pulses.slr import slr_pulse, slr_refocusing
@@ -12,6 +12,7 @@ __all__ = [
     "dual_band",
     "gaussian_pulse",
     "hard_pulse",
+    "profile",
     "properties",
     "rephasing_fraction",
     "sinc_gaussian_pulse",

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """MEGA-PRESS from what a user knows: echo time, vendor, field, voxel, pulses.
 
-Vendors' timings and refocusing pulses, by duration and bandwidth, are those of MRSCloud (Hui SCN, Saleh MG, Zöllner HJ,
-et al. (2022) MRSCloud: a cloud-based MRS tool for basis set simulation, Magn Reson Med 88:1994-2004, doi
-10.1002/mrm.29370; https://github.com/shui5/MRSCloud, functions/sim_signals.m and load_parameters). The waveforms are our
-own: linear-phase SLR pulses of that duration and bandwidth, and a Gaussian of 14 ms for editing, whose inversion profile
-is 90 Hz wide (MRSCloud's pulse for Philips and GE: 88 Hz).
+Vendors' timings and refocusing pulses, by duration and bandwidth, are those of MRSCloud (Hui SCN, Saleh MG, Zöllner
+HJ, et al. (2022) MRSCloud: a cloud-based MRS tool for basis set simulation, Magn Reson Med 88:1994-2004, doi
+10.1002/mrm.29370; https://github.com/shui5/MRSCloud, functions/sim_signals.m and load_parameters). The waveforms are
+our own: linear-phase SLR pulses of that duration and bandwidth, and a Gaussian of 14 ms for editing, whose inversion
+profile is 90 Hz wide (MRSCloud's pulse for Philips and GE: 88 Hz).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fsl_mrs_dl.pulses import ShapedPulse, properties
 from fsl_mrs_dl.sequences.mega_press import MegaPress, Waveform
 
 MM_SUPPRESSED_OFF_PPM = 1.5
-"""OFF pulse of symmetric editing: as far from the partner of the macromolecule at 1.7 ppm as the ON pulse at 1.9 ppm, so
+"""OFF pulse of symmetric editing: as far from the macromolecule's partner at 1.7 ppm as the ON pulse at 1.9 ppm, so
 that the macromolecule cancels in DIFF (Henry PG et al. 2001, Magn Reson Med 45:517-520)."""
 
 

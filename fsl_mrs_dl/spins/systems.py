@@ -13,6 +13,13 @@ import numpy as np
 
 from fsl_mrs_dl.errors import ConfigError, nearest
 
+TABLE_TEMPERATURE_C = 37.0
+"""Temperature of the shifts in the table, degrees Celsius."""
+
+WATER_PPM_PER_K = -1 / 96.9
+"""Water relative to DSS: 7.83 - T / 96.9 ppm, T in kelvin (Cavanagh J et al. (2007) Protein NMR Spectroscopy, 2nd ed.,
+Academic Press)."""
+
 
 @dataclass(frozen=True)
 class SpinGroup:
@@ -56,7 +63,7 @@ class SpinSystem:
         """A copy whose chemically distinct shifts are moved, each by a normal deviate of `sd_ppm`.
 
         Spins with one shift stay together; temperature and pH move shifts by some 0.001 ppm per kelvin (Wermter et
-        al. 2017, MAGMA 30:579, doi 10.1007/s10334-017-0632-6).
+        al. 2017, MAGMA 30:579).
         """
         groups = []
         for group in self.groups:
@@ -64,10 +71,26 @@ class SpinSystem:
             groups.append(replace(group, shifts_ppm=tuple(s + moves[s] for s in group.shifts_ppm)))
         return replace(self, groups=tuple(groups))
 
+    def at_temperature(self, temperature_c: float) -> SpinSystem:
+        """A copy at another temperature than the 37 degrees Celsius of the table.
+
+        Shifts are relative to DSS. Only water is moved: what the shifts of metabolites do, some 0.001 ppm per kelvin
+        and less, is left to `jittered`.
+        """
+        if self.name != "H2O":
+            return self
+        move = WATER_PPM_PER_K * (temperature_c - TABLE_TEMPERATURE_C)
+        groups = tuple(replace(g, shifts_ppm=tuple(s + move for s in g.shifts_ppm)) for g in self.groups)
+        return replace(self, groups=groups)
+
     @property
     def n_protons(self) -> float:
         """Protons, the amplitude of a fully refocused signal at its top."""
         return sum(group.n_spins * group.multiplicity for group in self.groups)
+
+
+NOT_IN_BRAIN = ("Ace", "Cit", "EtOH", "GABA_gov", "GSH_v2", "H2O", "Phenyl", "Tyros", "bHB", "bHG")
+"""Molecules of the table that a default basis leaves out: not seen in healthy brains, second versions, and water."""
 
 
 @functools.cache
@@ -78,6 +101,11 @@ def _table() -> dict[str, Any]:
 def known_metabolites() -> tuple[str, ...]:
     """Names of the molecules in the table."""
     return tuple(_table()["metabolites"])
+
+
+def brain_metabolites() -> tuple[str, ...]:
+    """Names of the molecules that a default basis of a brain holds."""
+    return tuple(name for name in known_metabolites() if name not in NOT_IN_BRAIN)
 
 
 def load_system(name: str) -> SpinSystem:

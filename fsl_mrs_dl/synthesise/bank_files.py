@@ -7,11 +7,9 @@ import dataclasses
 import hashlib
 import json
 import logging
-import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,13 +23,11 @@ from fsl_mrs_dl.io.atomic import write_json
 from fsl_mrs_dl.io.basis import LineBasis, load_line_basis, save_line_basis
 from fsl_mrs_dl.sequences import MegaPress
 from fsl_mrs_dl.simulate import simulate_metabolite
-from fsl_mrs_dl.spins import SpinSystem, known_metabolites, load_system
+from fsl_mrs_dl.spins import SpinSystem, brain_metabolites, load_system
 from fsl_mrs_dl.synthesise.protocols import BankConfig
+from fsl_mrs_dl.synthesise.workers import run_jobs
 
 log = logging.getLogger(__name__)
-
-BODY_C = 37.0
-"""Temperature of the table of shifts, degrees Celsius."""
 
 FORMAT = 1
 """Counts changes of what a member's file means; members of another count are simulated again."""
@@ -44,7 +40,7 @@ class BankFile:
     Parameters
     ----------
     metabolites : tuple of str
-        All that are known when empty.
+        A brain's when empty, see `fsl_mrs_dl.spins.brain_metabolites`.
     bank : BankConfig
     """
 
@@ -63,7 +59,7 @@ def simulate_bank(config_path: Path, output: Path, workers: int = 1) -> None:
         When `output` holds another bank.
     """
     config = read_bank_file(config_path)
-    simulate_members(config.bank, config.metabolites or known_metabolites(), output, workers=workers)
+    simulate_members(config.bank, config.metabolites or brain_metabolites(), output, workers=workers)
 
 
 def read_bank_file(path: Path) -> BankFile:
@@ -122,7 +118,7 @@ def simulate_members(config: BankConfig, metabolites: Sequence[str], folder: Pat
     if len(missing) < len(jobs):
         log.info("%d of %d members are there already", len(jobs) - len(missing), len(jobs))
     started = time.monotonic()
-    for done, _ in enumerate(_run(missing, workers), start=1):
+    for done, _ in enumerate(run_jobs(missing, workers), start=1):
         rate = (time.monotonic() - started) / done
         log.info("member %d/%d, %.0f s left", len(jobs) - len(missing) + done, len(jobs), rate * (len(missing) - done))
 
@@ -196,27 +192,6 @@ class _Job:
         rng = np.random.default_rng(self.seed)
         pairs = {}
         for system in self.systems:
-            warm = system.at_temperature(self.temperature_c) if self.temperature_c != BODY_C else system
-            moved = warm.jittered(self.jitter_ppm, rng)
+            moved = system.at_temperature(self.temperature_c).jittered(self.jitter_ppm, rng)
             pairs[system.name] = simulate_metabolite(moved, self.protocol)
         save_line_basis(self.path, LineBasis(pairs, self.protocol))
-
-
-def _run(jobs: list[_Job], workers: int) -> Iterator[None]:
-    """Run jobs, yielding as each is done."""
-    if workers <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            job.run()
-            yield
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(job.run) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield
-        finally:
-            # a stop in between keeps what is done, and starts nothing more
-            for future in futures:
-                future.cancel()

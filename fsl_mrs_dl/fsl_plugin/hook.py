@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two functions of FSL-MRS that are wrapped: the one that fits, and the one that makes the output folder.
+
+Every call that does not ask for ``dl`` goes through with the same arguments and gives back the same object.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+MARK = "_fsl_mrs_dl"
+"""Attribute of a wrapped function."""
+
+
+def model_asked_for(method: object) -> str | None:
+    """``""`` for the method ``dl``, the name for ``dl:NAME``, None for every other method."""
+    if not isinstance(method, str):
+        return None
+    head, colon, name = method.partition(":")
+    if head.lower() != "dl" or (colon and not name):
+        return None
+    return name
+
+
+def install(fitting: ModuleType) -> bool:
+    """Add ``dl`` to ``fsl_mrs.utils.fitting``; False where it was there or FSL-MRS has a registry of its own."""
+    from fsl_mrs_dl.fsl_plugin.compat import registry_of
+
+    original = getattr(fitting, "fit_FSLModel", None)
+    if not callable(original) or hasattr(original, MARK) or registry_of(fitting) is not None:
+        return False
+    fitting.fit_FSLModel = wrapped_fit(original, fitting)  # type: ignore[attr-defined]
+    scripts = sys.modules.get("fsl_mrs.scripts")
+    make = getattr(scripts, "make_output_folder", None)
+    if callable(make) and not hasattr(make, MARK):
+        scripts.make_output_folder = wrapped_folder(make, fitting)  # type: ignore[union-attr]
+    return True
+
+
+def is_installed(fitting: ModuleType) -> bool:
+    """Whether ``fit_FSLModel`` knows ``dl``."""
+    return hasattr(getattr(fitting, "fit_FSLModel", None), MARK)
+
+
+def wrapped_fit(original: Callable[..., Any], fitting: ModuleType) -> Callable[..., Any]:
+    """``fit_FSLModel`` with ``dl`` beside its own methods."""
+
+    @functools.wraps(original)
+    def fit_FSLModel(*args: Any, **kwargs: Any) -> Any:
+        method = args[1] if len(args) > 1 else kwargs.get("method")
+        model = model_asked_for(method)
+        if model is None:
+            return original(*args, **kwargs)
+        from fsl_mrs_dl.fsl_plugin.request import run_fit
+
+        return run_fit(original, fitting, model, args, kwargs)
+
+    setattr(fit_FSLModel, MARK, True)
+    return fit_FSLModel
+
+
+def wrapped_folder(original: Callable[..., Any], fitting: ModuleType) -> Callable[..., Any]:
+    """``make_output_folder`` that checks the data for ``dl`` before anything is written."""
+
+    @functools.wraps(original)
+    def make_output_folder(*args: Any, **kwargs: Any) -> Any:
+        options = sys._getframe(1).f_locals.get("args")
+        model = model_asked_for(getattr(options, "algo", None))
+        if model is not None and os.environ.get("FSL_MRS_DL_DISABLE", "") in ("", "0"):
+            from fsl_mrs_dl.fsl_plugin.request import check_before_writing
+
+            check_before_writing(fitting, model, options)
+        return original(*args, **kwargs)
+
+    setattr(make_output_folder, MARK, True)
+    return make_output_folder

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol of a data set, as far as its header or BIDS sidecar tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.edit_header import edit_pulses
+from fsl_mrs_dl.io.nifti import read_acquisition
+
+_VENDORS = {"siemens": "siemens", "philips": "philips", "ge": "ge", "gemedicalsystems": "ge", "gehealthcare": "ge"}
+
+
+def protocol_like(path: Path) -> dict[str, Any]:
+    """What a file tells of its protocol, as arguments of `fsl_mrs_dl.sequences.mega_press`.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI-MRS file, or a BIDS sidecar (``.json``).
+
+    Returns
+    -------
+    fields : dict
+        Of ``te_s, f0_mhz, vendor, voxel_mm, edit_on_ppm, edit_off_ppm, edit_duration_s``, those that the file has.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, is of another nucleus, or tells neither echo time nor field.
+    """
+    if path.suffix.lower() == ".json":
+        header = _sidecar(path)
+        fields = _of_sidecar(header, path)
+        pulses = edit_pulses(header, [])
+    else:
+        acquisition = read_acquisition(path)
+        header, pulses = acquisition.header, acquisition.edit_pulse
+        fields = {"f0_mhz": acquisition.f0_mhz}
+        if acquisition.te_s is not None:
+            fields["te_s"] = acquisition.te_s
+        if acquisition.affine is not None:
+            sides = np.linalg.norm(acquisition.affine[:3, :3], axis=0)
+            # converters without geometry write 10 m or 1 mm
+            if np.all((sides > 2) & (sides < 200)):
+                fields["voxel_mm"] = tuple(round(float(side), 3) for side in sides)
+    maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
+    if maker in _VENDORS:
+        fields["vendor"] = _VENDORS[maker]
+    for name, entry in pulses.items():
+        if "shift_ppm" in entry:
+            fields[f"edit_{name.lower()}_ppm"] = entry["shift_ppm"]
+        if "duration_s" in entry:
+            fields.setdefault("edit_duration_s", entry["duration_s"])
+    if "te_s" not in fields and "f0_mhz" not in fields:
+        raise DataError(
+            "the file tells nothing of its protocol", where=path, expected="EchoTime, SpectrometerFrequency"
+        )
+    return fields
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError("the sidecar cannot be read", where=path, got=error.strerror) from error
+    except ValueError as error:
+        raise DataError("the sidecar is not JSON", where=path, got=error) from error
+    if not isinstance(header, Mapping):
+        raise DataError("a sidecar is a JSON object", where=path, got=type(header).__name__)
+    nucleus = header.get("ResonantNucleus", "1H")
+    if "1H" not in ([nucleus] if isinstance(nucleus, str) else nucleus):
+        raise DataError("only protons are simulated", where=path, expected="ResonantNucleus 1H", got=nucleus)
+    return dict(header)
+
+
+def _of_sidecar(header: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, name, low, high in (("EchoTime", "te_s", 1e-3, 1.0), ("SpectrometerFrequency", "f0_mhz", 1.0, 1000.0)):
+        value = header.get(key)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            unit = "s" if key == "EchoTime" else "MHz"
+            raise DataError(f"{key} is out of range", where=path, expected=f"{low:g} to {high:g} {unit}", got=value)
+        fields[name] = float(value)
+    size = header.get("AcquisitionVoxelSize")
+    if isinstance(size, list) and len(size) == 3 and all(isinstance(v, int | float) and v > 0 for v in size):
+        fields["voxel_mm"] = tuple(float(v) for v in size)
+    return fields

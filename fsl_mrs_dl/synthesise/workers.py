@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Independent jobs in several processes, each leaving its own file."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Protocol, TypeVar
+
+
+class Job(Protocol):
+    """What can be run elsewhere: picklable, and done when its file is there."""
+
+    def run(self) -> None:
+        """Do the work."""
+
+
+J = TypeVar("J", bound=Job)
+
+
+def run_jobs(jobs: Sequence[J], workers: int) -> Iterator[J]:
+    """Run jobs in `workers` processes, yielding each when it is done.
+
+    A stop in between, by an error or an interrupt, keeps what is done and starts nothing more.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            job.run()
+            yield job
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = {pool.submit(job.run): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        finally:
+            for future in futures:
+                future.cancel()
