@@ -91,10 +91,10 @@ def _designed(args: argparse.Namespace) -> Any:
     belongs = {"slr": ("tbw",), "sinc_gaussian": ("tbw", "truncation", "flip"), "gaussian": ("truncation", "flip"),
                "hard": ("flip",), "dual_band": ("separation", "truncation", "flip")}[args.design]  # fmt: skip
     _without(args, args.design, *({"tbw", "truncation", "separation", "flip"} - set(belongs)))
-    flip = {"flip_deg": 90.0 if args.purpose == "excitation" else 180.0}
+    flip: dict[str, Any] = {"flip_deg": 90.0 if args.purpose == "excitation" else 180.0}
     if args.flip is not None:
         flip = {"flip_deg": args.flip}
-    ends = {} if args.truncation is None else {"truncation": args.truncation}
+    ends: dict[str, Any] = {} if args.truncation is None else {"truncation": args.truncation}
     try:
         if args.design == "slr":
             return pulses.slr_pulse(args.duration, args.tbw or 6.0, args.purpose, args.phase)

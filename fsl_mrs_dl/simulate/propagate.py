@@ -89,7 +89,7 @@ def pulse_propagators(
     symmetric = numerics.splitting == "symmetric"
     mirrored = symmetric and pulse.n_steps % 2 == 0 and _is_mirrored(pulse.w1_hz)
     n_steps = pulse.n_steps // 2 if mirrored else pulse.n_steps
-    per_segment = max(1, int(numerics.max_segment_s / pulse.step_s)) if symmetric else 1
+    per_segment = min(n_steps, max(1, int(numerics.max_segment_s / pulse.step_s))) if symmetric else 1
     rotations = _segment_rotations(pulse.w1_hz[:n_steps], offset_hz, pulse.step_s, per_segment)[:, spin_of]
     slow, fast = np.split(rotations, [operators.n_spins // 2], axis=1)
     slow, fast = _kron_all(slow.swapaxes(0, 1)), _kron_all(fast.swapaxes(0, 1))

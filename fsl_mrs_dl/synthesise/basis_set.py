@@ -42,7 +42,7 @@ class _Job:
 
     def run(self) -> None:
         signals = simulate(self.system, self.experiments)
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for index, lines in enumerate(signals):
             arrays[f"shift_hz_{index}"], arrays[f"amplitude_{index}"] = lines.shift_hz, lines.amplitude
         with atomic_path(self.path) as scratch, scratch.open("wb") as stream:
