@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.io.basis import load_line_basis
+from fsl_mrs_dl.io.basis import LineBasis
 from fsl_mrs_dl.io.nifti import write_spectrum
-from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.simulate import simulate_metabolite, voigt_decay
+from fsl_mrs_dl.spins import load_system
 from fsl_mrs_dl.synthesise.bank import naa_methyl_area
 from fsl_mrs_dl.synthesise.macromolecules import MM30_DIFF_AREA, MM30_PPM
 from fsl_mrs_dl.units import ppm_to_hz
@@ -28,16 +30,19 @@ CONC_MM = {
     "Lac": 0.6, "NAA": 11.4, "NAAG": 1.2, "PCh": 0.5, "PCr": 3.6, "Scyllo": 0.3, "Tau": 1.4,
 }  # fmt: skip
 MM30_MM = 1.6
+PROTOCOL = MegaPress(
+    f0_mhz=127.73, refocusing="slr", n_positions=16, fov_slices=1.6, edit_duration_s=0.015, edit_truncation=0.03
+)
 
 
 def main() -> None:
     """Write the files."""
     here = Path(__file__).parent
     rng = np.random.default_rng(SEED)
-    basis = load_line_basis(here.parent / "basis" / "mega_press_te68_127.73" / "lines.npz")
+    basis = LineBasis({name: simulate_metabolite(load_system(name), PROTOCOL) for name in sorted(CONC_MM)}, PROTOCOL)
     time_s = np.arange(N_POINTS) * DWELL_S
     scale = 3.0 / naa_methyl_area(basis.pairs["NAA"].edit_off, basis.sequence.f0_mhz)
-    conc = np.array([CONC_MM.get(name, 0.0) for name in basis.names])
+    conc = np.array([CONC_MM[name] for name in basis.names])
     decay = voigt_decay(time_s, LORENTZ_HZ, GAUSS_HZ)
     clean = {c: scale * conc @ basis.condition(c, N_POINTS, DWELL_S).fids * decay for c in ("edit_off", "edit_on")}
     broad = np.exp(2j * np.pi * ppm_to_hz(MM30_PPM, F0_MHZ) * time_s) * voigt_decay(time_s, 0.0, 18.0)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantification: the fits against known mixtures, flags and refusals, estimates as the model gives them."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.errors import ConfigError, DataError
-from fsl_mrs_dl.io.basis import read_fsl_basis, write_fsl_basis
+from fsl_mrs_dl.io.basis import load_line_basis, read_fsl_basis, write_fsl_basis
 from fsl_mrs_dl.prepare import PpmGrid
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
@@ -16,7 +18,10 @@ from fsl_mrs_dl.quantify.model import find_model, load_model
 from fsl_mrs_dl.quantify.quality import full_width_hz, noise_sd, unexplained
 from fsl_mrs_dl.quantify.result import Estimate, combine
 from fsl_mrs_dl.quantify.signals import _shipped, basis_signals
-from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.resources import basis_folder
+from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.simulate import simulate_metabolite, voigt_decay
+from fsl_mrs_dl.spins import load_system
 from fsl_mrs_dl.units import time_axis
 
 GRID = PpmGrid()
@@ -137,7 +142,7 @@ def test_ranges_are_checked(tiny_model):
 
 def test_basis_of_the_user_gives_the_same_fit(tmp_path):
     spectra = mixture()
-    lines, _ = _shipped(F0_MHZ)
+    lines, _ = _shipped(mixture())
     write_fsl_basis(tmp_path, lines, n_points=2048, dwell_s=DWELL_S, lw_hz=0.0)
     own = basis_signals(spectra, list(CONC), tmp_path)
     shipped = basis_signals(spectra, list(CONC))
@@ -146,8 +151,40 @@ def test_basis_of_the_user_gives_the_same_fit(tmp_path):
     np.testing.assert_allclose(a / a.sum(), b / b.sum(), rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("f0_mhz", "te_s", "off_ppm", "name"),
+    [
+        (123.25, 0.068, 7.5, "mega_press_te68_123.25"),
+        (127.73, None, None, "mega_press_te68_127.75"),
+        (127.76, 0.070, 7.46, "mega_press_te68_127.75"),
+        (127.73, 0.080, 1.5, "mega_press_te80_mmsup_127.75"),
+        (123.20, 0.080, 1.5, "mega_press_te80_mmsup_123.25"),
+    ],
+)
+def test_the_shipped_basis_is_that_of_the_protocol(f0_mhz, te_s, off_ppm, name):
+    pulses = {} if off_ppm is None else {"OFF": {"shift_ppm": off_ppm}}
+    spectra = EditedSpectra(DWELL_S, f0_mhz, Path("x"), diff=np.ones(N), te_s=te_s, edit_pulse=pulses)
+    assert _shipped(spectra)[1] == name
+
+
+@pytest.mark.parametrize("folder", sorted(p.name for p in basis_folder().iterdir() if (p / "lines.npz").exists()))
+def test_shipped_bases_are_what_the_simulator_makes(folder):
+    path = basis_folder() / folder
+    stored = load_line_basis(path / "lines.npz")
+    provenance = json.loads((path / "provenance.json").read_text())
+    assert provenance["lines_sha256"] == hashlib.sha256((path / "lines.npz").read_bytes()).hexdigest()
+    assert MegaPress.from_dict(provenance["sequence"]) == stored.sequence
+    for name in ("GABA", "NAA"):
+        fresh = simulate_metabolite(load_system(name), stored.sequence)
+        for condition in ("edit_off", "edit_on"):
+            expected = getattr(fresh, condition).fid(512, 1e-3)
+            kept = getattr(stored.pairs[name], condition).fid(512, 1e-3)
+            # lines below 1e-4 of a proton are left out of the file
+            np.testing.assert_allclose(kept, expected, atol=3e-3)
+
+
 def test_basis_folder_round_trip_and_errors(tmp_path):
-    lines, _ = _shipped(F0_MHZ)
+    lines, _ = _shipped(mixture())
     write_fsl_basis(tmp_path, lines, n_points=256, lw_hz=1.0)
     back = read_fsl_basis(tmp_path / "diff")
     written = lines.condition("diff", 256, 5e-4, lw_hz=1.0)

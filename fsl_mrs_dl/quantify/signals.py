@@ -30,6 +30,9 @@ from fsl_mrs_dl.synthesise.macromolecules import (
 )
 from fsl_mrs_dl.units import ppm_to_hz, time_axis
 
+_MIDDLE_PPM = 2.8
+"""Middle of the shifts of a basis."""
+
 
 @dataclass(frozen=True)
 class BasisSignals:
@@ -76,7 +79,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     # what the editing pulse leaves of macromolecules; a basis folder does not tell its pulse
     protocol = MegaPress(f0_mhz=f0_mhz)
     if basis is None:
-        lines, source = _shipped(f0_mhz)
+        lines, source = _shipped(spectra)
         protocol = lines.sequence
         simulated = [name for name in names if name in lines.pairs]
         # in the scale of the training spectra: three protons of NAA's methyl group in edit_off
@@ -92,7 +95,9 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
         scale = _scale_to_naa(stored)
         lw_hz = max(b.lw_hz for b in stored.values())
         for c, own in stored.items():
-            resampled = _resample(own.fids, own.dwell_s, n_points, dwell_s)
+            # a basis of a slightly other field: played faster or slower, which is right for its shifts
+            own_dwell_s = own.dwell_s * own.f0_mhz / f0_mhz
+            resampled = _resample(own.fids, own_dwell_s, n_points, dwell_s, ppm_to_hz(_MIDDLE_PPM, f0_mhz))
             fids[c] = scale * np.array([resampled[own.names.index(name)] for name in simulated])
     time_s = time_axis(n_points, dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
@@ -102,12 +107,25 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     return BasisSignals((*simulated, *broad), fids, source, lw_hz)
 
 
-def _shipped(f0_mhz: float) -> tuple[LineBasis, str]:
+def _shipped(spectra: EditedSpectra) -> tuple[LineBasis, str]:
+    """The shipped basis nearest in field, echo time and OFF pulse; a header's silence means TE 68 ms and 7.5 ppm."""
     files = sorted(basis_folder().glob("*/lines.npz"))
     if not files:
         raise DataError("no basis is installed", where=basis_folder(), hint="Install the package again")
     bases = [(load_line_basis(file), file.parent.name) for file in files]
-    return min(bases, key=lambda item: abs(item[0].sequence.f0_mhz - f0_mhz))
+    te_s = 0.068 if spectra.te_s is None else spectra.te_s
+    off_ppm = spectra.edit_pulse.get("OFF", {}).get("shift_ppm", 7.5)
+
+    def distance(basis: LineBasis) -> float:
+        # one unit each: a megahertz, two milliseconds of echo time, a ppm of the OFF pulse
+        sequence = basis.sequence
+        return (
+            abs(sequence.f0_mhz - spectra.f0_mhz)
+            + abs(sequence.te_s - te_s) / 0.002
+            + min(abs(sequence.edit_off_ppm - off_ppm), 3.0)
+        )
+
+    return min(bases, key=lambda item: distance(item[0]))
 
 
 def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
@@ -147,8 +165,11 @@ def _scale_to_naa(stored: Mapping[str, ConditionBasis]) -> float:
     return 3.0 / float(area)
 
 
-def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float) -> NDArray:
-    """Signals at other sampling times, by a cubic through the FID where the intervals differ."""
+def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float, centre_hz: float) -> NDArray:
+    """Signals at other sampling times, by a cubic through the FID where the intervals differ.
+
+    The cubic sees the signals in a frame at `centre_hz`, where their frequencies are lowest and it errs least.
+    """
     if abs(dwell_s - wanted_s) < 1e-9 * wanted_s:
         out = np.zeros((len(fids), n_points), dtype=complex)
         n = min(n_points, fids.shape[1])
@@ -158,7 +179,8 @@ def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float) -> 
 
     times = np.arange(n_points) * wanted_s
     stored = np.arange(fids.shape[1]) * dwell_s
-    out = CubicSpline(stored, fids, axis=1)(np.minimum(times, stored[-1]))
+    slow = CubicSpline(stored, fids * np.exp(-2j * np.pi * centre_hz * stored), axis=1)
+    out = slow(np.minimum(times, stored[-1])) * np.exp(2j * np.pi * centre_hz * times)
     out[:, times > stored[-1]] = 0
     return out
 

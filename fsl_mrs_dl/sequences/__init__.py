@@ -3,9 +3,10 @@
 
 from fsl_mrs_dl.sequences.experiment import Block, Experiment, IdealPulse
 from fsl_mrs_dl.sequences.mega_press import MegaPress, Waveform
-from fsl_mrs_dl.sequences.presets import VENDORS, Vendor, mega_delays, mega_press
+from fsl_mrs_dl.sequences.presets import MM_SUPPRESSED_OFF_PPM, VENDORS, Vendor, mega_delays, mega_press
 
 __all__ = [
+    "MM_SUPPRESSED_OFF_PPM",
     "VENDORS",
     "Block",
     "Experiment",
