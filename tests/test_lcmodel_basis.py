@@ -146,9 +146,8 @@ def test_lcmodel_returns_the_concentrations(basis, file, tmp_path):
     )
     subprocess.run([LCMODEL], input=control, text=True, cwd=tmp_path, timeout=120, check=True)
     table = (tmp_path / "o.table").read_text()
-    found = re.findall(r"^\s*([\d.E+-]+)\s+(\d+)%.*?([A-Za-z]\w*)\s*$", table, re.MULTILINE)
-    rows = {name: (float(value), int(percent)) for value, percent, name in found}
+    found = re.findall(r"^\s*([\d.E+-]+)\s+\d+%.*?([A-Za-z][\w+]*)\s*$", table, re.MULTILINE)
+    rows = {name: float(value) for value, name in found}
     for name, value in truth.items():
-        got, percent = rows[name]
         # LCModel's own spline baseline takes some of GABA
-        assert got == pytest.approx(value, rel=max(0.05, 0.03 * percent)), table
+        assert rows[name] == pytest.approx(value, rel=0.1 if name == "GABA" else 0.05), table
