@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of spin systems, and users' own."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,3 +133,11 @@ def test_unreadable_files(tmp_path, content, text):
         (tmp_path / "s.json").write_text(content)
     with pytest.raises(ConfigError, match=text):
         read_spin_systems(tmp_path / "s.json")
+
+
+def test_the_document_is_that_of_the_table():
+    root = Path(__file__).resolve().parents[1]
+    spec = importlib.util.spec_from_file_location("spin_table", root / "benchmarks" / "spin_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (root / "docs" / "spin_systems.md").read_text("utf-8") == module.table()
