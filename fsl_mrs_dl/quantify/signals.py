@@ -97,7 +97,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
         for c, own in stored.items():
             # a basis of a slightly other field: played faster or slower, which is right for its shifts
             own_dwell_s = own.dwell_s * own.f0_mhz / f0_mhz
-            resampled = _resample(own.fids, own_dwell_s, n_points, dwell_s, ppm_to_hz(_MIDDLE_PPM, f0_mhz))
+            resampled = _resample(own.fids, own_dwell_s, n_points, dwell_s, float(ppm_to_hz(_MIDDLE_PPM, f0_mhz)))
             fids[c] = scale * np.array([resampled[own.names.index(name)] for name in simulated])
     time_s = time_axis(n_points, dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
@@ -200,7 +200,7 @@ def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float, pr
             for ppm, area, width_hz in zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
         ]
         if condition == "diff":
-            left = left_in_diff(protocol)
+            left = left_in_diff(protocol, np.array(BACKGROUND_PPM))
             # the line at 0.9 ppm is co-edited; the others are what the ON pulse wipes out
             left[0] = np.mean(config.mm09_diff)
             lines = [(ppm, area * float(part), width) for (ppm, area, width), part in zip(lines, left, strict=True)]

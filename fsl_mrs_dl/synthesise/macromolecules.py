@@ -4,7 +4,9 @@
 The ON pulse at 1.9 ppm does to each line what it does to uncoupled protons there: the lines from 1.4 to 2.3 ppm are
 wiped from ON and stand negative in DIFF. The lines at 0.9 and 3.0 ppm are coupled to partners that the pulse touches,
 and appear in DIFF (co-editing): Rothman et al. 1993, PNAS 90:5662; Behar et al. 1994, Magn Reson Med 32:294. Positions
-and widths: Cudalbu et al. 2021, NMR Biomed 34:e4393, doi 10.1002/nbm.4393.
+and widths: Cudalbu et al. 2021, NMR Biomed 34:e4393, doi 10.1002/nbm.4393. At TE 68 ms the lines' T2, which differ
+several-fold, and their couplings leave any mixture of them: each line has its own size here, and a few more stand
+anywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.sequences import MegaPress
 from fsl_mrs_dl.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM
-from fsl_mrs_dl.synthesise.signals import geometric, rate_of
+from fsl_mrs_dl.synthesise.signals import geometric, log_uniform, rate_of
 
 MM30_PPM, MM09_PPM = 3.00, 0.91
 MM30_DIFF_AREA = 1.6
@@ -28,6 +30,8 @@ BACKGROUND_PPM = (0.91, 1.21, 1.43, 1.67, 2.04, 2.26, 2.56, 2.70, 3.01, 3.21, 3.
 BACKGROUND_AREA = (3.0, 1.2, 1.5, 1.0, 3.0, 1.2, 0.5, 0.4, 1.3, 0.9, 1.0, 0.8, 0.5)
 BACKGROUND_WIDTH_HZ = (21.0, 19.0, 16.0, 18.0, 28.0, 20.0, 12.0, 12.0, 15.0, 14.0, 12.0, 15.0, 14.0)
 LIPID_PPM = (0.89, 1.30)
+GRID_PPM = np.arange(0.5, 4.51, 0.05)
+"""Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +42,36 @@ class MacromoleculeConfig:
     ----------
     width_factor : tuple of two float
         Widths relative to the table.
-    line_spread : float
-        Relative spread of each background line about the common level.
+    line_factor : tuple of two float
+        Size of each background line by the table's, times the common level.
+    mm09_off : tuple of two float
+        The same for the line at 0.9 ppm in edit_off: a doublet of 7 Hz is in antiphase after 68 ms.
     mm30_width_hz : tuple of two float
         Gaussian width of the co-edited line at 3.0 ppm.
     mm09_diff : tuple of two float
-        Fraction of the line at 0.9 ppm that survives in DIFF.
+        What DIFF shows of the line at 0.9 ppm, by its size before any modulation.
     diff_residue : float
         Standard deviation about the fraction of every other background line that its protocol leaves in DIFF
         (couplings of these lines).
+    extra_lines : int
+    extra_probability, extra_max : float
+        How many more lines may stand anywhere from 0.8 to 4.1 ppm, how often each does, and their largest area
+        (relative to a proton at 1 mM).
+    extra_width_hz : tuple of two float
     lipid_probability, lipid_max : float
         How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
     """
 
     width_factor: tuple[float, float] = (0.8, 1.5)
-    line_spread: float = 0.35
+    line_factor: tuple[float, float] = (0.0, 2.2)
+    mm09_off: tuple[float, float] = (-0.2, 1.0)
     mm30_width_hz: tuple[float, float] = (10.0, 26.0)
     mm09_diff: tuple[float, float] = (0.15, 0.75)
     diff_residue: float = 0.05
+    extra_lines: int = 2
+    extra_probability: float = 0.5
+    extra_max: float = 20.0
+    extra_width_hz: tuple[float, float] = (10.0, 40.0)
     lipid_probability: float = 0.25
     lipid_max: float = 20.0
 
@@ -79,22 +95,29 @@ class MacromoleculeConfig:
         time_s : array, shape ``(n, n_times)``
         f0_mhz, mm09_mm, mm30_mm : arrays, shape ``(n,)``
             Level of the background in units of its line at 0.9 ppm, and the co-edited signal.
-        left_in_diff : array, shape ``(n, len(BACKGROUND_PPM))``
-            See `left_in_diff`, of each spectrum's protocol.
+        left_in_diff : array, shape ``(n, len(GRID_PPM))``
+            See `left_in_diff`, of each spectrum's protocol at `GRID_PPM`.
         """
         n = len(off)
         for index, (ppm, area, width_hz) in enumerate(
             zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
         ):
             width = width_hz * rng.uniform(*self.width_factor, size=n)
-            spread = np.clip(1 + self.line_spread * rng.standard_normal(n), 0, None) if index else np.ones(n)
             line = _line(time_s, f0_mhz, ppm + 0.01 * rng.standard_normal(n), width)
-            line *= (mm09_mm / 3 * area * spread)[:, None].astype(np.float32)
-            off += line
-            fraction: NDArray = left_in_diff[:, index] + self.diff_residue * rng.standard_normal(n)
+            line *= (mm09_mm / 3 * area)[:, None].astype(np.float32)
+            in_off = rng.uniform(*(self.line_factor if index else self.mm09_off), size=n)
+            in_diff = in_off * self._left(left_in_diff, np.full(n, ppm), rng)
             if index == 0:
-                fraction = rng.uniform(*self.mm09_diff, size=n)
-            diff += line * fraction[:, None].astype(np.float32)
+                in_diff = rng.uniform(*self.mm09_diff, size=n)
+            off += line * in_off[:, None].astype(np.float32)
+            diff += line * in_diff[:, None].astype(np.float32)
+        for _ in range(self.extra_lines):
+            drawn = rng.uniform(0, self.extra_max, size=n) * (rng.uniform(size=n) < self.extra_probability)
+            place_ppm = rng.uniform(0.8, 4.1, size=n)
+            line = _line(time_s, f0_mhz, place_ppm, log_uniform(self.extra_width_hz, n, rng))
+            line *= drawn[:, None].astype(np.float32)
+            off += line
+            diff += line * self._left(left_in_diff, place_ppm, rng)[:, None].astype(np.float32)
         mm30 = _line(time_s, f0_mhz, MM30_PPM + 0.01 * rng.standard_normal(n), rng.uniform(*self.mm30_width_hz, size=n))
         diff += mm30 * (MM30_DIFF_AREA * mm30_mm)[:, None].astype(np.float32)
         with_lipid = rng.uniform(size=n) < self.lipid_probability
@@ -105,10 +128,17 @@ class MacromoleculeConfig:
             off += line
             diff += line * (0.05 * rng.standard_normal(n))[:, None].astype(np.float32)
 
+    def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
+        """DIFF over edit_off of one line of each spectrum, between the points of `GRID_PPM`; couplings blur it."""
+        position = (ppm - GRID_PPM[0]) / (GRID_PPM[1] - GRID_PPM[0])
+        low = np.clip(position.astype(int), 0, len(GRID_PPM) - 2)
+        part, rows = position - low, np.arange(len(ppm))
+        exact = (1 - part) * left_in_diff[rows, low] + part * left_in_diff[rows, low + 1]
+        return exact + self.diff_residue * rng.standard_normal(len(ppm))
 
-def left_in_diff(sequence: MegaPress) -> NDArray:
-    """DIFF over edit_off of every line of `BACKGROUND_PPM`, were its protons uncoupled; between -1 and 0 or so."""
-    ppm = np.array(BACKGROUND_PPM)
+
+def left_in_diff(sequence: MegaPress, ppm: NDArray) -> NDArray:
+    """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`."""
     return sequence.survival("edit_on", ppm) / sequence.survival("edit_off", ppm) - 1
 
 

@@ -14,7 +14,7 @@ from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
-from fsl_mrs_dl.synthesise.macromolecules import MacromoleculeConfig, left_in_diff
+from fsl_mrs_dl.synthesise.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 
 SIMULATED = (
@@ -89,7 +89,7 @@ class Synthesiser:
     def __init__(self, recipe: Recipe, bank: BasisBank) -> None:
         self.recipe, self.bank = recipe, bank
         self.n_times = bank.edit_off.shape[-1]
-        self.mm_left_in_diff = np.stack([left_in_diff(protocol) for protocol in bank.protocols])
+        self.mm_left_in_diff = np.stack([left_in_diff(protocol, GRID_PPM) for protocol in bank.protocols])
 
     def batch(self, n: int, rng: np.random.Generator) -> SynthesisedBatch:
         """Draw `n` spectra; the generator's state decides everything."""

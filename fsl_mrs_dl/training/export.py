@@ -112,7 +112,6 @@ def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray,
             "MEGA-PRESS for GABA at 3 T, TE 68 ms only",
             "a DIFF alone does not show Cr: ratios to Cr+PCr are then not measured",
             "intervals are calibrated on simulated spectra of the protocols that were trained on",
-            "macromolecules at 1.4 to 2.3 ppm, which the ON pulse touches, are not in the DIFF of training brains",
         ],
         "files": {name: sha256(folder / name) for name in ("model.onnx", "model.safetensors")},
     }  # fmt: skip
