@@ -13,6 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-off", type=Path, metavar="FILE", help="OFF condition, when the two are separate files")
     parser.add_argument("--data-on", type=Path, metavar="FILE", help="ON condition")
     parser.add_argument("--h2o", type=Path, metavar="FILE", help="unsuppressed water reference")
+    parser.add_argument(
+        "--tissue", type=Path, metavar="FILE",
+        help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) to correct for',
+    )  # fmt: skip
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
@@ -26,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     import sys
 
     from fsl_mrs_dl.io.atomic import new_output_folder
+    from fsl_mrs_dl.quantify.absolute import read_tissue, with_water
     from fsl_mrs_dl.quantify.fit import quantify
     from fsl_mrs_dl.quantify.load import load
     from fsl_mrs_dl.quantify.model import load_model
@@ -33,8 +38,10 @@ def run(args: argparse.Namespace) -> None:
 
     model = load_model(args.model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
-        spectra = load(args.data, data_off=args.data_off, data_on=args.data_on, reference=args.h2o).spectra
-        result = quantify(spectra, model, basis=args.basis)
+        tissue = read_tissue(args.tissue) if args.tissue is not None else None
+        data = load(args.data, data_off=args.data_off, data_on=args.data_on, reference=args.h2o)
+        spectra = data.spectra
+        result = with_water(quantify(spectra, model, basis=args.basis), data, tissue)
         options = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(args).items()
@@ -54,6 +61,9 @@ def run(args: argparse.Namespace) -> None:
             print(
                 f"{name:6s} {e.unit:8s} {e.value:7.3f}   95 % interval {e.interval95[0]:.3f} to {e.interval95[1]:.3f}"
             )
+    for unit, label in (("mmol_per_kg", "mmol/kg"), ("institutional", "i.u.")):
+        if "GABA+" in result.absolute and unit in result.absolute["GABA+"]:
+            print(f"GABA+  {label:8s} {result.absolute['GABA+'][unit]['value']:7.3f}   by water")
     for flag in result.flags:
         if flag.severity == "caution":
             print(f"caution: {flag.sentence}")

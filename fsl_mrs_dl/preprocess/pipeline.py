@@ -45,6 +45,8 @@ class Preprocessed:
         edit_off, edit_on and diff = edit_on - edit_off (or the one that is there), referenced.
     water_reference : complex array, shape ``(n,)``, or None
         Combined with the coil weights of the data, aligned and averaged; its scale belongs to that of `spectra`.
+    water_te_s, water_tr_s : float or None
+        Of the reference; what its header does not tell is taken from the data.
     unaligned, aligned : dict of str to complex array
         Plain mean of the combined transients before, and weighted mean after alignment, by condition; not referenced.
     shifts_hz, phases_rad : dict of str to float array
@@ -57,6 +59,8 @@ class Preprocessed:
 
     spectra: EditedSpectra
     water_reference: NDArray | None = None
+    water_te_s: float | None = None
+    water_tr_s: float | None = None
     unaligned: dict[str, NDArray] = field(default_factory=dict)
     aligned: dict[str, NDArray] = field(default_factory=dict)
     shifts_hz: dict[str, NDArray] = field(default_factory=dict)
@@ -266,6 +270,8 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     result = Preprocessed(
         spectra=spectra,
         water_reference=water,
+        water_te_s=acq.te_s if reference is None or reference.te_s is None else reference.te_s,
+        water_tr_s=acq.tr_s if reference is None or reference.tr_s is None else reference.tr_s,
         unaligned=dict(zip(order, mean.unaligned, strict=True)),
         aligned=dict(zip(order, mean.fids, strict=True)),
         shifts_hz=dict(zip(order, mean.shifts_hz, strict=True)),

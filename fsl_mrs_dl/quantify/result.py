@@ -167,6 +167,10 @@ class Quantification:
         Ratios to the reference with intervals of their own calibration; without them `ratios` makes its own.
     history : mapping
         `EditedSpectra.history` of the data.
+    absolute : mapping
+        Concentrations by water, ``{metabolite: {unit: {value, sd, interval68, interval95}}}``; empty without water.
+    water : mapping
+        What they were made with, constants and sources.
     """
 
     estimates: tuple[Estimate, ...]
@@ -182,6 +186,8 @@ class Quantification:
     classical: Mapping[str, float] = field(default_factory=dict)
     calibrated_ratios: tuple[Estimate, ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
+    absolute: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    water: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refused(self) -> bool:

@@ -91,6 +91,7 @@ def render_report(
         "flags": sorted((f.to_dict() for f in q.flags), key=lambda f: _SEVERITIES.index(f["severity"])),
         "panels": [_panel(p, refused=q.refused) for p in q.panels],
         "table": _table(q),
+        "water": _water(q),
         "has_classical": bool(q.classical) and not q.refused,
         "quality": [{"name": n, "snr": _text(c.snr, 1), "fwhm": _text(c.fwhm_hz, 1)} for n, c in sorted(q.qc.items())],
         "fit_parameters": [(_label(k), _number(v)) for k, v in q.fit_parameters.items()],
@@ -105,6 +106,42 @@ def render_report(
         "methods": _methods(q, spectra),
     }
     return environment.get_template("report.html.j2").render(context)
+
+
+def _water(q: Quantification) -> dict[str, Any] | None:
+    """Concentrations by water: columns, rows, and the constants with their sources; None where there are none."""
+    if not q.absolute or q.refused:
+        return None
+    units = [unit for unit in tables.WATER_UNITS if any(unit in found for found in q.absolute.values())]
+    rows = [
+        {"name": name, "cells": [_interval(found.get(unit)) for unit in units]} for name, found in q.absolute.items()
+    ]
+    tissue = q.water.get("tissue_fractions", {})
+    constants = [(f"water, {name}", _relaxation(values)) for name, values in q.water.get("water", {}).items()]
+    shown = dict.fromkeys(_relaxation(values) for values in q.water.get("metabolites", {}).values())
+    for text in shown:
+        names = [name for name, values in q.water["metabolites"].items() if _relaxation(values) == text]
+        constants.append((", ".join(names) if len(names) < 4 else "other metabolites", text))
+    return {
+        "corrected": bool(q.water.get("corrected")),
+        "units": [tables.WATER_UNITS[unit] for unit in units],
+        "rows": rows,
+        "tissue": ", ".join(f"{name} {100 * value:.1f} %" for name, value in tissue.items()),
+        "constants": constants,
+        "alpha": q.water.get("alpha"),
+    }
+
+
+def _interval(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "–"
+    low, high = found["interval95"]
+    return f"{format_value(found['value'])} ({format_value(low)} – {format_value(high)})"
+
+
+def _relaxation(values: Mapping[str, Any]) -> str:
+    content = f", content {values['content']:g}" if "content" in values else ""
+    return f"T1 {values['t1_s']:g} s, T2 {values['t2_s']:g} s{content}: {values['source']}"
 
 
 def _panel(panel: Panel, *, refused: bool) -> dict[str, Any]:

@@ -21,17 +21,25 @@ import numpy as np
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.quantify.result import Estimate, Quantification
 
+WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
+"""Columns of concentrations by water, by the unit's name in quantities.json."""
+
 PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib")
 
 
 def summary_csv(quantification: Quantification) -> str:
     """``Metab, Raw conc, Raw SD, /REF, /REF SD, /REF lo95, /REF hi95, %SD, SNR, FWHM``; rows sorted by name.
 
+    With a water reference also ``mMol/kg`` and ``mM`` with their SD (``mM alpha`` of GABA), or ``i.u.`` where tissue
+    and relaxation were not corrected for.
+
     Ratios are empty where there is no reference, SNR and FWHM for sums, values for what is not visible; a refusal
     has the header alone.
     """
     ref = f"/{quantification.reference_name}"
     head = ["Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM"]
+    units = [unit for unit in WATER_UNITS if any(unit in found for found in quantification.absolute.values())]
+    head += [column for unit in units for column in (WATER_UNITS[unit], f"{WATER_UNITS[unit]} SD")]
     ratios = {e.name: e for e in quantification.ratios()}
     rows = []
     for estimate in sorted(all_estimates(quantification), key=lambda e: e.name):
@@ -41,22 +49,33 @@ def summary_csv(quantification: Quantification) -> str:
         quality = (qc.snr, qc.fwhm_hz) if qc else (None, None)
         if estimate.flag:
             # what does not show was not measured: the row stays, without numbers
-            rows.append([estimate.name, *[None] * 7, *quality])
+            rows.append([estimate.name, *[None] * 7, *quality, *[None] * (2 * len(units))])
             continue
-        rows.append([estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality])
+        by_water = quantification.absolute.get(estimate.name, {})
+        molar = [by_water.get(unit, {}).get(key) for unit in units for key in ("value", "sd")]
+        rows.append([estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality, *molar])
     return _csv([head, *rows])
 
 
 def concentrations_csv(quantification: Quantification) -> str:
-    """Two header rows, mean and std over raw and internal, as FSL-MRS has them (no water: no molar columns)."""
+    """Two header rows, mean and std over raw, internal and, with water, molality and molarity, as FSL-MRS has them."""
     ratios = {e.name: e for e in quantification.ratios()}
-    rows: list[list[Any]] = [["Metabs", "mean", "mean", "std", "std"], ["", "raw", "internal", "raw", "internal"]]
+    molar = {
+        key: name
+        for key, name in (("mmol_per_kg", "molality"), ("mmol_per_l", "molarity"))
+        if any(key in found for found in quantification.absolute.values())
+    }
+    kinds = ["raw", "internal", *molar.values()]
+    rows: list[list[Any]] = [["Metabs", *["mean"] * len(kinds), *["std"] * len(kinds)], ["", *kinds, *kinds]]
     for e in sorted(all_estimates(quantification), key=lambda e: e.name):
         ratio = ratios.get(e.name)
         if e.flag:
-            rows.append([e.name, *[None] * 4])
+            rows.append([e.name, *[None] * (2 * len(kinds))])
             continue
-        rows.append([e.name, e.value, ratio.value if ratio else None, e.sd, ratio.sd if ratio else None])
+        by_water = quantification.absolute.get(e.name, {})
+        values, spreads = ([by_water.get(unit, {}).get(key) for unit in molar] for key in ("value", "sd"))
+        mean = [e.value, ratio.value if ratio else None, *values]
+        rows.append([e.name, *mean, e.sd, ratio.sd if ratio else None, *spreads])
     return _csv(rows)
 
 
@@ -115,6 +134,8 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
             for e in all_estimates(q)
         },
         "raw": {e.name: e.value for e in _own(q) if not e.flag},
+        "absolute": {name: dict(found) for name, found in q.absolute.items()},
+        "water": dict(q.water),
         "classical": {} if q.refused else dict(q.classical),
         "quality": {name: {"snr": qc.snr, "fwhm_hz": qc.fwhm_hz} for name, qc in q.qc.items()},
         "fit_parameters": dict(q.fit_parameters),

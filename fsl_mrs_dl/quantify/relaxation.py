@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Relaxation times and water contents at 3 T: the table that water referencing reads, each value with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """T1 and T2 in s, and where they come from."""
+
+    t1_s: float
+    t2_s: float
+    source: str
+
+    def weight(self, te_s: float, tr_s: float) -> float:
+        """Signal that is left: ``exp(-TE/T2) (1 - exp(-TR/T1))`` of a 90 degree pulse and echo."""
+        return float(np.exp(-te_s / self.t2_s) * -np.expm1(-tr_s / self.t1_s))
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Water of one tissue: relaxation, and its content relative to pure water (g/ml)."""
+
+    water: Relaxation
+    water_content: float
+    source: str
+
+
+_LU = "Lu et al. 2005, J Magn Reson Imaging 22:13"
+_ERNST = "Ernst et al. 1993, J Magn Reson B 102:1, doi 10.1006/jmrb.1993.1055"
+TISSUES: Mapping[str, Tissue] = MappingProxyType(
+    {
+        "GM": Tissue(Relaxation(1.331, 0.110, f"{_LU} (T1); Wansapura et al. 1999, JMRI 9:531 (T2)"), 0.78, _ERNST),
+        "WM": Tissue(Relaxation(0.832, 0.0792, f"{_LU} (T1); Wansapura et al. 1999, JMRI 9:531 (T2)"), 0.65, _ERNST),
+        "CSF": Tissue(Relaxation(3.817, 0.503, f"{_LU} (T1); Piechnik et al. 2009, MRM 61:579 (T2)"), 0.97, _ERNST),
+    }
+)
+"""Tissues of a brain voxel."""
+
+METABOLITES: Mapping[str, Relaxation] = MappingProxyType(
+    {
+        "GABA": Relaxation(1.31, 0.088, "Puts et al. 2013, JMRI 37:999 (T1); Edden et al. 2012, JMRI 35:231 (T2)"),
+    }
+)
+"""Metabolites with values of their own; sums that hold GABA (GABA+) take GABA's."""
+
+DEFAULT = Relaxation(
+    1.29, 0.194, "mean of NAA, Cr and Cho at 3 T: the survey of FSL-MRS (Clarke et al. 2021, MRM 85:2950)"
+)
+"""All other metabolites."""
+
+WATER_MOLALITY_MM = 55_510.0
+"""Pure water, mmol/kg: 1000 g over 18.015 g/mol."""
+
+GABA_ALPHA = 0.5
+"""Concentration of GABA in white by that in grey matter (Harris AD, Puts NAJ, Edden RAE (2015) Tissue correction for
+GABA-edited MRS, J Magn Reson Imaging 42:1431, doi 10.1002/jmri.24903)."""
+
+
+def relaxation_of(name: str) -> Relaxation:
+    """Relaxation of a metabolite, or of a sum by its first part."""
+    return METABOLITES.get(name.split("+")[0], DEFAULT)
