@@ -25,7 +25,7 @@ class BuildHook(Command):
     """Sub-command of ``build`` that copies `FILES`."""
 
     description = "copy the files that add --algo dl to FSL-MRS"
-    user_options = []
+    user_options = []  # noqa: RUF012 - setuptools wants a list here
 
     def initialize_options(self):
         """Set by setuptools."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "train": "train a network from a configuration",
     "validate": "compare estimates with known concentrations",
     "models": "list the shipped models, or show a model's card",
+    "fsl": "run a program of FSL-MRS with --algo dl registered",
+    "doctor": "say what is installed and whether fsl_mrs sees --algo dl",
 }
 """Sub-command: what it does. Each is the module of the same name in `fsl_mrs_dl.cli`."""
 

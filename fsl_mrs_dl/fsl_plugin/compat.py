@@ -42,10 +42,10 @@ def problem_with(fitting: ModuleType) -> str:
     result = getattr(fitting, "FitRes", None)
     if not isinstance(result, type):
         return "fsl_mrs.utils.fitting has no FitRes"
-    missing = _missing(result.__init__, RESULT_ARGUMENTS)
+    missing = _missing(result, RESULT_ARGUMENTS)
     if missing:
         return f"FitRes has no argument {', '.join(missing)}"
-    if not takes_baseline_object(result) and _missing(result.__init__, ("baseline_order", "B")):
+    if not takes_baseline_object(result) and _missing(result, ("baseline_order", "B")):
         return "FitRes takes its baseline in an unknown way"
     methods = ("combine", "to_file", "getConc", "getUncertainties", "calculateConcScaling", "predictedFID")
     missing = [name for name in methods if not hasattr(result, name)]
@@ -54,7 +54,7 @@ def problem_with(fitting: ModuleType) -> str:
 
 def takes_baseline_object(result: type) -> bool:
     """Whether FitRes takes one object for the baseline (2.3 and later) or order and regressors (up to 2.2)."""
-    return not _missing(result.__init__, ("baseline_obj",))  # type: ignore[misc]
+    return not _missing(result, ("baseline_obj",))
 
 
 def fsl_version() -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+HOSTS = ("fsl_mrs", "fsl_mrsi")
+
 MARK = "_fsl_mrs_dl"
 """Attribute of a wrapped function."""
 
@@ -39,7 +41,26 @@ def install(fitting: ModuleType) -> bool:
     make = getattr(scripts, "make_output_folder", None)
     if callable(make) and not hasattr(make, MARK):
         scripts.make_output_folder = wrapped_folder(make, fitting)  # type: ignore[union-attr]
+    host, options = host_and_options()
+    model = model_asked_for(getattr(options, "algo", None))
+    if host == "fsl_mrsi" and model is not None:
+        # it makes its folder itself, and imports the module of fits before
+        from fsl_mrs_dl.fsl_plugin.request import check_before_writing
+
+        check_before_writing(fitting, model, host, options)
     return True
+
+
+def host_and_options() -> tuple[str, Any]:
+    """``fsl_mrs`` or ``fsl_mrsi`` and its parsed arguments, where one of them is among the callers; else ``""``."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        host = os.path.splitext(os.path.basename(frame.f_code.co_filename))[0]
+        options = frame.f_locals.get("args") if host in HOSTS else None
+        if hasattr(options, "algo") and hasattr(options, "data"):
+            return host, options
+        frame = frame.f_back  # type: ignore[assignment]
+    return "", None
 
 
 def is_installed(fitting: ModuleType) -> bool:
@@ -74,7 +95,7 @@ def wrapped_folder(original: Callable[..., Any], fitting: ModuleType) -> Callabl
         if model is not None and os.environ.get("FSL_MRS_DL_DISABLE", "") in ("", "0"):
             from fsl_mrs_dl.fsl_plugin.request import check_before_writing
 
-            check_before_writing(fitting, model, options)
+            check_before_writing(fitting, model, "fsl_mrs", options)
         return original(*args, **kwargs)
 
     setattr(make_output_folder, MARK, True)

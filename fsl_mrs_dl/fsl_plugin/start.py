@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs at the start of every Python of the environment: it waits for FSL-MRS, and touches `sys` only.
 
-``fsl_mrs_dl.pth`` (Python 3.15 and later: ``fsl_mrs_dl.start``, PEP 829) imports this module. All else is imported when
-FSL-MRS imports its module of fits, and the network only when ``dl`` is asked for.
+``fsl_mrs_dl.pth`` (Python 3.15 and later: ``fsl_mrs_dl.start``, PEP 829) imports a copy of this module that is
+installed beside it. All else is imported when FSL-MRS imports its module of fits, the network only when ``dl`` is
+asked for.
 """
 
 import sys
@@ -72,5 +73,5 @@ def register():
     module = sys.modules.get(TARGET)
     if module is not None:
         attach(module)
-    elif not any(type(finder).__name__ == "Waiter" and hasattr(finder, "busy") for finder in sys.meta_path):
+    elif not any(type(finder).__name__ == "Waiter" for finder in sys.meta_path):
         sys.meta_path.insert(0, Waiter())

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OFF and ON spectra that belong to FSL-MRS's ``diff.nii.gz``: its neighbours, or the files that the user names.
+
+``fsl_mrs_preproc_edit`` writes ``edit_0``, ``edit_1`` and ``diff = (edit_1 - edit_0) / 2`` into one folder, in the
+order of the raw file, whichever that is. Neighbours are believed only where they subtract to the data; which of them
+is OFF is told by NAA.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.data import Acquisition
+from fsl_mrs_dl.errors import ConfigError, DataError
+from fsl_mrs_dl.io.nifti import read_acquisition
+
+OFF_VARIABLE, ON_VARIABLE = "FSL_MRS_DL_OFF", "FSL_MRS_DL_ON"
+ENDINGS = (".nii.gz", ".nii")
+
+SAME = 1e-3
+"""Relative difference up to which neighbours count as what the data were made of (files hold single precision)."""
+
+STRANGE = 0.5
+"""Relative difference from which on files that the user names cannot belong to the data."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the network is shown.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The pair, or the data alone.
+    sentence : str
+        For the report: which files, and why.
+    files : tuple of Path
+    factor : float or None
+        ``data = factor * (second - first)`` of the pair in the order of the files; None for the data alone.
+    """
+
+    acquisition: Acquisition
+    sentence: str
+    files: tuple[Path, ...]
+    factor: float | None = None
+
+
+def existing(path: Path) -> Path | None:
+    """The file, with one of `ENDINGS` where it was named without."""
+    candidates = [path, *(path.with_name(path.name + ending) for ending in ENDINGS)]
+    return next((p for p in candidates if p.is_file() and p.name.endswith(ENDINGS)), None)
+
+
+def find_conditions(data: Path, environment: Mapping[str, str] | None = None) -> Conditions:
+    """The pair that belongs to `data`, or `data` alone.
+
+    Parameters
+    ----------
+    data : Path
+        NIfTI-MRS file of one averaged spectrum.
+    environment : mapping, optional
+        ``FSL_MRS_DL_OFF`` and ``FSL_MRS_DL_ON`` name the pair; ``none`` in both asks for the data alone.
+
+    Raises
+    ------
+    ConfigError
+        When only one variable is set.
+    DataError
+        When a file cannot be used, or the files that were named do not belong to the data.
+    """
+    environment = os.environ if environment is None else environment
+    single = read_acquisition(data)
+    if single.n_conditions != 1 or single.is_raw:
+        raise DataError(
+            "fsl_mrs fits one averaged spectrum", where=data,
+            got=f"{single.n_conditions} conditions, {single.fids.shape[1]} coils, {single.fids.shape[2]} transients",
+            hint="Run fsl_mrs_preproc_edit first and give its diff.nii.gz, or use: fsl_mrs_dl fit",
+        )  # fmt: skip
+    named = {key: environment.get(key, "") for key in (OFF_VARIABLE, ON_VARIABLE)}
+    if any(named.values()):
+        return _named(single, named)
+    folders = dict.fromkeys((data.parent, data.resolve().parent))
+    for folder in folders:
+        found = [next((folder / (n + e) for e in ENDINGS if (folder / (n + e)).is_file()), None) for n in _NEIGHBOURS]
+        if found[0] is not None and found[1] is not None:
+            return _neighbours(single, (found[0], found[1]))
+    return Conditions(single, "the data alone: there is no edit_0 and edit_1 beside the data", (data,))
+
+
+_NEIGHBOURS = ("edit_0", "edit_1")
+
+
+def _named(single: Acquisition, named: Mapping[str, str]) -> Conditions:
+    if not all(named.values()):
+        missing = next(key for key, value in named.items() if not value)
+        raise ConfigError("both conditions must be named", where="environment", expected=f"{missing} beside the other")
+    if all(value.lower() == "none" for value in named.values()):
+        return Conditions(single, "the data alone, as the environment asks", (single.source,))
+    files = [existing(Path(value)) or Path(value) for value in named.values()]
+    off, on = (read_acquisition(file) for file in files)
+    pair = _joined(off, on, single)
+    factor, rest = _subtraction(pair, single.fids[0, 0, 0])
+    if rest > STRANGE:
+        raise DataError(
+            f"the spectra named by {OFF_VARIABLE} and {ON_VARIABLE} do not subtract to the data", where=single.source,
+            expected=f"a difference below {100 * STRANGE:.0f} %", got=f"{100 * rest:.0f} %",
+            hint="Name the OFF and ON spectra of this measurement",
+        )  # fmt: skip
+    pair = dataclasses.replace(pair, conditions=("edit_off", "edit_on"))
+    note = "" if rest < SAME else f"; they subtract to the data up to {100 * rest:.1f} %"
+    sentence = f"OFF and ON, named in the environment ({files[0].name}, {files[1].name}{note})"
+    return Conditions(pair, sentence, tuple(files), factor)
+
+
+def _neighbours(single: Acquisition, files: tuple[Path, Path]) -> Conditions:
+    where = f"{files[0].name} and {files[1].name}"
+    try:
+        first, second = (read_acquisition(file) for file in files)
+        pair = _joined(first, second, single)
+    except DataError as error:
+        return Conditions(single, f"the data alone: {where} beside the data cannot be used ({error})", (single.source,))
+    factor, rest = _subtraction(pair, single.fids[0, 0, 0])
+    if rest > SAME:
+        sentence = (
+            f"the data alone: {where} beside the data do not subtract to them ({100 * rest:.2g} % differ), so they are "
+            "of another measurement or the data were processed since"
+        )
+        return Conditions(single, sentence, (single.source,))
+    said = (first.conditions or (None,))[0], (second.conditions or (None,))[0]
+    conditions = said if set(said) == {"edit_off", "edit_on"} else None
+    pair = dataclasses.replace(pair, conditions=conditions)  # type: ignore[arg-type]
+    return Conditions(pair, f"OFF and ON: {where} beside the data, which subtract to them", files, factor)
+
+
+def _joined(first: Acquisition, second: Acquisition, single: Acquisition) -> Acquisition:
+    shape = single.fids.shape
+    for acquisition in (first, second):
+        same = acquisition.fids.shape == shape and abs(acquisition.dwell_s - single.dwell_s) < 1e-6 * single.dwell_s
+        if not same or abs(acquisition.f0_mhz - single.f0_mhz) > 1e-3:
+            raise DataError(
+                "size, dwell time or frequency differ from the data", where=acquisition.source,
+                expected=f"{shape[1:]} at {single.dwell_s:g} s, {single.f0_mhz:.3f} MHz",
+                got=f"{acquisition.fids.shape} at {acquisition.dwell_s:g} s, {acquisition.f0_mhz:.3f} MHz",
+            )  # fmt: skip
+    return dataclasses.replace(
+        single, fids=np.concatenate([first.fids, second.fids]), conditions=None,
+        te_s=single.te_s or first.te_s, tr_s=single.tr_s or first.tr_s,
+        edit_pulse=single.edit_pulse or {**first.edit_pulse, **second.edit_pulse},
+    )  # fmt: skip
+
+
+def _subtraction(pair: Acquisition, data: NDArray) -> tuple[float, float]:
+    """Factor by which the difference of the pair becomes the data, and the relative difference that is left."""
+    difference = pair.fids[1, 0, 0] - pair.fids[0, 0, 0]
+    power, size = float(np.vdot(difference, difference).real), float(np.linalg.norm(data))
+    if power == 0 or size == 0:
+        return 1.0, float("inf")
+    factor = float(np.vdot(difference, data).real / power)
+    return factor, float(np.linalg.norm(data - factor * difference) / size)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What FSL-MRS was asked for: its arguments, the check before anything is written, and errors as one line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.errors import ConfigError, DataError, FslMrsDlError
+from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
+from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
+from fsl_mrs_dl.fsl_plugin.hook import host_and_options
+from fsl_mrs_dl.quantify.result import Quantification
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks.
+
+    Parameters
+    ----------
+    host : str
+        ``fsl_mrs``, ``fsl_mrsi``, or empty where a program of the user calls FSL-MRS's library.
+    options : object or None
+        The host's parsed arguments.
+    """
+
+    host: str = ""
+    options: Any = None
+
+    @property
+    def data(self) -> Path | None:
+        """The data file, where the host is fsl_mrs and it is NIfTI-MRS."""
+        name = getattr(self.options, "data", None)
+        return existing(Path(name)) if self.host == "fsl_mrs" and isinstance(name, (str, Path)) else None
+
+
+def find_request() -> Request:
+    """Look for the arguments of fsl_mrs or fsl_mrsi among the callers."""
+    return Request(*host_and_options())
+
+
+def tell(message: str) -> None:
+    """A line for the user."""
+    sys.stderr.write(f"fsl_mrs_dl: {message}\n")
+
+
+def estimate_file(data: Path, model_name: str, turned: bool) -> tuple[Conditions, Quantification, EditedSpectra]:
+    """Find the conditions of a file and estimate; once, though it is asked for before writing and in the fit.
+
+    `turned`: whether FSL-MRS takes the complex conjugate of the file.
+    """
+    status = data.stat()
+    state = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return _estimate_file(data, state, model_name, turned, environment_pair())
+
+
+@functools.lru_cache(maxsize=4)
+def _estimate_file(
+    data: Path, _state: tuple[int, ...], model_name: str, turned: bool, environment: tuple[str, str]
+) -> tuple[Conditions, Quantification, EditedSpectra]:
+    import dataclasses
+
+    from fsl_mrs_dl.quantify.backend import cached_model, estimate
+
+    model = cached_model(model_name or None)
+    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment, strict=True)))
+    acquisition = conditions.acquisition
+    if turned:
+        acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())
+    quantification, spectra = estimate(acquisition, model)
+    return conditions, quantification, spectra
+
+
+def environment_pair() -> tuple[str, str]:
+    """The variables that name the two conditions."""
+    return os.environ.get(OFF_VARIABLE, ""), os.environ.get(ON_VARIABLE, "")
+
+
+def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> None:
+    """Find out what would go wrong, and end the program with one line while the disk is as it was.
+
+    Raises
+    ------
+    SystemExit
+        With the exit code of the error.
+    """
+    try:
+        _check(fitting, model_name, Request(host, options))
+    except FslMrsDlError as error:
+        _leave(error, host)
+
+
+def _check(fitting: ModuleType, model_name: str, request: Request) -> None:
+    require_supported(fitting)
+    from fsl_mrs_dl.quantify.backend import cached_model
+
+    model = _loaded(functools.partial(cached_model, model_name or None))
+    options = request.options
+    if request.host == "fsl_mrsi":
+        if any(environment_pair()):
+            tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
+        return
+    if request.data is not None:
+        # conjugation is forced here or found later by FSL-MRS itself
+        estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
+    elif not Path(options.data).exists():
+        raise DataError("no such file", where=options.data)
+    names = _basis_names(options, model.outputs)
+    references = list(getattr(options, "internal_ref", None) or [])
+    absent = [name for name in references if name not in names]
+    if absent:
+        raise ConfigError(
+            f"the internal reference {'+'.join(absent)} is not among the basis functions", where="--internal_ref",
+            got=", ".join(names), hint="Name another one, for example: --internal_ref NAA",
+        )  # fmt: skip
+
+
+def _loaded(load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except ImportError as error:
+        raise DataError(
+            f"the package '{error.name or 'onnxruntime'}' is needed for --algo dl and cannot be imported",
+            hint="Run: fsl_mrs_dl doctor",
+        ) from error
+
+
+def _basis_names(options: Any, outputs: Sequence[str]) -> list[str]:
+    """Names of the basis functions that will be fitted, after a check of their scale."""
+    from fsl_mrs.utils import mrs_io
+
+    try:
+        basis = mrs_io.read_basis(options.basis)
+        names, fids = list(basis.names), basis.original_basis_array.T
+        dwell_s, f0_mhz = float(basis.original_dwell), float(basis.cf)
+    except Exception as error:  # FSL-MRS's readers raise anything
+        raise DataError(
+            "the basis cannot be read", where=options.basis, got=f"{type(error).__name__} {error}"
+        ) from error
+    keep, ignore = getattr(options, "keep", None), getattr(options, "ignore", None) or []
+    used = [name for name in names if (not keep or name in keep) and name not in ignore]
+    check_basis(used, outputs, options.basis)
+    from fsl_mrs_dl.quantify.backend import common_unit, unit_ratios
+
+    common_unit(unit_ratios(names, fids, dwell_s, f0_mhz), options.basis)
+    return used
+
+
+def check_basis(names: Sequence[str], outputs: Sequence[str], where: object) -> None:
+    """Refuse a basis that holds nothing the network estimates."""
+    if not set(names) & set(outputs):
+        raise DataError(
+            "the basis has none of the metabolites that the network estimates", where=where,
+            expected=", ".join(outputs), got=", ".join(names),
+        )  # fmt: skip
+
+
+def require_supported(fitting: ModuleType) -> None:
+    """Raise `ConfigError` where this FSL-MRS does not have what the back end needs."""
+    problem = problem_with(fitting)
+    if problem:
+        raise ConfigError(
+            f"--algo dl does not work with this FSL-MRS ({fsl_version()}): {problem}",
+            expected="FSL-MRS 2.2 to 2.4", hint="Install another version of FSL-MRS, or use: fsl_mrs_dl fit",
+        )  # fmt: skip
+
+
+def run_fit(
+    original: Callable[..., Any], fitting: ModuleType, model_name: str, args: tuple, kwargs: Mapping[str, Any]
+) -> Any:
+    """The fit that was asked for with ``dl``; from fsl_mrs, errors are one line and an exit code."""
+    request = find_request()
+    try:
+        require_supported(fitting)
+        from fsl_mrs_dl.fsl_plugin.fit import fit
+
+        return _loaded(functools.partial(fit, original, model_name, request, args, kwargs))
+    except FslMrsDlError as error:
+        if request.host != "fsl_mrs":
+            raise
+        _leave(error, request.host)
+
+
+def _leave(error: FslMrsDlError, host: str) -> None:
+    sys.stderr.write(f"{host} --algo dl: error: {error}\n")
+    raise SystemExit(error.exit_code) from None
