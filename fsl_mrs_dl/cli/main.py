@@ -21,6 +21,7 @@ COMMANDS = {
     "pulse": "show what a radio-frequency pulse does",
     "train": "train a network from a configuration",
     "validate": "compare estimates with known concentrations",
+    "bids": "quantify a BIDS dataset (BIDS App)",
     "models": "list the shipped models, or show a model's card",
     "fsl": "run a program of FSL-MRS with --algo dl registered",
     "doctor": "say what is installed and whether fsl_mrs sees --algo dl",

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A BIDS dataset: its edited scans, what their sidecars say, and the water reference of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.bids.names import BidsName
+from fsl_mrs_dl.errors import DataError
+
+REFERENCE_SUFFIXES = ("mrsref", "ref")
+"""Of unsuppressed water: BIDS's own, and that of HBCD."""
+
+_IMAGES = (".nii.gz", ".nii")
+
+
+class NotBidsError(DataError):
+    """The folder is not a BIDS dataset (exit code 16)."""
+
+    exit_code = 16
+
+
+class NoInputError(DataError):
+    """Nothing to be quantified was found (exit code 66)."""
+
+    exit_code = 66
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An edited scan.
+
+    Parameters
+    ----------
+    path : Path
+        Its image.
+    name : BidsName
+    metadata : mapping
+        Its sidecars merged, the nearest last.
+    reference : Path or None
+        Unsuppressed water.
+    reference_metadata : mapping
+    notes : tuple of str
+        What was noticed while pairing.
+    """
+
+    path: Path
+    name: BidsName
+    metadata: Mapping[str, Any]
+    reference: Path | None = None
+    reference_metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which scans are wanted; empty means all. Labels come with or without their entity's name."""
+
+    participant: Sequence[str] = ()
+    session: Sequence[str] = ()
+    acquisition: Sequence[str] = ()
+    task: Sequence[str] = ()
+    run: Sequence[str] = ()
+
+    def takes(self, name: BidsName) -> bool:
+        """Whether a scan is wanted."""
+        wanted = {"sub": self.participant, "ses": self.session, "acq": self.acquisition, "task": self.task,
+                  "run": self.run}  # fmt: skip
+        return all(
+            not labels or name.entities.get(key) in {label.removeprefix(f"{key}-") for label in labels}
+            for key, labels in wanted.items()
+        )
+
+
+def check_dataset(root: Path) -> None:
+    """Make sure that `root` is a BIDS dataset.
+
+    Raises
+    ------
+    NotBidsError
+        When its ``dataset_description.json`` is missing or broken.
+    """
+    path = root / "dataset_description.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotBidsError(
+            "not a BIDS dataset", where=root, expected="a dataset_description.json there", got=type(error).__name__
+        ) from error
+    if not isinstance(content, dict) or "BIDSVersion" not in content:
+        raise NotBidsError("not a BIDS dataset", where=path, expected="a BIDSVersion")
+
+
+def find_scans(
+    root: Path, filters: Filters | None = None, *, reference_suffixes: Sequence[str] = REFERENCE_SUFFIXES
+) -> list[Scan]:
+    """The edited scans of a dataset, sorted by name.
+
+    A scan is edited when its sidecars or its acq label say so (EditTarget, EditPulse, EditCondition; ``mega``).
+
+    Parameters
+    ----------
+    root : Path
+    filters : Filters, optional
+    reference_suffixes : sequence of str
+        Suffixes of water references, the first preferred.
+
+    Raises
+    ------
+    DataError
+        When a sidecar is broken.
+    NoInputError
+        When there is none.
+    """
+    filters = filters or Filters()
+    images = _images(root)
+    scans = []
+    for path, name in images:
+        if name.suffix != "svs" or not filters.takes(name):
+            continue
+        metadata = _metadata(root, path, name)
+        if not _is_edited(name, metadata):
+            continue
+        reference, notes = _reference(root, name, metadata, images, reference_suffixes)
+        found = BidsName.parse(reference.name) if reference is not None else None
+        of_reference = _metadata(root, reference, found) if reference is not None and found is not None else {}
+        scans.append(Scan(path, name, metadata, reference, of_reference, notes))
+    if not scans:
+        raise NoInputError(
+            "no edited spectroscopy was found", where=root, expected="sub-*/[ses-*/]mrs/*_svs.nii.gz of MEGA-PRESS",
+            hint="Check --participant-label and the other filters",
+        )  # fmt: skip
+    return scans
+
+
+def _images(root: Path) -> list[tuple[Path, BidsName]]:
+    found = []
+    for pattern in ("sub-*/mrs/*", "sub-*/ses-*/mrs/*"):
+        for path in sorted(root.glob(pattern)):
+            name = BidsName.parse(path.name)
+            if name is not None and name.extension in _IMAGES:
+                found.append((path, name))
+    return sorted(found, key=lambda item: item[1].stem)
+
+
+def _metadata(root: Path, path: Path, name: BidsName) -> dict[str, Any]:
+    """Sidecars from the root of the dataset down to the file, those below overriding."""
+    merged: dict[str, Any] = {}
+    folders = [
+        root,
+        *(root.joinpath(*path.relative_to(root).parts[:i]) for i in range(1, len(path.relative_to(root).parts))),
+    ]
+    for folder in folders:
+        candidates = []
+        for sidecar in sorted(folder.glob("*.json")):
+            own = _sidecar_name(sidecar.name, name)
+            if own is not None and own.applies_to(name):
+                candidates.append((len(own.entities), sidecar))
+        for _, sidecar in sorted(candidates):
+            try:
+                content = json.loads(sidecar.read_text("utf-8"))
+            except (OSError, ValueError) as error:
+                raise DataError("the sidecar is not JSON", where=sidecar, got=error) from error
+            if not isinstance(content, dict):
+                raise DataError("a sidecar is a JSON object", where=sidecar, got=type(content).__name__)
+            merged |= content
+    return merged
+
+
+def _sidecar_name(filename: str, name: BidsName) -> BidsName | None:
+    """A sidecar's name, which may lack the participant (``acq-mega_svs.json``) or every entity (``svs.json``)."""
+    stem, _, suffix = filename.removesuffix(".json").rpartition("_")
+    if suffix != name.suffix:
+        return None
+    try:
+        entities = dict(part.split("-", 1) for part in stem.split("_")) if stem else {}
+    except ValueError:
+        return None
+    return BidsName(entities, suffix, ".json")
+
+
+def _is_edited(name: BidsName, metadata: Mapping[str, Any]) -> bool:
+    if any(key in metadata for key in ("EditTarget", "EditPulse", "EditCondition")):
+        return True
+    return "mega" in name.entities.get("acq", "").lower()
+
+
+def _reference(
+    root: Path,
+    name: BidsName,
+    metadata: Mapping[str, Any],
+    images: Sequence[tuple[Path, BidsName]],
+    suffixes: Sequence[str],
+) -> tuple[Path | None, tuple[str, ...]]:
+    """The water reference: the one named, of the same entities, or the only one of the same acquisition."""
+    named = metadata.get("ReferenceSignal")
+    if isinstance(named, list):
+        named = named[0] if named else None
+    if isinstance(named, str):
+        path = root / named.removeprefix("bids::").removeprefix("bids:raw:")
+        if path.is_file():
+            return path, ()
+        raise DataError("the ReferenceSignal of a sidecar is not there", where=path, expected=f"for {name.stem}")
+    for suffix in suffixes:
+        same = [path for path, other in images if other.suffix == suffix and other.entities == name.entities]
+        if same:
+            return same[0], ()
+    keys = ("sub", "ses", "acq")
+    for suffix in suffixes:
+        like = [
+            path for path, other in images
+            if other.suffix == suffix and all(other.entities.get(k) == name.entities.get(k) for k in keys)
+        ]  # fmt: skip
+        if len(like) == 1:
+            return like[0], (f"the water reference {like[0].name} was taken for its acq label",)
+        if like:
+            return None, (f"{len(like)} water references could belong to it; none was used",)
+    return None, ("no water reference",)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a derivative dataset has at its root, and the columns of its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.io.atomic import write_json, write_text
+
+COLUMNS: dict[str, str] = {
+    "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",
+    "value": "Estimate, in the unit of the row",
+    "unit": "raw (per unit of basis), /REF (ratio to REF), mMol/kg, mM, mM alpha, or i.u. (by water, uncorrected)",
+    "sd": "Standard deviation that the network predicts, calibrated",
+    "lo95": "Lower end of the 95 % interval",
+    "hi95": "Upper end of the 95 % interval",
+    "subspectrum": "Which spectra it came from: edit_off+diff, diff or edit_off",
+    "flag": "Word of caution",
+}
+"""Columns of ``*_desc-dl_mrsquant.tsv``."""
+
+_IGNORED = ("*.html", "logs", "figures", "*_desc-*")
+"""BIDS has no rules for these yet; as few patterns as the validator needs."""
+
+_DESCRIPTIONS = {
+    "desc-preproc": "Coil-combined, aligned, averaged and referenced OFF and ON",
+    "desc-diff": "ON minus OFF",
+    "desc-fit": "The signal re-made from the estimates",
+    "desc-dl": "Estimates of the network, their quality, the report",
+    "desc-lcmodel": "The estimates in the layout of LCModel's files",
+}
+
+_README = """# fsl_mrs_dl
+
+GABA-edited MEGA-PRESS quantified by a neural network. Each scan has
+
+- `*_desc-dl_mrsquant.tsv`: the estimates with intervals; units and meaning in the JSON beside it,
+- `*_desc-dl_mrsqc.json`: quality, flags, whether the scan lies inside the training ranges,
+- `*_desc-dl_report.html`: everything to look at; opens offline,
+- `*_desc-preproc_svs`, `*_desc-diff_svs`, `*_desc-fit_svs`: spectra (NIfTI-MRS),
+- `*_desc-lcmodel.*`: for scripts that parse LCModel's files.
+
+`group_desc-dl_mrsquant.tsv` holds all scans.
+"""
+
+
+def write_root(output: Path, source: Path) -> None:
+    """Write the description of the derivative dataset, ``.bidsignore``, labels and README; the same bytes each time."""
+    output.mkdir(parents=True, exist_ok=True)
+    description = {
+        "Name": "fsl_mrs_dl", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "fsl_mrs_dl", "Version": __version__}],
+        "SourceDatasets": [{"URL": source.resolve().as_uri()}], "DatasetLinks": {"raw": source.resolve().as_uri()},
+    }  # fmt: skip
+    write_json(output / "dataset_description.json", description)
+    rows = ["desc_id\tdescription", *(f"{key}\t{text}" for key, text in _DESCRIPTIONS.items())]
+    write_text(output / "descriptions.tsv", "\n".join(rows) + "\n")
+    write_text(output / ".bidsignore", "\n".join(_IGNORED) + "\n")
+    write_text(output / "README.md", _README)
+
+
+def table_description(**more: Any) -> dict[str, Any]:
+    """The JSON beside a table: its columns, and `more`."""
+    return {**{key: {"Description": text} for key, text in COLUMNS.items()}, **more}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of BIDS files: entities, suffix, extension (BIDS 1.10, https://bids-specification.readthedocs.io)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ENTITIES = ("sub", "ses", "task", "acq", "nuc", "voi", "rec", "run", "echo", "inv", "desc")
+"""Entities of magnetic resonance spectroscopy, in their order."""
+
+_NAME = re.compile(
+    r"(?P<entities>sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<ext>\.[A-Za-z0-9.]+)"
+)
+
+
+@dataclass(frozen=True)
+class BidsName:
+    """A file name taken apart.
+
+    Parameters
+    ----------
+    entities : mapping of str to str
+        In the order of the name, e.g. ``{"sub": "01", "acq": "megapress"}``.
+    suffix, extension : str
+        E.g. ``svs`` and ``.nii.gz``.
+    """
+
+    entities: Mapping[str, str]
+    suffix: str
+    extension: str
+
+    @classmethod
+    def parse(cls, name: str) -> BidsName | None:
+        """Take a name apart; None when it is not one of BIDS."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return None
+        pairs = [part.split("-", 1) for part in match["entities"].split("_")]
+        if len({key for key, _ in pairs}) < len(pairs):
+            return None
+        return cls(dict(pairs), match["suffix"], match["ext"])
+
+    @property
+    def stem(self) -> str:
+        """The entities as they stand in names, without suffix."""
+        return "_".join(f"{key}-{value}" for key, value in self.entities.items())
+
+    def applies_to(self, other: BidsName) -> bool:
+        """Whether a sidecar of this name describes `other` (the inheritance principle)."""
+        return self.suffix == other.suffix and all(other.entities.get(k) == v for k, v in self.entities.items())
+
+
+def folder_of(root: Path, entities: Mapping[str, str]) -> Path:
+    """``sub-X[/ses-Y]/mrs`` below `root`."""
+    folder = root / f"sub-{entities['sub']}"
+    return (folder / f"ses-{entities['ses']}" if "ses" in entities else folder) / "mrs"

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One scan of a dataset: read with its sidecars, quantified, written under BIDS names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.bids.dataset import Scan
+from fsl_mrs_dl.bids.derivative import table_description
+from fsl_mrs_dl.bids.names import folder_of
+from fsl_mrs_dl.data import Acquisition
+from fsl_mrs_dl.errors import DataError, FslMrsDlError
+from fsl_mrs_dl.io.atomic import write_json, write_text
+from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses
+from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
+from fsl_mrs_dl.quantify.absolute import with_water
+from fsl_mrs_dl.quantify.fit import quantify
+from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.reports import tables
+from fsl_mrs_dl.reports.folder import write_folder
+
+log = logging.getLogger(__name__)
+
+_KEPT = {
+    "quantities.json": "desc-dl_quantities.json",
+    "report.html": "desc-dl_report.html",
+    "fit_summary.png": "desc-dl_fit.png",
+    "fit.nii.gz": "desc-fit_svs.nii.gz",
+    "lcmodel/dl.table": "desc-lcmodel.table",
+    "lcmodel/dl.csv": "desc-lcmodel.csv",
+    "lcmodel/dl.coord": "desc-lcmodel.coord",
+    "lcmodel/dl.print": "desc-lcmodel.print",
+}
+"""Files of `fit` and what they are called in a derivative dataset, after the entities."""
+
+_TABLE = "desc-dl_mrsquant.tsv"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a scan: ``done``, ``refused`` (done, but without numbers), ``kept`` or ``failed``."""
+
+    stem: str
+    state: str
+    message: str = ""
+
+
+def process(scan: Scan, root: Path, output: Path, model: LoadedModel, *, skip_existing: bool = False) -> Outcome:
+    """Quantify a scan and write its files; a failure is an outcome, not an exception.
+
+    Parameters
+    ----------
+    scan : Scan
+    root, output : Path
+        The dataset and the derivative dataset.
+    model : LoadedModel
+    skip_existing : bool
+        Keep the results of an earlier run of the same input with the same model.
+    """
+    stem = scan.name.stem
+    try:
+        folder = folder_of(output, scan.name.entities)
+        digest = _digest(scan, model)
+        if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
+            return Outcome(stem, "kept")
+        data = _load(scan)
+        result = with_water(quantify(data.spectra, model), data)
+        _write(scan, root, output, folder, data, result, digest)
+    except FslMrsDlError as error:
+        return Outcome(stem, "failed", str(error))
+    except OSError as error:
+        return Outcome(stem, "failed", f"{error.filename or output}: {error.strerror}")
+    except Exception as error:
+        # one scan must not stop the others
+        log.debug("%s", stem, exc_info=True)
+        return Outcome(stem, "failed", f"internal error, {type(error).__name__}: {' '.join(str(error).split())}")
+    if result.refused:
+        return Outcome(stem, "refused", next(flag.detail for flag in result.flags if flag.severity == "refused"))
+    return Outcome(stem, "done", ", ".join(flag.code for flag in result.flags if flag.severity == "caution"))
+
+
+def _load(scan: Scan) -> Preprocessed:
+    acquisition = with_sidecar(read_acquisition(scan.path), scan.metadata)
+    reference = None
+    if scan.reference is not None:
+        reference = with_sidecar(read_reference(scan.reference), scan.reference_metadata)
+    return preprocess(acquisition, reference)
+
+
+def with_sidecar(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acquisition:
+    """What the header does not tell, from the sidecar.
+
+    Raises
+    ------
+    DataError
+        When the two contradict each other.
+    """
+    where = acquisition.source
+    told = {
+        "EchoTime": acquisition.te_s,
+        "RepetitionTime": acquisition.tr_s,
+        "SpectrometerFrequency": acquisition.f0_mhz,
+    }
+    values = {key: _number(metadata.get(key)) for key in told}
+    for key, tolerance in (("EchoTime", 5e-4), ("RepetitionTime", 5e-3), ("SpectrometerFrequency", 0.1)):
+        own, other = told[key], values[key]
+        if own is not None and other is not None and abs(own - other) > tolerance:
+            raise DataError(
+                f"header and sidecar contradict each other in {key}", where=where, expected=f"{own:g} (header)",
+                got=f"{other:g} (sidecar)", hint="Correct the one that is wrong",
+            )  # fmt: skip
+    notes: list[str] = []
+    pulses = edit_pulses(metadata, notes)
+    for name, entry in pulses.items():
+        own_ppm, other_ppm = acquisition.edit_pulse.get(name, {}).get("shift_ppm"), entry.get("shift_ppm")
+        if own_ppm is not None and other_ppm is not None and abs(own_ppm - other_ppm) > 0.05:
+            raise DataError(
+                f"header and sidecar contradict each other in the {name} pulse", where=where,
+                expected=f"{own_ppm:g} ppm (header)", got=f"{other_ppm:g} ppm (sidecar)",
+            )  # fmt: skip
+    conditions, labels = acquisition.conditions, metadata.get("EditCondition")
+    if conditions is None and isinstance(labels, list) and len(labels) == acquisition.n_conditions:
+        conditions = conditions_of([str(label) for label in labels], metadata, notes)
+    return replace(
+        acquisition,
+        te_s=told["EchoTime"] if told["EchoTime"] is not None else values["EchoTime"],
+        tr_s=told["RepetitionTime"] if told["RepetitionTime"] is not None else values["RepetitionTime"],
+        edit_pulse={name: {**pulses.get(name, {}), **acquisition.edit_pulse.get(name, {})}
+                    for name in {**pulses, **acquisition.edit_pulse}},
+        conditions=conditions,
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+
+
+def _write(
+    scan: Scan, root: Path, output: Path, folder: Path, data: Preprocessed, result: Quantification, digest: str
+) -> None:
+    """Make every file beside their place, then move them there, the table last: it stands for all of them."""
+    stem, spectra = scan.name.stem, data.spectra
+    sources = [f"bids:raw:{path.relative_to(root).as_posix()}" for path in (scan.path, scan.reference) if path]
+    scratch = output / f".tmp-{uuid.uuid4().hex[:12]}"
+    files: list[tuple[Path, str]] = []
+    try:
+        (scratch / "fit").mkdir(parents=True)
+        relative = scan.path.relative_to(root).as_posix()
+        options = {"data": relative, "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None}
+        command = f"fsl_mrs_dl fit --data {relative}" + (f" --h2o {options['h2o']}" if options["h2o"] else "")
+        write_folder(result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=command)
+        files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
+        files += _spectra(scratch, data)
+        for path, kept in list(files):
+            if kept.endswith("_svs.nii.gz"):
+                sidecar = path.with_name(f"{kept.removesuffix('.nii.gz')}.json")
+                write_json(sidecar, {"Sources": sources, "SpectrometerFrequency": [spectra.f0_mhz],
+                                     "ResonantNucleus": ["1H"], "EchoTime": spectra.te_s})  # fmt: skip
+                files.append((sidecar, f"{kept.removesuffix('.nii.gz')}.json"))
+        quality = {
+            "refused": result.refused, "flags": [flag.to_dict() for flag in result.flags], "notes": list(scan.notes),
+            "fit": dict(result.fit_parameters), "width_before_hz": data.width_before_hz,
+            "width_after_hz": data.width_after_hz, "Sources": sources,
+            "rejected": {name: list(indices) for name, indices in data.rejected.items()},
+            "range_checks": [{"name": c.name, "value": c.value, "low": c.low, "high": c.high, "inside": c.inside}
+                             for c in result.range_checks],
+        }  # fmt: skip
+        write_json(scratch / "qc.json", tables.finite(quality))
+        files.append((scratch / "qc.json", "desc-dl_mrsqc.json"))
+        model = {key: result.model[key] for key in ("name", "hash", "version")}
+        write_json(scratch / "quant.json", table_description(Sources=sources, Model=model, InputSha256=digest))
+        files.append((scratch / "quant.json", "desc-dl_mrsquant.json"))
+        write_text(scratch / "quant.tsv", table(result))
+        files.append((scratch / "quant.tsv", _TABLE))
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, kept in files:
+            os.replace(path, folder / f"{stem}_{kept}")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _spectra(scratch: Path, data: Preprocessed) -> list[tuple[Path, str]]:
+    """The preprocessed pair and its difference, as far as they are there."""
+    spectra = data.spectra
+    common: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine}
+    header = {key: value for key, value in (("EchoTime", spectra.te_s), ("RepetitionTime", spectra.tr_s)) if value}
+    made = []
+    if spectra.edit_off is not None and spectra.edit_on is not None:
+        import numpy as np
+
+        path = scratch / "preproc.nii.gz"
+        write_spectrum(path, np.stack([spectra.edit_off, spectra.edit_on]), dims=("DIM_EDIT", None, None),
+                       conditions=("edit_off", "edit_on"), header=header, **common)  # fmt: skip
+        made.append((path, "desc-preproc_svs.nii.gz"))
+    if spectra.diff is not None:
+        write_spectrum(scratch / "diff.nii.gz", spectra.diff, header=header, **common)
+        made.append((scratch / "diff.nii.gz", "desc-diff_svs.nii.gz"))
+    return made
+
+
+def table(result: Quantification) -> str:
+    """The long table of a scan: one row per metabolite and unit; the header alone when refused."""
+    rows = ["\t".join(("metabolite", "value", "unit", "sd", "lo95", "hi95", "subspectrum", "flag"))]
+    ratios = {e.name: e for e in result.ratios()}
+    for e in tables.all_estimates(result):
+        if e.flag:
+            rows.append("\t".join((e.name, *["n/a"] * 5, e.sub_spectrum, e.flag)))
+            continue
+        for one in (e, ratios.get(e.name)):
+            if one is not None:
+                rows.append(_row(e.name, one.value, one.unit, one.sd, one.interval95, e.sub_spectrum))
+        for unit, found in result.absolute.get(e.name, {}).items():
+            shown = tables.WATER_UNITS[unit]
+            rows.append(_row(e.name, found["value"], shown, found["sd"], found["interval95"], e.sub_spectrum))
+    return "\n".join(rows) + "\n"
+
+
+def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str) -> str:
+    numbers = [f"{v:.6g}" for v in (value, sd, *interval)]
+    return "\t".join((name, numbers[0], unit, *numbers[1:], sub, "n/a"))
+
+
+def _digest(scan: Scan, model: LoadedModel) -> str:
+    """Of everything that the result depends on: images, sidecars, model, version of the program."""
+    digest = hashlib.sha256()
+    for path in (scan.path, scan.reference):
+        digest.update(path.read_bytes() if path is not None else b"")
+    rest = [dict(scan.metadata), dict(scan.reference_metadata), model.folder.digest, tables.versions()]
+    digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _is_done(path: Path, digest: str) -> bool:
+    try:
+        described = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        return path.exists() and described.get("InputSha256") == digest
+    except (OSError, ValueError, AttributeError):
+        return False
