@@ -26,6 +26,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     "off_only": ("caution", "Only an edit_off spectrum is there: GABA is estimated from the unedited spectrum."),
     # preprocessing
+    "preprocessed_by_fsl": ("info", "Coils, alignment, averages and eddy currents: FSL-MRS's own preprocessing."),
     "transients_rejected": ("info", "Transients that differ from the others were left out of the average."),
     "many_transients_rejected": (
         "caution",

@@ -85,22 +85,37 @@ def python(code, *paths, flags=(), **environment):
 REGISTER = "from fsl_mrs_dl.fsl_plugin.start import register; register(); "
 
 
-def test_start_touches_nothing_but_sys(tmp_path):
-    (tmp_path / "_fsl_mrs_dl_start.py").write_text((PLUGIN / "start.py").read_text())
+PTH = (PLUGIN / "site" / "fsl_mrs_dl.pth").read_text()
+
+
+def test_the_line_of_the_pth_touches_nothing_but_sys(tmp_path):
     code = (
-        "import sys; before = set(sys.modules); import _fsl_mrs_dl_start; _fsl_mrs_dl_start.register(); "
-        "print(sorted(set(sys.modules) - before), type(sys.meta_path[0]).__name__)"
+        f"import sys; before = set(sys.modules)\n{PTH}\n"
+        "print(sorted(set(sys.modules) - before), sys.meta_path[0].__name__, sys.meta_path[0].find_spec('json'))"
     )
-    done = python(code, tmp_path, flags=["-S"])  # where the package is installed, site has done this already
-    assert done.stdout.strip() == "['_fsl_mrs_dl_start'] Waiter", done.stderr
+    done = python(code, tmp_path, flags=["-S"])
+    assert done.stdout.strip() == "[] FslMrsDlWaiter None", done.stderr
+    assert len(PTH.splitlines()) == 1
 
 
-def test_start_files_are_one_line_each_and_name_what_is_installed():
-    assert (PLUGIN / "site" / "fsl_mrs_dl.pth").read_text() == (
-        "import _fsl_mrs_dl_start; _fsl_mrs_dl_start.register()\n"
+@pytest.mark.parametrize("way", ["pth", "start"])
+def test_either_file_of_the_start_adds_the_method(stand_in, tmp_path, way):
+    """What Python makes of the two files, by hand, so that it is tested for versions that are not here too."""
+    (tmp_path / "_fsl_mrs_dl_start.py").write_text((PLUGIN / "start.py").read_text())
+    module, _, function = (PLUGIN / "site" / "fsl_mrs_dl.start").read_text().strip().partition(":")
+    line = PTH.strip() if way == "pth" else f"import {module}; {module}.{function}()"
+    code = f"{line}\nimport importlib.util, sys; importlib.util.find_spec('fsl_mrs.utils.fitting')\n" + (
+        "import fsl_mrs.utils.fitting as f; print(hasattr(f.fit_FSLModel, '_fsl_mrs_dl'), "
+        "[x for x in sys.meta_path if 'Waiter' in str(x)])"
     )
-    assert (PLUGIN / "site" / "fsl_mrs_dl.start").read_text() == "_fsl_mrs_dl_start:register\n"
-    assert "def register():" in (PLUGIN / "start.py").read_text()
+    done = python(code, stand_in, tmp_path, ROOT, flags=["-S"], PYTHONHOME="")
+    assert done.stdout.strip() == "True []", done.stderr
+
+
+def test_a_missing_fsl_mrs_stays_missing(tmp_path):
+    (tmp_path / "_fsl_mrs_dl_start.py").write_text((PLUGIN / "start.py").read_text())
+    code = f"{PTH}\ntry:\n import fsl_mrs.utils.fitting\nexcept ModuleNotFoundError as e: print(e.name)"
+    assert python(code, tmp_path, flags=["-S"]).stdout.strip() == "fsl_mrs"
 
 
 @pytest.mark.parametrize("first", ["register", "fitting"])
@@ -111,7 +126,7 @@ def test_hook_is_in_place_in_either_order_and_only_once(stand_in, first):
     code = (
         "from fsl_mrs_dl.fsl_plugin.start import register; import sys; " + "; ".join(steps)
         + "; register(); w = f.fit_FSLModel; print(hasattr(w, '_fsl_mrs_dl'), hasattr(w.__wrapped__, '_fsl_mrs_dl'), "
-        "[type(x).__name__ for x in sys.meta_path].count('Waiter'))"
+        "sum('Waiter' in str(x) for x in sys.meta_path))"
     )  # fmt: skip
     done = python(code, stand_in, ROOT)
     assert done.stdout.split() == ["True", "False", "0"], done.stderr
@@ -372,3 +387,17 @@ def test_fsl_runs_a_program_of_fsl_mrs_with_the_back_end(stand_in, tmp_path):
     done = fsl("fsl_mr")
     assert done.returncode == 2
     assert "did you mean 'fsl_mrs'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [(("--data", "raw.nii.gz"), "needs a water reference"), (("--h2o", "w.nii.gz"), "takes one raw file")],
+)
+def test_preprocessing_by_fsl_says_what_it_needs(tmp_path, arguments, text):
+    done = subprocess.run(
+        [sys.executable, "-m", "fsl_mrs_dl", "fit", "--preproc", "fsl", *arguments, "--output", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Against a real FSL-MRS, which is not on PyPI: these run where it is installed and say so where it is not."""
 
+import inspect
 import json
 import os
 import pickle
@@ -115,6 +116,13 @@ def run_dl(folder, name, *arguments, data="pp/diff.nii.gz", check=True, **enviro
     done = fsl("fsl_mrs", "--data", folder / data, "--basis", folder / "basis" / "diff", "--output", out,
                "--algo", "dl", "--overwrite", *arguments, check=check, **environment)  # fmt: skip
     return out, done
+
+
+def takes_baseline_by_name():
+    """FSL-MRS from 2.3 on; before, options have other names."""
+    from fsl_mrs.utils import fitting
+
+    return "baseline" in inspect.signature(inspect.unwrap(fitting.fit_FSLModel)).parameters
 
 
 def table(out):
@@ -257,6 +265,9 @@ def test_what_the_network_does_not_know_is_fitted(preprocessed):
     ids=lambda value: value[0],
 )  # fmt: skip
 def test_options_of_the_fit_do_not_move_the_network_s_ratios(preprocessed, full, arguments):
+    if not takes_baseline_by_name() and "--baseline" in arguments:
+        order = {"off": "-1", "spline, moderate": "4"}[arguments[-1]]
+        arguments = (*arguments[:-2], "--baseline_order", order)
     summary = table(run_dl(preprocessed, "o_option", *arguments)[0])
     for name in ("GABA", "Glu", "NAA"):
         for column in ("/Cr+PCr", "/Cr+PCr CRLB"):
@@ -331,8 +342,40 @@ def test_fsl_mrsi_fits_voxels_and_refuses_empty_ones(preprocessed):
     grid[0, 1] = 0
     nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / "csi.nii.gz")
     out = preprocessed / "mrsi"
+    alone = ("--parallel", "off") if takes_baseline_by_name() else ("--single_proc",)
     fsl("fsl_mrsi", "--data", preprocessed / "csi.nii.gz", "--basis", preprocessed / "basis" / "diff", "--output", out,
-        "--algo", "dl", "--parallel", "off", "--internal_ref", "NAA", "--overwrite")  # fmt: skip
+        "--algo", "dl", *alone, "--internal_ref", "NAA", "--overwrite")  # fmt: skip
     gaba = nibabel.load(out / "concs" / "internal" / "GABA.nii.gz").get_fdata().ravel()
     assert gaba[0] == pytest.approx(1.9 / 11.4, abs=0.05)
     assert gaba[1] == 0  # FSL-MRS writes 0 for NaN
+
+
+def test_own_and_fsl_preprocessing_of_the_same_raw_data_agree(tmp_path):
+    pytest.importorskip("onnxruntime")
+    found = {}
+    for way in ("own", "fsl"):
+        done = subprocess.run(
+            [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", str(EXAMPLE / "megapress_raw.nii.gz"), "--h2o",
+             str(EXAMPLE / "water_reference.nii.gz"), "--preproc", way, "--output", str(tmp_path / way)],
+            capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found[way] = json.loads((tmp_path / way / "quantities.json").read_text())
+    codes = {way: set(found[way]["flags"]) for way in found}
+    assert codes["fsl"] - codes["own"] >= {"preprocessed_by_fsl"}
+    assert "order_contradiction" not in codes["fsl"]
+    for name, truth in TRUTH.items():
+        own, by_fsl = (found[way]["metabolites"][name] for way in ("own", "fsl"))
+        # the same noise in both: they differ by less than either may from the truth
+        assert abs(own["value"] - by_fsl["value"]) < own["sd"], name
+        assert abs(by_fsl["value"] - truth) < 2.5 * by_fsl["sd"], name
+
+
+def test_fsl_preprocessing_that_fails_is_one_line(tmp_path):
+    from fsl_mrs_dl.errors import DataError
+    from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
+
+    damaged = tmp_path / "water.nii.gz"
+    damaged.write_bytes(b"damaged")
+    with pytest.raises(DataError, match="fsl_mrs_preproc_edit failed"):
+        preprocess_by_fsl(EXAMPLE / "megapress_raw.nii.gz", damaged)

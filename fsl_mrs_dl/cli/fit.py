@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tissue", type=Path, metavar="FILE",
         help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) to correct for',
     )  # fmt: skip
+    parser.add_argument("--preproc", choices=("own", "fsl"), default="own",
+                        help="fsl: raw data by FSL-MRS's fsl_mrs_preproc_edit, where it is installed (needs --h2o)")  # fmt: skip
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
@@ -39,7 +41,12 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args.model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         tissue = read_tissue(args.tissue) if args.tissue is not None else None
-        data = load(args.data, data_off=args.data_off, data_on=args.data_on, reference=args.h2o)
+        if args.preproc == "fsl":
+            from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
+
+            data = preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)
+        else:
+            data = load(args.data, data_off=args.data_off, data_on=args.data_on, reference=args.h2o)
         spectra = data.spectra
         result = with_water(quantify(spectra, model, basis=args.basis), data, tissue)
         options = {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs at the start of every Python of the environment: it waits for FSL-MRS, and touches `sys` only.
+"""What waits, in every Python of the environment, for FSL-MRS to import its module of fits.
 
-``fsl_mrs_dl.pth`` (Python 3.15 and later: ``fsl_mrs_dl.start``, PEP 829) imports a copy of this module that is
-installed beside it. All else is imported when FSL-MRS imports its module of fits, the network only when ``dl`` is
-asked for.
+The line in ``fsl_mrs_dl.pth`` puts a finder of modules into `sys.meta_path` that answers for that one module only, with
+`find` of a copy of this module that is installed beside it: to import even a small module at the start of every Python
+would cost 2 ms. From Python 3.15 on it is ``fsl_mrs_dl.start`` (PEP 829), which calls `register`. The package is
+imported when FSL-MRS imports its fits, the network only when ``dl`` is asked for.
 """
 
 import sys
@@ -11,40 +12,51 @@ import sys
 TARGET = "fsl_mrs.utils.fitting"
 
 
-class Waiter:
-    """Finder of modules that answers for `TARGET` alone, once: it lets that module run and then adds ``dl`` to it."""
+class FslMrsDlWaiter:
+    """Finder of modules that answers for `TARGET` alone; the one of the ``.pth`` has the same name."""
 
-    def __init__(self):
-        self.busy = False
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        """See `find`."""
+        return find(name, path, target)
 
-    def find_spec(self, name, path=None, target=None):
-        """The spec that the other finders have for `TARGET`, with a loader that calls `attach` when it is done."""
-        if name != TARGET or self.busy:
-            return None
-        self.busy = True
-        try:
-            for finder in list(sys.meta_path):
-                find = getattr(finder, "find_spec", None)
-                spec = find(name, path, target) if find is not None and finder is not self else None
-                if spec is not None:
-                    self._wrap(spec.loader)
-                    return spec
-        except Exception as error:
-            _say(error)
-        finally:
-            self.busy = False
+
+def waiters():
+    """Those in `sys.meta_path`."""
+    return [finder for finder in sys.meta_path if getattr(finder, "__name__", "") == FslMrsDlWaiter.__name__]
+
+
+def find(name, path=None, target=None):
+    """The spec that the other finders have for `TARGET`, with a loader that calls `attach` when it is done."""
+    if name != TARGET:
         return None
+    finders = list(sys.meta_path)
+    own = waiters()
+    # another finder may ask for the module in its turn: it must not come back here
+    sys.meta_path[:] = [finder for finder in finders if finder not in own]
+    try:
+        for finder in list(sys.meta_path):
+            spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                _wrap(spec.loader)
+                return spec
+    except Exception as error:
+        _say(error)
+    finally:
+        sys.meta_path[:] = finders
+    return None
 
-    def _wrap(self, loader):
-        run = loader.exec_module
 
-        def exec_module(module):
-            run(module)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            attach(module)
+def _wrap(loader):
+    run = loader.exec_module
 
-        loader.exec_module = exec_module
+    def exec_module(module):
+        run(module)
+        for waiter in waiters():
+            sys.meta_path.remove(waiter)
+        attach(module)
+
+    loader.exec_module = exec_module
 
 
 def attach(module):
@@ -73,5 +85,5 @@ def register():
     module = sys.modules.get(TARGET)
     if module is not None:
         attach(module)
-    elif not any(type(finder).__name__ == "Waiter" for finder in sys.meta_path):
-        sys.meta_path.insert(0, Waiter())
+    elif not waiters():
+        sys.meta_path.insert(0, FslMrsDlWaiter)

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firls, remez
 
 from fsl_mrs_dl.pulses.shape import ShapedPulse
 
@@ -103,6 +102,9 @@ def _linear_phase_taps(n: int, time_bandwidth: float, delta_pass: float, delta_s
         raise _TooNarrowError
     numtaps, edge = n if n % 2 else n - 1, time_bandwidth / n
     bands = [0, (1 - transition) * edge, (1 + transition) * edge, 1]
+    # it takes 0.3 s to import, and who only reads a basis designs no pulse
+    from scipy.signal import firls
+
     taps = firls(numtaps, bands, [1, 1, 0, 0], weight=[1, delta_pass / delta_stop])
     # an even number of steps: the mean of neighbours keeps the filter symmetric about the centre of the pulse
     return np.convolve(taps, [0.5, 0.5]) if numtaps < n else taps
@@ -117,6 +119,8 @@ def _minimum_phase_taps(n: int, time_bandwidth: float, delta_pass: float, delta_
     # equal ripples: those of the stop band set how far the square must be lifted to have a root
     edge = time_bandwidth / n
     bands = [0, (1 - transition) * edge, (1 + transition) * edge, 1]
+    from scipy.signal import remez
+
     squared = remez(2 * n - 1, bands, [1, 0], weight=[1, squared_pass / squared_stop], fs=2)
     padded = 64 * n
     power = np.real(np.fft.fft(np.roll(np.pad(squared, (0, padded - len(squared))), 1 - n)))

@@ -52,8 +52,26 @@ class LoadedModel:
 
     def predict(self, data: NetworkInput) -> Prediction:
         """Raw amplitudes: the network's outputs times the input's scale."""
-        mean, sd = self._session.run(None, {"channels": data.channels[None], "present": data.present[None]})
-        return Prediction(mean[0].astype(float) * data.scale, sd[0].astype(float) * data.scale)
+        many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]))
+        return Prediction(many.mean[0], many.sd[0])
+
+    def predict_batch(self, channels: NDArray, present: NDArray, scale: NDArray) -> Prediction:
+        """Many data sets at once.
+
+        Parameters
+        ----------
+        channels : float32 array, shape ``(n, 4, n_points)``
+        present : float32 array, shape ``(n, 2)``
+        scale : array, shape ``(n,)``
+            As of `NetworkInput`.
+
+        Returns
+        -------
+        Prediction
+            Of arrays of shape ``(n, n_outputs)``.
+        """
+        mean, sd = self._session.run(None, {"channels": channels, "present": present})
+        return Prediction(mean.astype(float) * scale[:, None], sd.astype(float) * scale[:, None])
 
     def estimates(self, prediction: Prediction, mode: str) -> tuple[Estimate, ...]:
         """Estimates with intervals for a mode (``edit_off+diff``, ``diff``, ``edit_off``).
