@@ -5,8 +5,8 @@
 
 - ``batch``: the network alone on many data sets at once, one and two processes of one thread;
 - ``fit``: ``fsl_mrs_dl fit`` of an averaged pair, a new process each time, and what a bare import of numpy takes;
-- ``fsl_mrs``: ``fsl_mrs --report --h2o`` with ``--algo dl`` and ``--algo Newton``, alternately, on the example as FSL-MRS
-  preprocesses it (in an environment with FSL-MRS, else skipped);
+- ``fsl_mrs``: ``fsl_mrs --report --h2o`` with ``--algo dl`` and ``--algo Newton``, alternately, on the example as
+  FSL-MRS preprocesses it (in an environment with FSL-MRS, else skipped);
 - ``fsl_mrsi``: one voxel's estimate and fit by either method, without FSL-MRS's start and its files;
 - ``startup``: ``python -c pass`` with and without the hook that FSL-MRS needs, alternately.
 

@@ -237,7 +237,7 @@ def test_the_script_makes_its_folder_and_fits_as_ever(stand_in, tmp_path):
     [
         ("dl", "absent.nii.gz", "absent.nii.gz: no such file"),
         ("dl:frst_light", "diff.nii.gz", "there is no model 'frst_light' (did you mean 'first_light'?)"),
-        ("dl", "pair.nii.gz", "fsl_mrs fits one averaged spectrum"),
+        ("dl", "raw.nii.gz", "fsl_mrs fits one averaged spectrum"),
         ("dl", "zero.nii.gz", "all data are zero"),
     ],
 )
@@ -246,7 +246,7 @@ def test_what_dl_refuses_it_refuses_before_anything_is_written(stand_in, tmp_pat
     off, on = pair_of(noise=0.01, rng=np.random.default_rng(0))
     write_nifti(tmp_path / "diff.nii.gz", ((on - off) / 2)[None, None, None])
     write_nifti(tmp_path / "zero.nii.gz", 0 * off[None, None, None])
-    write_nifti(tmp_path / "pair.nii.gz", np.stack([off, on], -1)[None, None, None], dims=("DIM_EDIT",))
+    write_nifti(tmp_path / "raw.nii.gz", np.stack([off, on], -1)[None, None, None], dims=("DIM_DYN",))
     done = script(
         stand_in, "--data", tmp_path / data, "--basis", "b", "--output", tmp_path / "out", "--algo", algo
     )  # fmt: skip

@@ -236,6 +236,35 @@ def test_a_diff_alone_gives_no_number_for_what_it_does_not_show(preprocessed):
     assert table(out).loc["Glu", "/NAA"] == pytest.approx(9.2 / 11.4, rel=0.15)
 
 
+@pytest.mark.parametrize("on_first", [False, True])
+def test_a_file_with_both_conditions_is_split_into_the_output(preprocessed, full, on_first):
+    from fsl_mrs_dl.io.nifti import read_acquisition, write_spectrum
+
+    # fsl_mrs_preproc_edit keeps the order of the example's raw file, which has ON first
+    on, off = (read_acquisition(preprocessed / "pp" / f"edit_{i}.nii.gz") for i in (0, 1))
+    order = (on, off) if on_first else (off, on)
+    names = ("edit_off", "edit_on")  # wrong where ON is first: NAA tells
+    fids = np.concatenate([part.fids[:, 0, 0] for part in order])
+    pair = preprocessed / f"pair_{on_first}.nii.gz"
+    write_spectrum(pair, fids, dwell_s=off.dwell_s, f0_mhz=off.f0_mhz, dims=("DIM_EDIT", None, None), conditions=names)
+    config = preprocessed / "pair.conf"
+    config.write_text("algo = dl\n")
+    out = preprocessed / f"o_pair_{on_first}"
+    done = fsl("fsl_mrs", "--config", config, "--data", pair, "--basis", preprocessed / "basis" / "diff", "--output",
+               out, "--overwrite", "--report")  # fmt: skip
+    assert os.path.realpath(out / "data.nii.gz") == str(out / "conditions" / "diff.nii.gz")
+    assert ("contradicts NAA" in done.stderr) == on_first
+    assert ("contradicts NAA" in (out / "report.html").read_text(encoding="utf-8")) == on_first
+    for name in ("GABA", "Glu"):
+        value, sd = table(out).loc[name, ["/Cr+PCr", "/Cr+PCr CRLB"]]
+        assert value == pytest.approx(table(full[0]).loc[name, "/Cr+PCr"], abs=sd)
+    # and another method says what it always said
+    done = fsl("fsl_mrs", "--data", pair, "--basis", preprocessed / "basis" / "diff", "--output",
+               preprocessed / "o_no", "--overwrite", check=False)  # fmt: skip
+    assert done.returncode != 0
+    assert "single FID" in done.stderr
+
+
 def test_what_the_network_does_not_know_is_fitted(preprocessed):
     import shutil
 

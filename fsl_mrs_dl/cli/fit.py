@@ -17,8 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tissue", type=Path, metavar="FILE",
         help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) to correct for',
     )  # fmt: skip
-    parser.add_argument("--preproc", choices=("own", "fsl"), default="own",
-                        help="fsl: raw data by FSL-MRS's fsl_mrs_preproc_edit, where it is installed (needs --h2o)")  # fmt: skip
+    parser.add_argument(
+        "--preproc", choices=("own", "fsl"), default="own",
+        help="fsl: raw data by FSL-MRS's fsl_mrs_preproc_edit, where it is installed (needs --h2o)",
+    )  # fmt: skip
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")

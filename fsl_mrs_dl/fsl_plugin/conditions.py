@@ -9,6 +9,7 @@ is OFF is told by NAA.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,10 +134,21 @@ def _neighbours(single: Acquisition, files: tuple[Path, Path]) -> Conditions:
             "of another measurement or the data were processed since"
         )
         return Conditions(single, sentence, (single.source,))
-    said = (first.conditions or (None,))[0], (second.conditions or (None,))[0]
-    conditions = said if set(said) == {"edit_off", "edit_on"} else None
+    names = (first.conditions or (None,))[0], (second.conditions or (None,))[0]
+    conditions = names if set(names) == {"edit_off", "edit_on"} else None
     pair = dataclasses.replace(pair, conditions=conditions)  # type: ignore[arg-type]
-    return Conditions(pair, f"OFF and ON: {where} beside the data, which subtract to them", files, factor)
+    said = f"OFF and ON: {where} beside the data, which subtract to them"
+    return Conditions(pair, " ".join([said, *_said_before(files[0].parent)]), files, factor)
+
+
+def _said_before(folder: Path) -> list[str]:
+    """Cautions of our own preprocessing, where it made the files: the spectra no longer show them."""
+    try:
+        flags = json.loads((folder / "preproc.json").read_text("utf-8"))["flags"]
+        said = [f"({flag['sentence']})" for flag in flags if flag["severity"] == "caution"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return said
 
 
 def _joined(first: Acquisition, second: Acquisition, single: Acquisition) -> Acquisition:

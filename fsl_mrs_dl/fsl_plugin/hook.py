@@ -92,11 +92,17 @@ def wrapped_folder(original: Callable[..., Any], fitting: ModuleType) -> Callabl
     def make_output_folder(*args: Any, **kwargs: Any) -> Any:
         options = sys._getframe(1).f_locals.get("args")
         model = model_asked_for(getattr(options, "algo", None))
+        pair = None
         if model is not None and os.environ.get("FSL_MRS_DL_DISABLE", "") in ("", "0"):
             from fsl_mrs_dl.fsl_plugin.request import check_before_writing
 
-            check_before_writing(fitting, model, "fsl_mrs", options)
-        return original(*args, **kwargs)
+            pair = check_before_writing(fitting, model, "fsl_mrs", options)
+        made = original(*args, **kwargs)
+        if pair is not None and options is not None:
+            from fsl_mrs_dl.fsl_plugin.pair import split_into
+
+            split_into(options.output, pair, options)
+        return made
 
     setattr(make_output_folder, MARK, True)
     return make_output_folder

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.errors import ConfigError, DataError, FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
 from fsl_mrs_dl.fsl_plugin.hook import host_and_options
+from fsl_mrs_dl.fsl_plugin.pair import pair_in
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.result import Quantification
 
 
@@ -84,8 +86,13 @@ def environment_pair() -> tuple[str, str]:
     return os.environ.get(OFF_VARIABLE, ""), os.environ.get(ON_VARIABLE, "")
 
 
-def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> None:
+def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> Preprocessed | None:
     """Find out what would go wrong, and end the program with one line while the disk is as it was.
+
+    Returns
+    -------
+    Preprocessed or None
+        The pair, where the data file of fsl_mrs holds both conditions.
 
     Raises
     ------
@@ -93,12 +100,12 @@ def check_before_writing(fitting: ModuleType, model_name: str, host: str, option
         With the exit code of the error.
     """
     try:
-        _check(fitting, model_name, Request(host, options))
+        return _check(fitting, model_name, Request(host, options))
     except FslMrsDlError as error:
         _leave(error, host)
 
 
-def _check(fitting: ModuleType, model_name: str, request: Request) -> None:
+def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocessed | None:
     require_supported(fitting)
     from fsl_mrs_dl.quantify.backend import cached_model
 
@@ -107,11 +114,12 @@ def _check(fitting: ModuleType, model_name: str, request: Request) -> None:
     if request.host == "fsl_mrsi":
         if any(environment_pair()):
             tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
-        return
-    if request.data is not None:
+        return None
+    pair = pair_in(request.data, options)
+    if pair is None and request.data is not None:
         # conjugation is forced here or found later by FSL-MRS itself
         estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
-    elif not Path(options.data).exists():
+    elif request.data is None and not Path(options.data).exists():
         raise DataError("no such file", where=options.data)
     names = _basis_names(options, model.outputs)
     references = list(getattr(options, "internal_ref", None) or [])
@@ -121,6 +129,7 @@ def _check(fitting: ModuleType, model_name: str, request: Request) -> None:
             f"the internal reference {'+'.join(absent)} is not among the basis functions", where="--internal_ref",
             got=", ".join(names), hint="Name another one, for example: --internal_ref NAA",
         )  # fmt: skip
+    return pair
 
 
 def _loaded(load: Callable[[], Any]) -> Any:
@@ -189,6 +198,6 @@ def run_fit(
         _leave(error, request.host)
 
 
-def _leave(error: FslMrsDlError, host: str) -> None:
+def _leave(error: FslMrsDlError, host: str) -> NoReturn:
     sys.stderr.write(f"{host} --algo dl: error: {error}\n")
     raise SystemExit(error.exit_code) from None
