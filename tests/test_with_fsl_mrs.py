@@ -408,3 +408,15 @@ def test_fsl_preprocessing_that_fails_is_one_line(tmp_path):
     damaged.write_bytes(b"damaged")
     with pytest.raises(DataError, match="fsl_mrs_preproc_edit failed"):
         preprocess_by_fsl(EXAMPLE / "megapress_raw.nii.gz", damaged)
+
+
+def test_newton_of_a_validation_is_in_the_unit_of_the_basis():
+    from fsl_mrs_dl.fsl_plugin.newton import newton
+    from fsl_mrs_dl.validation.neighbours import answers
+    from tests.test_against import NAMES, made_spectra
+    from tests.test_against import TRUTH as PUT_IN
+
+    found = answers("newton", newton, made_spectra(), NAMES)
+    for answer in found.values():
+        for name, value in PUT_IN.items():
+            assert answer[name] == pytest.approx(value, rel=0.1), name

@@ -14,6 +14,7 @@ from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.load import load
 from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.validation.neighbours import Program, answers, wanted_metabolites
 from fsl_mrs_dl.validation.outputs import Case
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Truth:
     id: str
     values: Mapping[str, float]
     series: str | None = None
+    has_macromolecules: bool = False
 
 
 def read_truth(path: Path, key: str | None = None) -> list[Truth]:
@@ -67,12 +69,26 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
         except (TypeError, ValueError) as error:
             raise DataError(f"'{chosen}' holds something that is not a number", where=where, got=error) from error
         series = entry.get("series")
-        truths.append(Truth(entry["id"], numbers, None if series is None else str(series)))
+        truths.append(Truth(entry["id"], numbers, None if series is None else str(series), "mm" in entry))
     return truths
 
 
-def run_cases(folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basis: Path | None = None) -> list[Case]:
+def run_cases(
+    folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basis: Path | None = None,
+    programs: Mapping[str, Program] | None = None,
+) -> list[Case]:  # fmt: skip
     """Quantify every data set that `truths` names.
+
+    Parameters
+    ----------
+    folder : Path
+        Of ``<id>.nii.gz``.
+    truths : sequence of Truth
+    model : LoadedModel
+    basis : Path, optional
+        For the embedded classical fit; the shipped one otherwise.
+    programs : mapping of str to Program, optional
+        Classical programs to be asked too; they have the shipped basis of the metabolites that the truths name.
 
     Raises
     ------
@@ -84,8 +100,13 @@ def run_cases(folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basi
         raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
                         expected=f"{missing[0]}.nii.gz ...")  # fmt: skip
     cases = []
+    wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
     for index, truth in enumerate(truths):
-        result = quantify(load(folder / f"{truth.id}.nii.gz").spectra, model, basis=basis)
+        spectra = load(folder / f"{truth.id}.nii.gz").spectra
+        result = quantify(spectra, model, basis=basis)
+        against = {CLASSICAL: result.classical} if result.classical else {}
+        for name, program in (programs or {}).items():
+            against |= answers(name, program, spectra, wanted)
         every = [e for e in (*result.estimates, *result.combinations) if not e.flag]
         cases.append(
             Case(
@@ -94,7 +115,7 @@ def run_cases(folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basi
                 estimate={e.name: e.value for e in every},
                 interval68={e.name: e.interval68 for e in every},
                 interval95={e.name: e.interval95 for e in every},
-                against={CLASSICAL: result.classical} if result.classical else {},
+                against=against,
                 flags=tuple(flag.code for flag in result.flags),
                 series=truth.series,
                 refused=result.refused,
