@@ -68,6 +68,22 @@ def test_without_perturbation_a_spectrum_is_the_sum_of_the_basis(bank):
             assert np.abs(got[row] - expected).max() < 2e-4 * np.abs(off[row]).max()
 
 
+def test_clean_spectra_are_those_before_every_disturbance(bank):
+    quiet = Synthesiser(QUIET, bank).batch(8, np.random.default_rng(5), clean=True)
+    np.testing.assert_allclose(quiet.clean, quiet.channels, atol=1e-3 * np.abs(quiet.channels).max())
+    recipe = Recipe(metabolites=NAMES, bank=QUIET.bank, concentrations=QUIET.concentrations)
+    with_clean, without = (
+        Synthesiser(recipe, bank).batch(32, np.random.default_rng(6), clean=wanted) for wanted in (True, False)
+    )
+    # asking for them changes nothing else
+    np.testing.assert_array_equal(with_clean.channels, without.channels)
+    assert without.clean is None
+    # a condition that is dropped is dropped from the input only
+    dropped = with_clean.present[:, 0] == 0
+    assert dropped.any()
+    assert (np.abs(with_clean.clean[dropped, :2]).max(axis=(1, 2)) > 0).all()
+
+
 def test_targets_times_scale_are_concentrations(bank):
     batch = Synthesiser(QUIET, bank).batch(16, np.random.default_rng(1))
     np.testing.assert_allclose(batch.target * batch.scale[:, None], batch.conc_mm, rtol=1e-5, atol=1e-5)

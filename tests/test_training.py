@@ -86,6 +86,67 @@ def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
         np.testing.assert_allclose(got[index], np.concatenate([s[index] for s in single]), rtol=1e-4, atol=1e-5)
 
 
+SMALL = {
+    "yae": {"name": "yae", "widths": [8, 16], "strides": [4, 4], "latent": 24, "dense": 32},
+    "fcnn": {"name": "fcnn", "filters": [8, 16, 16], "dense": 96, "dropout": 0.0},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_every_network_learns_and_exports(tiny_config, tiny_model, tmp_path, name):
+    from safetensors import safe_open
+
+    from fsl_mrs_dl.quantify.model import load_model
+    from fsl_mrs_dl.training.run import train
+
+    config = read_config(tiny_config)
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    train(dataclasses.replace(config, network=SMALL[name]), tmp_path)
+    history = json.loads((tmp_path / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.95 * history[0]["validation"]
+    # export compares ONNX with torch; a decoder is not shipped
+    assert load_model(str(tmp_path)).folder.card["config"]["network"]["name"] == name
+    with safe_open(tmp_path / "model.safetensors", "np") as stored:
+        assert not [key for key in stored.keys() if "decoder" in key or "unfold" in key]  # noqa: SIM118
+    assert (tmp_path / "model.onnx").stat().st_size < 1.1 * (tmp_path / "model.safetensors").stat().st_size + 20_000
+
+
+def test_the_decoder_learns_the_clean_spectrum(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import VALIDATION, Trainer, draw
+    from fsl_mrs_dl.training.run import bank_of_recipe
+
+    config = dataclasses.replace(read_config(tiny_config), network=SMALL["yae"])
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, tmp_path / "bank"))
+    trainer = Trainer(config, synthesiser, tmp_path)
+    trainer.run()
+    batch = draw(synthesiser, config.seed, VALIDATION, 1, 64, clean=True)
+    with torch.inference_mode():
+        inputs = torch.from_numpy(batch.channels), torch.from_numpy(batch.present)
+        mean, log_sd, spectra = trainer.average.eval().reconstruct(*inputs)
+        again = trainer.average(*inputs)
+    assert spectra.shape == batch.clean.shape
+    torch.testing.assert_close((mean, log_sd), again)
+    error = float(((spectra.numpy() - batch.clean) ** 2).mean())
+    assert error < 0.7 * float((batch.clean**2).mean())
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"name": "yae", "strides": [4]}, "strides"), ({"name": "yae", "kernel": 4}, "odd"),
+        ({"name": "yae", "decoder_weight": -1.0}, "negative"), ({"name": "fcnn", "dropout": 1.0}, "dropout"),
+        ({"name": "fcnn", "filters": []}, "filters"),
+    ],
+)  # fmt: skip
+def test_networks_refuse_what_makes_no_sense(settings, text):
+    from fsl_mrs_dl.networks import build_network
+
+    with pytest.raises(ConfigError, match=text):
+        build_network(settings, 721, 3)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.safetensors"])
 def test_an_altered_model_is_refused(tiny_model, tmp_path, name):
     folder = tmp_path / "model"

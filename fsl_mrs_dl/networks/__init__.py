@@ -29,7 +29,8 @@ def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) ->
     -------
     torch.nn.Module
         Maps ``channels (n, 4, n_points)`` and ``present (n, 2)`` to ``mean`` and ``log_sd``, each
-        ``(n, n_outputs)``.
+        ``(n, n_outputs)``. One with a decoder has ``decoder_weight`` and ``reconstruct``, which gives the clean spectra
+        too.
 
     Raises
     ------
@@ -37,8 +38,12 @@ def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) ->
         For an unknown network or setting.
     """
     from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
+    from fsl_mrs_dl.networks.fcnn import Fcnn, FcnnConfig
+    from fsl_mrs_dl.networks.yae import Yae, YaeConfig
 
-    registry = {"cnn": (Cnn, CnnConfig)}
+    registry: dict[str, tuple[Any, Any]] = {
+        "cnn": (Cnn, CnnConfig), "fcnn": (Fcnn, FcnnConfig), "yae": (Yae, YaeConfig),
+    }  # fmt: skip
     values = dict(settings)
     name = values.pop("name", None)
     if name not in registry:

@@ -73,6 +73,8 @@ class SynthesisedBatch:
     conc_mm : array, shape ``(n, n_outputs)``
     scale : array, shape ``(n,)``
     is_brain : bool array, shape ``(n,)``
+    clean : float32, shape ``(n, 4, n_points)``, or None
+        The spectra before background, instrument and noise, both conditions always, in the units of `channels`.
     """
 
     channels: NDArray
@@ -81,6 +83,7 @@ class SynthesisedBatch:
     conc_mm: NDArray
     scale: NDArray
     is_brain: NDArray
+    clean: NDArray | None = None
 
 
 class Synthesiser:
@@ -91,8 +94,8 @@ class Synthesiser:
         self.n_times = bank.edit_off.shape[-1]
         self.mm_left_in_diff = np.stack([left_in_diff(protocol, GRID_PPM) for protocol in bank.protocols])
 
-    def batch(self, n: int, rng: np.random.Generator) -> SynthesisedBatch:
-        """Draw `n` spectra; the generator's state decides everything."""
+    def batch(self, n: int, rng: np.random.Generator, *, clean: bool = False) -> SynthesisedBatch:
+        """Draw `n` spectra; the generator's state decides everything. `clean`: with the undisturbed ones beside."""
         recipe, bank = self.recipe, self.bank
         member = rng.integers(bank.n_members, size=n)
         f0_mhz, dwell_s = bank.f0_mhz[member], bank.dwell_s[member]
@@ -111,6 +114,7 @@ class Synthesiser:
         if is_brain.any():
             self._macromolecules(off, diff, time_s, f0_mhz, conc_mm, is_brain, member, rng)
 
+        undisturbed = self._clean(off, diff, dwell_s) if clean else None
         base_off, base_diff = recipe.background.components(time_s, f0_mhz, size, rng)
         common = recipe.instrument.common_factor(time_s, f0_mhz, rng)
         mismatch = recipe.instrument.mismatch_factor(time_s, rng)
@@ -131,7 +135,12 @@ class Synthesiser:
         factor = (turn * dwell_s[:, None]).astype(np.complex64)
         spectra_off = recipe.grid.transform(off, CYCLES_PER_PPM, CENTRE_PPM) * factor
         spectra_on = recipe.grid.transform(on, CYCLES_PER_PPM, CENTRE_PPM) * factor
-        return self._pack(spectra_off, spectra_on - spectra_off, conc_mm, is_brain, rng)
+        return self._pack(spectra_off, spectra_on - spectra_off, conc_mm, is_brain, undisturbed, rng)
+
+    def _clean(self, off: NDArray, diff: NDArray, dwell_s: NDArray) -> NDArray:
+        """Spectra of both conditions as channels, not normalised."""
+        spectra = [self.recipe.grid.transform(x, CYCLES_PER_PPM, CENTRE_PPM) * dwell_s[:, None] for x in (off, diff)]
+        return np.stack([part for x in spectra for part in (x.real, x.imag)], axis=1).astype(np.float32)
 
     def _metabolites(
         self, member: NDArray, conc_mm: NDArray, dwell_s: NDArray, f0_mhz: NDArray, rng: np.random.Generator
@@ -173,8 +182,9 @@ class Synthesiser:
         off[is_brain], diff[is_brain] = brain_off, brain_diff
 
     def _pack(
-        self, off: NDArray, diff: NDArray, conc_mm: NDArray, is_brain: NDArray, rng: np.random.Generator
-    ) -> SynthesisedBatch:
+        self, off: NDArray, diff: NDArray, conc_mm: NDArray, is_brain: NDArray, clean: NDArray | None,
+        rng: np.random.Generator,
+    ) -> SynthesisedBatch:  # fmt: skip
         fate = rng.uniform(size=len(off))
         keep_off = fate >= self.recipe.drop_off
         keep_diff = fate < 1 - self.recipe.drop_diff
@@ -189,4 +199,6 @@ class Synthesiser:
         channels /= rescale[:, None, None]
         scale = scale * rescale
         target = (conc_mm / scale[:, None]).astype(np.float32)
-        return SynthesisedBatch(channels, present, target, conc_mm, scale, is_brain)
+        if clean is not None:
+            clean = clean / scale.astype(np.float32)[:, None, None]
+        return SynthesisedBatch(channels, present, target, conc_mm, scale, is_brain, clean)

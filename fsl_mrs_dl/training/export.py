@@ -30,6 +30,9 @@ from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw
 log = logging.getLogger(__name__)
 
 
+_TRAINING_ONLY = ("network.decoder.", "network.unfold.")
+
+
 class _Scaled(nn.Module):
     """The network with its outputs in the units of the input."""
 
@@ -53,7 +56,9 @@ def export(trainer: Trainer, folder: Path) -> None:
     network = _Scaled(trainer.average, trainer.target_scale).eval()
     _write_onnx(network, trainer.config.recipe.grid.n_points, folder / "model.onnx")
     with atomic_path(folder / "model.safetensors") as path:
-        save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
+        # a decoder serves training only
+        kept = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith(_TRAINING_ONLY)}
+        save_file(kept, path)
     batch = draw(trainer.synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
     mean, sd = trainer.predict(batch)
     _check_parity(folder / "model.onnx", batch, mean, sd)

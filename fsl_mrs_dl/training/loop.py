@@ -32,12 +32,14 @@ TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
 """Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
 
 
-def draw(synthesiser: Synthesiser, seed: int, stream: int, index: int, n: int) -> SynthesisedBatch:
+def draw(
+    synthesiser: Synthesiser, seed: int, stream: int, index: int, n: int, *, clean: bool = False
+) -> SynthesisedBatch:
     """The `index`-th batch of a stream; the same whenever it is drawn."""
-    return synthesiser.batch(n, np.random.default_rng((seed, stream, index)))
+    return synthesiser.batch(n, np.random.default_rng((seed, stream, index)), clean=clean)
 
 
-def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int) -> Iterator[SynthesisedBatch]:
+def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bool) -> Iterator[SynthesisedBatch]:
     """Training batches from step `first` on, made ahead by a thread."""
     batches: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
     stop = threading.Event()
@@ -46,7 +48,7 @@ def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int) -> Iterat
         item: SynthesisedBatch | BaseException
         for index in range(first, config.optimiser.n_steps):
             try:
-                item = draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size)
+                item = draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size, clean=clean)
             except BaseException as error:
                 item = error
             while not stop.is_set():
@@ -94,7 +96,8 @@ class Trainer:
         torch.set_num_threads(config.optimiser.threads)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
-            self.network = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
+            self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
+        self.decoder_weight = float(getattr(self.network, "decoder_weight", 0.0))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config.optimiser.learning_rate, weight_decay=config.optimiser.weight_decay
@@ -114,7 +117,7 @@ class Trainer:
         started, done_before, first = time.monotonic(), self.elapsed_s, self.step
         if self.since_best >= settings.patience:
             return
-        for batch in _stream(self.synthesiser, self.config, self.step):
+        for batch in _stream(self.synthesiser, self.config, self.step, self.decoder_weight > 0):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
@@ -165,8 +168,14 @@ class Trainer:
             group["lr"] = rate
         self.network.train()
         target = torch.from_numpy(batch.target / self.target_scale)
-        mean, log_sd = self.network(torch.from_numpy(batch.channels), torch.from_numpy(batch.present))
-        loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+        inputs = torch.from_numpy(batch.channels), torch.from_numpy(batch.present)
+        if batch.clean is None:
+            mean, log_sd = self.network(*inputs)
+            loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+        else:
+            mean, log_sd, spectra = self.network.reconstruct(*inputs)
+            loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+            loss = loss + self.decoder_weight * nn.functional.mse_loss(spectra, torch.from_numpy(batch.clean))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
