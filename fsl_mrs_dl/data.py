@@ -77,7 +77,7 @@ class EditedSpectra:
         What was noticed so far.
     history : dict
         Figures of the steps taken, by step: rejected transients, drift, line widths ...
-    te_s, affine, source, edit_pulse : see `Acquisition`.
+    te_s, affine, source, edit_pulse, header : see `Acquisition`.
     """
 
     dwell_s: float
@@ -92,6 +92,7 @@ class EditedSpectra:
     affine: NDArray = field(default_factory=lambda: np.eye(4))
     flags: tuple[Flag, ...] = ()
     history: dict[str, Any] = field(default_factory=dict)
+    header: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.present:

@@ -115,7 +115,10 @@ def test_each_scan_has_a_table_with_units_and_intervals(study):
         f"bids:raw:sub-01/ses-pre/mrs/{stem}_svs.nii.gz", f"bids:raw:sub-01/ses-pre/mrs/{stem}_mrsref.nii.gz",
     ]  # fmt: skip
     assert set(rows_of(folder / f"{stem}_desc-dl_mrsquant.tsv")[0]) <= set(described)
-    for name in ("desc-preproc_svs.nii.gz", "desc-diff_svs.json", "desc-dl_report.html", "desc-lcmodel.table"):
+    for name in (
+        "desc-preproc_svs.nii.gz", "desc-diff_svs.json", "desc-dl_report.html", "desc-lcmodel.table",
+        "desc-dl_mrsinmrs.md", "desc-dl_mrsinmrs.json",
+    ):  # fmt: skip
         assert (folder / f"{stem}_{name}").exists()
     assert not list((study.parent / "out").rglob(".tmp*"))
 

@@ -55,7 +55,8 @@ def test_fit_writes_the_folder_of_the_design(output):
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert names >= {
         "summary.csv", "concentrations.csv", "qc.csv", "fit.nii.gz", "fit_summary.png", "report.html", "options.txt",
-        "quantities.json", "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
+        "quantities.json", "mrsinmrs.md", "mrsinmrs.json",
+        "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
     }  # fmt: skip
     assert not list(folder.parent.glob(".tmp*"))
     assert "GABA" in done.stdout

@@ -120,7 +120,8 @@ def spectra(q, name="sub-01_diff.nii.gz"):
 MAKERS = {"full": full, "diff_only": diff_only, "refused": refused}
 FILES = {
     "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit_summary.png", "options.txt",
-    "quantities.json", "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
+    "quantities.json", "mrsinmrs.md", "mrsinmrs.json",
+    "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
 }  # fmt: skip
 
 

@@ -36,6 +36,8 @@ _KEPT = {
     "quantities.json": "desc-dl_quantities.json",
     "report.html": "desc-dl_report.html",
     "fit_summary.png": "desc-dl_fit.png",
+    "mrsinmrs.md": "desc-dl_mrsinmrs.md",
+    "mrsinmrs.json": "desc-dl_mrsinmrs.json",
     "fit.nii.gz": "desc-fit_svs.nii.gz",
     "lcmodel/dl.table": "desc-lcmodel.table",
     "lcmodel/dl.csv": "desc-lcmodel.csv",
@@ -138,7 +140,7 @@ def with_sidecar(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acqui
         tr_s=told["RepetitionTime"] if told["RepetitionTime"] is not None else values["RepetitionTime"],
         edit_pulse={name: {**pulses.get(name, {}), **acquisition.edit_pulse.get(name, {})}
                     for name in {**pulses, **acquisition.edit_pulse}},
-        conditions=conditions,
+        conditions=conditions, header={**metadata, **acquisition.header},
     )  # fmt: skip
 
 

@@ -225,7 +225,7 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
 def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figures: dict[str, Any]) -> EditedSpectra:
     return EditedSpectra(
         dwell_s=acq.dwell_s, f0_mhz=acq.f0_mhz, source=acq.source, te_s=acq.te_s, tr_s=acq.tr_s, affine=acq.affine,
-        edit_pulse=acq.edit_pulse, flags=tuple(flags), history=figures, **fids,
+        edit_pulse=acq.edit_pulse, flags=tuple(flags), history=figures, header=acq.header, **fids,
     )  # fmt: skip
 
 

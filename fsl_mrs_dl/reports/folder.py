@@ -17,6 +17,7 @@ from fsl_mrs_dl.io import lcmodel
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, Panel, Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.figures import real, save_fit_summary, visible
+from fsl_mrs_dl.reports.mrsinmrs import mrsinmrs
 
 _LEVELS: dict[str, Any] = {"info": "info", "caution": "warning", "refused": "FATAL"}
 
@@ -60,6 +61,9 @@ def write_folder(
     write_text(folder / "all_parameters.csv", tables.all_parameters_csv(quantification))
     content = tables.quantities(quantification, data=str(spectra.source), reproduce=reproduce)
     write_json(folder / "quantities.json", content)
+    checklist = mrsinmrs(quantification, spectra, options)
+    write_json(folder / "mrsinmrs.json", checklist.to_dict())
+    write_text(folder / "mrsinmrs.md", checklist.to_markdown())
     write_text(folder / "options.txt", options_text(quantification, options, reproduce))
     save_fit_summary(folder / "fit_summary.png", quantification, title=spectra.source.name)
     if quantification.fitted_fid is not None and not quantification.refused:

@@ -26,6 +26,7 @@ from fsl_mrs_dl.reports.figures import (
     refusal,
     visible,
 )
+from fsl_mrs_dl.reports.mrsinmrs import mrsinmrs
 
 TEMPLATES = Path(__file__).with_name("templates")
 _WIDTH, _LEFT, _HEIGHT = 920.0, 10.0, 360.0
@@ -104,6 +105,7 @@ def render_report(
         "reproduce": reproduce,
         "options": [(k, str(v)) for k, v in options.items() if v is not None],
         "methods": _methods(q, spectra),
+        "mrsinmrs": mrsinmrs(q, spectra, options),
     }
     return environment.get_template("report.html.j2").render(context)
 
