@@ -121,3 +121,21 @@ def test_command_writes_a_bank_and_reports_what_is_wrong(tmp_path):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert "not TOML" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [({"te_s": (0.082, 0.066)}, "on its head"), ({"seed": -1}, "seed"), ({"shift_jitter_ppm": -1.0}, "shift_jitter")],
+)
+def test_ranges_that_make_no_sense_are_refused(values, text):
+    with pytest.raises(ConfigError, match=text):
+        BankConfig(**values)
+
+
+def test_a_damaged_member_is_named(tmp_path):
+    config = BankConfig(n_members=1, n_positions=8)
+    simulate_members(config, ("Cr",), tmp_path)
+    path = member_path(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DataError, match=path.name):
+        load_members(tmp_path)

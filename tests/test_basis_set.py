@@ -5,24 +5,27 @@ import dataclasses
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.io.basis import load_line_basis, read_fsl_basis
-from fsl_mrs_dl.io.lcmodel_basis import read_lcmodel_basis
-from fsl_mrs_dl.sequences import mega_press
+from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.basis import ConditionBasis, load_line_basis, read_fsl_basis
+from fsl_mrs_dl.io.lcmodel_basis import read_lcmodel_basis, write_lcmodel_basis
+from fsl_mrs_dl.sequences import MegaPress, mega_press
 from fsl_mrs_dl.simulate import simulate_metabolite
 from fsl_mrs_dl.spins import SpinGroup, SpinSystem, load_system
 from fsl_mrs_dl.synthesise import basis_set
 from fsl_mrs_dl.synthesise.basis_set import simulate_basis_set
-from fsl_mrs_dl.synthesise.mm_basis import COEDITED, DEFAULT_PEAKS
+from fsl_mrs_dl.synthesise.mm_basis import COEDITED, DEFAULT_PEAKS, coediting, macromolecule_fids
 
 PRESS = Path(__file__).resolve().parents[1] / "examples" / "sequences" / "examplePRESS.json"
-QUICK = ("--positions", "2", "--points", "256", "--workers", "1")
+QUICK = ("--positions", "8", "--points", "256", "--workers", "1")
 
 
 def call(*arguments, cwd=None):
@@ -57,7 +60,7 @@ def test_diff_is_on_minus_off(folder):
 
 
 def test_signals_are_those_of_the_protocol(folder):
-    protocol = mega_press(0.07, vendor="philips", n_positions=2)
+    protocol = mega_press(0.07, vendor="philips", n_positions=8)
     expected = simulate_metabolite(load_system("GABA"), protocol).edit_on.fid(256, 5e-4, lorentz_hz=2.0)
     basis = read_fsl_basis(folder / "out" / "edit_on")
     np.testing.assert_allclose(basis.fids[basis.names.index("GABA")], expected, atol=1e-9)
@@ -77,13 +80,30 @@ def test_files_tell_sequence_spin_system_and_maker(folder):
 def test_macromolecules_lose_in_on_what_the_pulse_takes(folder):
     off, diff = (read_fsl_basis(folder / "out" / c) for c in ("edit_off", "diff"))
     at = {name: index for index, name in enumerate(off.names)}
-    protocol = mega_press(0.07, vendor="philips", n_positions=2)
+    protocol = mega_press(0.07, vendor="philips", n_positions=8)
     for name, ppm in (("MM17", 1.7), ("MM14", 1.4), ("MM12", 1.2)):
         # a singlet there, through the whole sequence
         pair = simulate_metabolite(SpinSystem("X", (SpinGroup((ppm,)),)), protocol)
         expected = pair.diff.amplitude.sum() / pair.edit_off.amplitude.sum()
         assert diff.fids[at[name], 0] / off.fids[at[name], 0] == pytest.approx(expected, abs=2e-3)
-    np.testing.assert_allclose(diff.fids[at["MM09"]], COEDITED.fid(256, 5e-4, 127.75), atol=1e-9)
+    part = coediting(protocol)
+    assert part == pytest.approx(1.0, abs=0.02)
+    np.testing.assert_allclose(diff.fids[at["MM09"]], part * COEDITED.fid(256, 5e-4, 127.75), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, 1.0),
+        ({"edit_on_ppm": 1.9, "edit_off_ppm": 1.5, "edit_duration_s": 0.014}, 0.0),  # symmetric about 1.7 ppm
+        ({"edit_on_ppm": 4.56}, 0.0),  # GSH
+        ({"edit_on_ppm": 7.5, "edit_off_ppm": 7.4}, 0.0),
+    ],
+)
+def test_the_coedited_pair_goes_with_what_the_pulses_do_to_its_partner(fields, expected):
+    assert coediting(MegaPress(**fields)) == pytest.approx(expected, abs=0.01)
+    fids = macromolecule_fids(("diff",), MegaPress(**fields), 256, 5e-4, 127.73)["diff"]["MM09"]
+    assert abs(fids[0]) == pytest.approx(abs(expected) * 5.75, abs=0.06)
 
 
 def test_lcmodel_files_and_line_list_hold_the_same_basis(folder):
@@ -93,7 +113,7 @@ def test_lcmodel_files_and_line_list_hold_the_same_basis(folder):
         np.testing.assert_allclose(written.fids, basis.fids[order], atol=2e-4)
     lines = load_line_basis(folder / "b.npz")
     assert lines.names == ("GABA", "NAA", "Drug")
-    assert lines.sequence == mega_press(0.07, vendor="philips", n_positions=2)
+    assert lines.sequence == mega_press(0.07, vendor="philips", n_positions=8)
 
 
 def test_a_sequence_of_fsl_mrs_gives_one_folder(tmp_path):
@@ -139,7 +159,7 @@ def test_an_interrupted_simulation_goes_on_and_gives_the_same_bytes(tmp_path, mo
     assert call(*arguments, "--output", tmp_path / "whole").returncode == 0
     # the state of a stop: one molecule done, kept under the name of the output
     systems = [load_system(name) for name in ("Cr", "GABA", "NAA")]
-    protocol = mega_press(n_positions=2)
+    protocol = mega_press(n_positions=8)
     experiments = dict(zip(("edit_off", "edit_on"), protocol.experiments(), strict=True))
     real, done = basis_set._Job.run, []
 
@@ -193,7 +213,7 @@ def test_a_protocol_is_taken_from_a_sidecar_and_options_win(tmp_path):
         (("--te", "0.012"), 2, "too short"),
         (("--sequence", "nowhere.json"), 2, "cannot be read"),
         (("--sequence", str(PRESS), "--te", "0.03"), 2, "given twice"),
-        (("--sequence", str(PRESS), "--positions", "3"), 2, "resolution"),
+        (("--sequence", str(PRESS), "--positions", "9"), 2, "resolution"),
         (("--sequence", str(PRESS), "--compact", "x.npz"), 2, "two conditions"),
         (("--sequence-off", str(PRESS)), 2, "needs --sequence"),
         (("--autophase", "3"), 2, "belongs to FSL-MRS"),
@@ -213,3 +233,56 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, arguments, code, text):
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_steam_is_called_steam_and_its_mixing_time_is_not_echo_time(tmp_path):
+    for name, te_ms, sequence in (("exampleSTEAM", 11, "STEAM"), ("examplePRESS", 30, "PRESS")):
+        path = PRESS.with_name(f"{name}.json")
+        done = call("--sequence", path, "--metabolites", "Cr", "--lcmodel", tmp_path / f"{name}.BASIS", "--output",
+                    tmp_path / name)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        text = (tmp_path / f"{name}.BASIS").read_text()
+        assert f"SEQ = '{sequence}'" in text
+        assert float(text.split("ECHOT = ")[1].split(",")[0]) == pytest.approx(te_ms, abs=0.15)
+    # and what this program made, it may replace
+    assert call("--sequence", PRESS, "--metabolites", "Cr", "--overwrite", "--output", tmp_path / "examplePRESS"
+                ).returncode == 0  # fmt: skip
+
+
+def test_wrong_units_of_a_sequence_leave_no_signal_and_say_so(tmp_path):
+    values = json.loads(PRESS.read_text())
+    values["RFUnits"] = "Hz"
+    (tmp_path / "s.json").write_text(json.dumps(values))
+    done = call("--sequence", tmp_path / "s.json", "--metabolites", "Cr", "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "leaves no signal" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_lcmodel_cannot_tell_apart_are_refused(tmp_path):
+    basis = ConditionBasis(("LongnameA", "LongnameB"), np.ones((2, 64), complex), 5e-4, 127.7, 2.0)
+    with pytest.raises(DataError, match="Longna"):
+        write_lcmodel_basis(tmp_path / "a.BASIS", basis, te_s=0.068)
+
+
+def test_a_terminated_simulation_leaves_no_process(tmp_path):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "fsl_mrs_dl", "simulate", "--positions", "200", "--workers", "2", "--output",
+         str(tmp_path / "out")], stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert started.stderr is not None
+    first = started.stderr.readline()  # a molecule is done: the workers are there
+    assert " of " in first
+    os.kill(started.pid, signal.SIGTERM)
+    rest = started.communicate(timeout=60)[1]
+    assert started.returncode == 130
+    assert "interrupted" in rest
+    for _ in range(100):
+        try:
+            os.killpg(started.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("a process of the simulation lives on")
+    assert [p.name for p in tmp_path.iterdir()] == ["out.partial"]

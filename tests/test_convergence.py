@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.constants import RECEIVER_PPM
-from fsl_mrs_dl.sequences import MegaPress
+from fsl_mrs_dl.sequences import VENDORS, MegaPress, mega_press
 from fsl_mrs_dl.simulate import Numerics, simulate_metabolite
 from fsl_mrs_dl.spins import load_system
 
@@ -35,6 +35,15 @@ def limit_of(excitation):
 def test_default_grid_reaches_the_limit(excitation):
     default = MegaPress(excitation=excitation, refocusing="slr")
     limit, found = limit_of(excitation), areas(default)
+    np.testing.assert_allclose(found / limit, 1.0, atol=2e-3)
+    np.testing.assert_allclose(found[:2] / found[2], limit[:2] / limit[2], rtol=2e-3)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_vendor_s_pulses_are_resolved(vendor):
+    default = mega_press(vendor=vendor)
+    limit = areas(replace(default, n_positions=64, fov_slices=2.4))
+    found = areas(default)
     np.testing.assert_allclose(found / limit, 1.0, atol=2e-3)
     np.testing.assert_allclose(found[:2] / found[2], limit[:2] / limit[2], rtol=2e-3)
 

@@ -37,8 +37,64 @@ def test_vendors_have_their_field_timing_and_pulses(vendor):
     assert protocol.f0_mhz == preset.f0_mhz
     found = properties(protocol.refocusing_pulse(), "refocusing")
     assert found.duration_s == pytest.approx(preset.refocusing_duration_s)
-    # an SLR pulse's half maximum lies 4 % inside its nominal edges
-    assert found.bandwidth_hz == pytest.approx(preset.refocusing_bandwidth_hz, rel=0.05)
+    assert found.bandwidth_hz == pytest.approx(preset.refocusing_bandwidth_hz, rel=1e-3)
+
+
+@pytest.mark.parametrize("refocusing", ["slr", "sinc_gaussian"])
+@pytest.mark.parametrize("tbw", [4.5, 9.5])
+def test_selective_pulses_are_as_wide_as_their_name_says(refocusing, tbw):
+    protocol = MegaPress(refocusing=refocusing, refocusing_duration_s=0.006, refocusing_tbw=tbw, excitation="slr")
+    width_hz = properties(protocol.refocusing_pulse(), "refocusing").bandwidth_hz
+    assert width_hz * 0.006 == pytest.approx(tbw, rel=1e-3)
+    excitation = properties(protocol.excitation_pulse(), "excitation")
+    assert excitation.bandwidth_hz * protocol.excitation_duration_s == pytest.approx(protocol.excitation_tbw, rel=1e-3)
+    # the field is 1.8 slices wide: Cr, in the middle of two slices, counts one slice each
+    block = protocol.experiments()[0].blocks[1]
+    assert block.gradient_hz_per_m[1] * 0.030 == pytest.approx(width_hz, rel=1e-3)
+
+
+def test_long_echoes_have_room_for_longer_editing_pulses():
+    assert mega_press(0.080, vendor="siemens", edit_off_ppm=1.5).edit_duration_s == 0.020
+    assert mega_press(0.068, vendor="siemens").edit_duration_s == 0.014
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"delays_s": (5, 17, 17, 17, 12)}, "seconds"), ({"edit_on_ppm": -352.0}, "offsets in Hz"),
+        ({"edit_off_ppm": 190.0}, "edit_off_ppm"),
+    ],
+)  # fmt: skip
+def test_wrong_units_are_refused(fields, text):
+    with pytest.raises(ConfigError, match=text):
+        MegaPress(**fields)
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "vendor"),
+    [
+        ("Philips Medical Systems", "philips"), ("Siemens Healthineers", "siemens"), ("SIEMENS", "siemens"),
+        ("GE MEDICAL SYSTEMS", "ge"), ("GE", "ge"), ("GE HealthCare", "ge"), ("Genius", None), ("Bruker", None),
+    ],
+)  # fmt: skip
+def test_manufacturers_are_known_by_how_they_begin(tmp_path, manufacturer, vendor):
+    (tmp_path / "a_svs.json").write_text(json.dumps({"EchoTime": 0.068, "Manufacturer": manufacturer}))
+    assert protocol_like(tmp_path / "a_svs.json").get("vendor") == vendor
+
+
+@pytest.mark.parametrize(
+    ("pulses", "text"),
+    [
+        ({"ON": {"FrequencyOffset": 1.9, "PulseDuration": 0.014}}, "impossible"),  # BIDS writes milliseconds
+        ({"ON": {"PulseOffset": 1.9, "PulseDuration": 20}}, "impossible"),  # NIfTI-MRS writes seconds
+        ({"ON": {"PulseOffset": [1.9, 4.56]}}, "several bands"),
+        ({"A": {"FrequencyOffset": 4.56}, "B": {"FrequencyOffset": 7.5}}, "same role"),
+    ],
+)
+def test_editing_pulses_that_cannot_be_used_are_said(tmp_path, pulses, text):
+    (tmp_path / "a_svs.json").write_text(json.dumps({"EchoTime": 0.068, "EditPulse": pulses}))
+    with pytest.raises(DataError, match=text):
+        protocol_like(tmp_path / "a_svs.json")
 
 
 def test_what_is_given_wins_over_the_vendor():

@@ -198,3 +198,13 @@ def test_command_says_in_one_line_what_is_wrong(arguments, code):
     assert done.returncode == code, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "internal error" not in done.stderr
+
+
+def test_a_pulse_of_two_bands_needs_its_strength(tmp_path):
+    # two bands about the centre: nothing there, so that a flip angle there says nothing
+    time = np.linspace(-1, 1, 200)
+    shape = np.exp(-4 * time**2) * np.cos(40 * time)
+    (tmp_path / "dual.txt").write_text("\n".join(f"{abs(v)} {0 if v > 0 else 180}" for v in shape))
+    with pytest.raises(DataError, match="peak nutation frequency"):
+        read_pulse(tmp_path / "dual.txt", duration_s=0.02)
+    assert np.abs(read_pulse(tmp_path / "dual.txt", duration_s=0.02, b1_max_hz=120.0).w1_hz).max() == 120

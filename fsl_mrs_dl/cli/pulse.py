@@ -46,6 +46,10 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError("give either a pulse file or --design", hint="fsl_mrs_dl pulse --help shows both")
     if args.f0 is not None and not 1 < args.f0 < 2000:
         raise ConfigError("--f0 is out of range", expected="a proton frequency in MHz", got=args.f0)
+    if args.flip is not None and not 0 < args.flip <= 360:
+        raise ConfigError("--flip is out of range", expected="above 0, to 360 degrees", got=args.flip)
+    if args.plot is not None and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise ConfigError("--plot writes .png, .pdf or .svg", where=args.plot)
     pulse = _designed(args) if args.file is None else _read(args)
     try:
         found = properties(pulse, args.purpose)
@@ -127,7 +131,7 @@ def _lines(values: dict[str, Any], f0_mhz: float | None) -> list[tuple[str, str]
         ("steps", f"{values['n_steps']}"),
         ("duration", f"{values['duration_s'] * 1e3:.4g} ms"),
         ("peak", f"{values['peak_w1_hz']:.1f} Hz, {values['peak_b1_ut']:.3f} uT"),
-        ("flip at the centre", f"{values['flip_deg']:.1f} degrees"),
+        ("rotation from z, centre", f"{values['flip_deg']:.1f} degrees"),
         ("bandwidth (half maximum)", f"{values['bandwidth_hz']:.1f} Hz{ppm}"),
         ("time-bandwidth product", f"{values['time_bandwidth']:.3f}"),
         ("centre of the band", f"{values['centre_hz']:.1f} Hz"),

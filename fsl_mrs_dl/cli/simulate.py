@@ -42,8 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--edit-pulse", type=Path, metavar="FILE", help="waveform of the editing pulse")
     source.add_argument("--refocusing-pulse", type=Path, metavar="FILE", help="waveform of the refocusing pulses")
     source.add_argument("--refocusing-duration", type=float, metavar="S", help="duration of --refocusing-pulse in s")
-    source.add_argument("--voxel", type=float, nargs=3, metavar="MM", help="slice thicknesses in mm")
-    source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 16)")
+    source.add_argument("--edit-b1", type=float, metavar="HZ", help="peak of --edit-pulse, instead of 180 degrees")
+    source.add_argument("--refocusing-b1", type=float, metavar="HZ", help="peak of --refocusing-pulse")
+    source.add_argument(
+        "--conjugate-pulses", action="store_true",
+        help="turn the sense of the files' phases (here a rising phase moves a pulse to a higher ppm)",
+    )  # fmt: skip
+    source.add_argument(
+        "--voxel", type=float, nargs=3, metavar="MM",
+        help="slice thicknesses in mm, for the record: gradients scale with them, signals do not change",
+    )  # fmt: skip
+    source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 24)")
     source.add_argument(
         "--autophase", type=float, metavar="PPM", help="turn a singlet there to phase 0 (FSL-MRS's files)"
     )
@@ -106,7 +115,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     from fsl_mrs_dl.synthesise.basis_set import simulate_basis_set
     from fsl_mrs_dl.synthesise.basis_writer import write_basis_set, write_compact, write_lcmodel
 
-    limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 1, 4096))
+    limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 8, 4096))
     for name, low, high in limits:
         value = getattr(args, name)
         if value is not None and not low <= value <= high:
@@ -115,6 +124,9 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         target = getattr(args, name)
         if target is not None and not target.parent.is_dir():
             raise ConfigError(f"the folder of --{name} does not exist", where=target.parent)
+        if target is not None and target.is_dir():
+            raise ConfigError(f"--{name} names a folder", where=target, expected="a file")
+    args.output = args.output.resolve()
     systems = _systems(args)
     protocol = _protocol(args)
     if args.compact is not None and protocol.mega is None:
@@ -124,13 +136,12 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         signals = simulate_basis_set(systems, protocol.experiments, protocol.description, scratch, workers=workers)
         bases = protocol.bases(signals, macromolecules=args.mm)
         write_basis_set(folder, bases, protocol, systems)
-        if protocol.mega is not None:
-            # not beside an unedited basis: FSL-MRS takes every JSON file of a basis folder for a metabolite
-            settings = {
-                "sequence": protocol.description, "metabolites": [system.name for system in systems],
-                "macromolecules": args.mm, "version": __version__,
-            }  # fmt: skip
-            write_json(folder / "simulation.json", settings)
+        settings = {
+            "sequence": protocol.description, "metabolites": [system.name for system in systems],
+            "macromolecules": args.mm, "version": __version__,
+        }  # fmt: skip
+        # FSL-MRS takes every .json in the folder of an unedited basis for a metabolite
+        write_json(folder / ("simulation.json" if len(bases) > 1 else "simulation.txt"), settings)
     if args.lcmodel is not None:
         write_lcmodel(args.lcmodel, bases, protocol)
     if args.compact is not None:
@@ -151,6 +162,7 @@ def _workers(wanted: int | None) -> int:
 
 
 def _systems(args: argparse.Namespace) -> list[Any]:
+    from fsl_mrs_dl.errors import ConfigError
     from fsl_mrs_dl.io.spin_files import read_spin_systems
     from fsl_mrs_dl.spins import brain_metabolites, load_system
 
@@ -159,6 +171,8 @@ def _systems(args: argparse.Namespace) -> list[Any]:
         names = list(own) if own else list(brain_metabolites())
     else:
         names = [name.strip() for name in args.metabolites.split(",") if name.strip()]
+        if not names:
+            raise ConfigError("--metabolites names none", expected="names separated by commas")
         # systems of the user are wanted even when --metabolites names others
         names += [name for name in own if name not in names]
     return [own[name] if name in own else load_system(name) for name in names]
@@ -227,6 +241,8 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
+    import logging
+
     from fsl_mrs_dl.errors import ConfigError
     from fsl_mrs_dl.io.protocol import protocol_like
     from fsl_mrs_dl.io.pulse_files import read_pulse
@@ -234,14 +250,26 @@ def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
 
     if args.autophase is not None:
         raise ConfigError("--autophase belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
-    if args.refocusing_duration is not None and args.refocusing_pulse is None:
-        raise ConfigError("--refocusing-duration belongs to --refocusing-pulse")
+    for name, owner in (("refocusing_duration", "refocusing_pulse"), ("refocusing_b1", "refocusing_pulse"),
+                        ("edit_b1", "edit_pulse")):  # fmt: skip
+        if getattr(args, name) is not None and getattr(args, owner) is None:
+            raise ConfigError(f"--{name.replace('_', '-')} belongs to --{owner.replace('_', '-')}")
+    if args.conjugate_pulses and args.edit_pulse is None and args.refocusing_pulse is None:
+        raise ConfigError("--conjugate-pulses belongs to --edit-pulse and --refocusing-pulse")
     if args.like is not None:
         fields = {**protocol_like(args.like), **fields}
     if args.edit_pulse is not None:
-        fields["edit_pulse"] = read_pulse(args.edit_pulse, duration_s=fields.pop("edit_duration_s", None))
+        fields["edit_pulse"] = read_pulse(
+            args.edit_pulse, duration_s=fields.pop("edit_duration_s", None), b1_max_hz=args.edit_b1,
+            conjugate=args.conjugate_pulses,
+        )  # fmt: skip
     if args.refocusing_pulse is not None:
-        fields["refocusing_pulse"] = read_pulse(args.refocusing_pulse, duration_s=args.refocusing_duration)
+        fields["refocusing_pulse"] = read_pulse(
+            args.refocusing_pulse, duration_s=args.refocusing_duration, b1_max_hz=args.refocusing_b1,
+            conjugate=args.conjugate_pulses,
+        )  # fmt: skip
     if args.positions is not None:
         fields["n_positions"] = args.positions
+    if args.like is not None:
+        logging.getLogger(__name__).info("timing and pulses: preset %s", fields.get("vendor", "universal"))
     return mega_press(**fields)

@@ -175,10 +175,29 @@ def edit_pulses(header: Mapping[str, Any], notes: list[str]) -> dict[str, dict[s
         entry: dict[str, float] = {}
         if isinstance(offset, int | float):
             entry["shift_ppm"] = float(offset)
-        if isinstance(duration, int | float) and 0 < duration < 0.1:
+        if isinstance(duration, int | float) and 1e-3 <= duration <= 0.05:
             entry["duration_s"] = float(duration)
         elif duration is not None:
             notes.append(f"PulseDuration {duration} s of {label} is impossible (wrong unit?); it was not used")
         if entry:
             result[name] = entry
     return result
+
+
+def unusable_pulses(header: Mapping[str, Any]) -> list[str]:
+    """Sentences about editing pulses that MEGA-PRESS for GABA has no place for: several bands, or one role twice."""
+    pulses = header.get("EditPulse")
+    roles: dict[str, str] = {}
+    found = []
+    for label, pulse in pulses.items() if isinstance(pulses, Mapping) else ():
+        if not isinstance(pulse, Mapping):
+            continue
+        if isinstance(_offset_and_duration(pulse)[0], list):
+            found.append(f"the editing pulse {label} has several bands")
+            continue
+        role = _word(str(label)) or _by_pulse(pulse)
+        if role is not None and role in roles:
+            found.append(f"the editing pulses {roles[role]} and {label} have the same role, {role}")
+        elif role is not None:
+            roles[role] = str(label)
+    return found

@@ -101,6 +101,9 @@ def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
     gradient_hz = _unit(values, "GradUnits", "T", _GRADIENT_HZ, where)
     metres = _unit(values, "spaceUnits", "m", _METRES, where)
     delays_s = _numbers(values, "delays", (n,), where)
+    if delays_s.sum() > 10:
+        raise ConfigError("the delays are out of range", where=where, expected="seconds, 10 s in all at most",
+                          got=f"{delays_s.sum():g} s")  # fmt: skip
     areas = _numbers(values, "rephaseAreas", (n, 3), where) * gradient_hz
     orders = _orders(values["CoherenceFilter"], n, where)
     blocks = []
@@ -182,6 +185,10 @@ def describe_as_fsl(
 
 def _known(values: Mapping[str, Any], known: Sequence[str], required: Sequence[str], where: str) -> dict[str, Any]:
     """The fields under their names of record; the documentation writes RX_ where files have Rx_."""
+    doubled = [key for key in values if key.startswith("RX_") and "Rx_" + key[3:] in values]
+    if doubled:
+        raise ConfigError(f"'{doubled[0]}' and 'Rx_{doubled[0][3:]}' are the same field", where=where,
+                          hint="Leave one out")  # fmt: skip
     renamed = {("Rx_" + key[3:] if key.startswith("RX_") else key): value for key, value in values.items()}
     for key in renamed:
         if key not in known:

@@ -43,6 +43,11 @@ def write_lcmodel_basis(
     title : str
         Kept in the file, cut to 80 characters.
     """
+    short = [_plain(name)[:6] for name in basis.names]
+    twice = next((name for name in short if short.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"two names are '{twice}' in LCModel's six characters", where=path,
+                        got=", ".join(n for n in basis.names if _plain(n)[:6] == twice), hint="Rename one")  # fmt: skip
     n_points = basis.fids.shape[1]
     # LCModel's time signals are the conjugate of ours
     spectra = np.fft.fft(basis.fids.conj(), 2 * n_points, axis=1) / np.sqrt(2 * n_points)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.edit_header import edit_pulses
+from fsl_mrs_dl.io.edit_header import edit_pulses, unusable_pulses
 from fsl_mrs_dl.io.nifti import read_acquisition
 
-_VENDORS = {"siemens": "siemens", "philips": "philips", "ge": "ge", "gemedicalsystems": "ge", "gehealthcare": "ge"}
+_VENDORS = {"siemens": "siemens", "philips": "philips", "gemedical": "ge", "gehealth": "ge", "generalelectric": "ge"}
+"""How a Manufacturer begins, in small letters without blanks; GE alone is GE too."""
 
 
 def protocol_like(path: Path) -> dict[str, Any]:
@@ -38,10 +39,12 @@ def protocol_like(path: Path) -> dict[str, Any]:
     if path.suffix.lower() == ".json":
         header = _sidecar(path)
         fields = _of_sidecar(header, path)
-        pulses = edit_pulses(header, [])
+        notes = unusable_pulses(header)
+        pulses = edit_pulses(header, notes)
     else:
         acquisition = read_acquisition(path)
-        header, pulses = acquisition.header, acquisition.edit_pulse
+        header, notes = acquisition.header, unusable_pulses(acquisition.header)
+        pulses = edit_pulses(header, notes)
         fields = {"f0_mhz": acquisition.f0_mhz}
         if acquisition.te_s is not None:
             fields["te_s"] = acquisition.te_s
@@ -50,9 +53,13 @@ def protocol_like(path: Path) -> dict[str, Any]:
             # converters without geometry write 10 m or 1 mm
             if np.all((sides > 2) & (sides < 200)):
                 fields["voxel_mm"] = tuple(round(float(side), 3) for side in sides)
+    if notes:
+        raise DataError("what it says of its editing pulses cannot be used", where=path, got="; ".join(notes),
+                        hint="Correct it, or name the protocol by --te, --edit-on and the like")  # fmt: skip
     maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
-    if maker in _VENDORS:
-        fields["vendor"] = _VENDORS[maker]
+    vendor = "ge" if maker == "ge" else next((v for begin, v in _VENDORS.items() if maker.startswith(begin)), None)
+    if vendor is not None:
+        fields["vendor"] = vendor
     for name, entry in pulses.items():
         if "shift_ppm" in entry:
             fields[f"edit_{name.lower()}_ppm"] = entry["shift_ppm"]

@@ -247,8 +247,9 @@ def _peak_for_flip(shape: NDArray, duration_s: float, flip_deg: float, path: Pat
     turned = shape * np.exp(-1j * np.angle(shape[np.argmax(np.abs(shape))]))
     if np.abs(turned.imag).max() < 1e-6:
         mean = turned.real.mean()
-        if abs(mean) < 1e-6:
-            raise DataError("the pulse does nothing on resonance", where=path, hint="Give its peak (b1_max_hz) instead")
+        if abs(mean) < 0.02 * np.abs(shape).mean():
+            raise DataError("the pulse does nothing on resonance, so its flip angle there does not tell its strength",
+                            where=path, hint="Give its peak nutation frequency in Hz instead")  # fmt: skip
         return float(flip_deg / 360 / abs(mean) / duration_s)
     # modulated phase: the smallest field that reaches the angle, or, of an adiabatic sweep, comes near enough
     peaks = np.linspace(0.05, 60, 2400) / duration_s
@@ -258,7 +259,7 @@ def _peak_for_flip(shape: NDArray, duration_s: float, flip_deg: float, path: Pat
     if len(reached) == 0:
         raise DataError(
             "the pulse does not reach its flip angle on resonance", where=path, expected=f"{flip_deg:g} degrees",
-            got=f"{np.rad2deg(angle.max()):.1f} degrees", hint="Give its peak (b1_max_hz) instead",
+            got=f"{np.rad2deg(angle.max()):.1f} degrees", hint="Give its peak nutation frequency in Hz instead",
         )  # fmt: skip
     return _refined(shape, duration_s, wanted, peaks, angle, int(reached[0]))
 

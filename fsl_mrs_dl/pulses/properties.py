@@ -33,7 +33,7 @@ class PulseProperties:
     peak_b1_ut : float
         The same as a field in microtesla.
     flip_deg : float
-        Rotation on resonance.
+        Angle from z to which it turns the magnetisation in the middle of its band, 0 to 180 (270 degrees are 90 here).
     bandwidth_hz : float
         Full width at half maximum of the profile.
     time_bandwidth : float

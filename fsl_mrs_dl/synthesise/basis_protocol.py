@@ -13,7 +13,7 @@ import numpy as np
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.io.basis import ConditionBasis, describe
 from fsl_mrs_dl.io.fsl_sequence import FslSequence
-from fsl_mrs_dl.sequences import Experiment, MegaPress
+from fsl_mrs_dl.sequences import Block, Experiment, MegaPress
 from fsl_mrs_dl.simulate import add, simulate
 from fsl_mrs_dl.spins import SpinGroup, SpinSystem
 from fsl_mrs_dl.synthesise.basis_set import Signals
@@ -21,6 +21,9 @@ from fsl_mrs_dl.synthesise.mm_basis import macromolecule_fids
 
 UNEDITED = "spectrum"
 """Name of the condition of a sequence that has only one."""
+
+_NO_SIGNAL = 1e-4
+"""Largest signal, relative to a proton's, below which a sequence is taken for a mistake."""
 
 _DEFAULT_SAMPLING = {"n_points": 4096, "dwell_s": 5e-4, "lw_hz": 2.0}
 
@@ -120,11 +123,23 @@ class Protocol:
 
     @property
     def te_s(self) -> float:
-        """From the middle of the first pulse to the first point of the signal, s."""
-        blocks = next(iter(self.experiments.values())).blocks
+        """Echo time, s: from the effective centre of the first pulse to the first point, but for mixing times."""
         if self.mega is not None:
             return self.mega.te_s
-        return sum(block.pulse.duration_s + block.delay_s for block in blocks) - blocks[0].pulse.duration_s / 2
+        blocks = next(iter(self.experiments.values())).blocks
+        left_s = [block.pulse.duration_s / 2 for block in blocks]
+        left_s[0] = _left_after_centre_s(blocks[0])
+        before_s = [block.pulse.duration_s / 2 for block in blocks[1:]] + [0.0]
+        return sum(
+            after + block.delay_s + before
+            for block, after, before in zip(blocks, left_s, before_s, strict=True)
+            if block.keep_order != 0
+        )
+
+    @property
+    def is_stimulated_echo(self) -> bool:
+        """Whether the magnetisation waits along z in between (STEAM)."""
+        return any(block.keep_order == 0 for block in next(iter(self.experiments.values())).blocks)
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -165,6 +180,11 @@ class Protocol:
             fids = [line.fid(self.n_points, self.dwell_s, lorentz_hz=self.lw_hz) for line in by_name.values()]
             fids += list(broad[condition].values())
             names = (*by_name, *broad[condition])
+            if condition != "diff" and not np.abs(fids).max() > _NO_SIGNAL:
+                raise ConfigError(
+                    "the sequence leaves no signal of any metabolite", where=self.name(condition),
+                    hint="Are its units right (RFUnits, GradUnits, delays in s), and its coherence filter?",
+                )  # fmt: skip
             bases[condition] = ConditionBasis(names, np.array(fids), self.dwell_s, self.f0_mhz, self.lw_hz)
         return bases
 
@@ -179,6 +199,14 @@ class Protocol:
 
 def _sampling(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
     return {key: default[key] if given.get(key) is None else given[key] for key in _DEFAULT_SAMPLING}
+
+
+def _left_after_centre_s(block: Block) -> float:
+    """Time from the effective centre of an excitation pulse to its end, by the gradient area that rephases it."""
+    for gradient, moment in zip(block.gradient_hz_per_m, block.moment_per_m, strict=True):
+        if gradient and moment and 0 < -moment / gradient < block.pulse.duration_s:
+            return -moment / gradient
+    return block.pulse.duration_s / 2
 
 
 def _phase_deg(experiment: Experiment, ppm: float) -> float:

@@ -9,6 +9,7 @@ import json
 import logging
 import shutil
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,14 @@ class _Job:
             np.savez(stream, **arrays)
 
     def load(self) -> list[LineList]:
-        with np.load(self.path, allow_pickle=False) as stored:
-            return [LineList(stored[f"shift_hz_{i}"], stored[f"amplitude_{i}"]) for i in range(len(self.experiments))]
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                return [
+                    LineList(stored[f"shift_hz_{i}"], stored[f"amplitude_{i}"]) for i in range(len(self.experiments))
+                ]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError("what an interrupted simulation left is damaged", where=self.path, got=type(error).__name__,
+                            hint="Delete it and repeat the command") from error  # fmt: skip
 
 
 def simulate_basis_set(

@@ -29,7 +29,7 @@ def write_lcmodel(path: Path, bases: Mapping[str, ConditionBasis], protocol: Pro
     """Write `path`, of an edited pair for DIFF, with ``_edit_off`` and ``_edit_on`` in the names beside it."""
     for condition, basis in bases.items():
         target = path if condition in (UNEDITED, "diff") else path.with_name(f"{path.stem}_{condition}{path.suffix}")
-        name = "PRESS" if condition == UNEDITED else "MEGA"
+        name = "MEGA" if condition != UNEDITED else "STEAM" if protocol.is_stimulated_echo else "PRESS"
         write_lcmodel_basis(target, basis, te_s=protocol.te_s, sequence_name=name, title=protocol.name(condition))
 
 

@@ -60,6 +60,9 @@ DEFAULT_PEAKS: Mapping[str, BroadPeaks] = {
 COEDITED = BroadPeaks((0.915, 3.0), (3.75, 2.0), *_widths(10, 0))
 """What a macromolecule coupled to partners near 1.7 ppm leaves in DIFF: FSL-MRS's default set for MEGA-PRESS."""
 
+COUPLING_PARTNER_PPM = 1.7
+"""Where the protons stand to which those at 3.0 ppm are coupled (Behar et al. 1994)."""
+
 
 def macromolecule_fids(
     conditions: tuple[str, ...], sequence: MegaPress | None, n_points: int, dwell_s: float, f0_mhz: float
@@ -78,8 +81,8 @@ def macromolecule_fids(
     Returns
     -------
     fids : mapping of condition to mapping of name to complex array, shape ``(n_points,)``
-        ``diff`` is ``edit_on - edit_off``. MM09's change between the conditions is `COEDITED`, all that DIFF shows of
-        it; the others lose in ON what the pulse takes from uncoupled protons.
+        ``diff`` is ``edit_on - edit_off``. MM09's change between the conditions is `COEDITED` times `coediting`, all
+        that DIFF shows of it; the others lose in ON what the pulse takes from uncoupled protons.
     """
     if sequence is None:
         plain = {name: peaks.fid(n_points, dwell_s, f0_mhz) for name, peaks in DEFAULT_PEAKS.items()}
@@ -89,8 +92,21 @@ def macromolecule_fids(
         ppm = np.array(peaks.ppm)
         off = peaks.fid(n_points, dwell_s, f0_mhz, sequence.survival("edit_off", ppm))
         if name == "MM09":
-            on = off + COEDITED.fid(n_points, dwell_s, f0_mhz)
+            on = off + coediting(sequence) * COEDITED.fid(n_points, dwell_s, f0_mhz)
         else:
             on = peaks.fid(n_points, dwell_s, f0_mhz, sequence.survival("edit_on", ppm))
         fids["edit_off"][name], fids["edit_on"][name], fids["diff"][name] = off, on, on - off
     return {condition: fids[condition] for condition in conditions}
+
+
+def coediting(sequence: MegaPress) -> float:
+    """How much more the ON than the OFF pulses invert the partner near 1.7 ppm; 1 for 14 ms pulses at 1.9 and 7.5 ppm.
+
+    0 where both do the same: symmetric editing (ON 1.9, OFF 1.5 ppm), or pulses that are far from it.
+    """
+    partner_ppm = np.array([COUPLING_PARTNER_PPM])
+
+    def contrast(protocol: MegaPress) -> float:
+        return float((protocol.survival("edit_off", partner_ppm) - protocol.survival("edit_on", partner_ppm))[0])
+
+    return contrast(sequence) / contrast(MegaPress(f0_mhz=sequence.f0_mhz))

@@ -20,6 +20,13 @@ _SHORTEST_GAP_S = 2e-4
 """Least time between two pulses that a draw leaves."""
 
 
+_RANGES = (
+    "edit_on_ppm", "edit_off_ppm", "edit_truncation", "b1_scale", "refocusing_tbw", "refocusing_bandwidth_hz",
+    "first_delay_s", "edit_lag", "te_s", "transmitter_ppm", "temperature_c",
+)  # fmt: skip
+"""Fields of `BankConfig` that are a lowest and a highest value."""
+
+
 @dataclass(frozen=True)
 class BankConfig:
     """How the protocols of a bank are drawn; every range is uniform.
@@ -48,7 +55,8 @@ class BankConfig:
         Families of refocusing pulses, drawn with equal probability.
     refocusing_tbw : tuple of two float
     refocusing_bandwidth_hz : tuple of two float
-        Widths of the refocusing profile; the duration follows, and is no longer than the first echo leaves room for.
+        Full widths at half maximum of the refocusing profile; the duration follows, and is no longer than the first
+        echo leaves room for.
     first_delay_s : tuple of two float
         From excitation to the first refocusing pulse.
     edit_lag : tuple of two float
@@ -56,7 +64,7 @@ class BankConfig:
     te_s : tuple of two float
     transmitter_ppm : tuple of two float
     temperature_c : tuple of two float
-        Sample temperature, which moves the chemical shifts whose temperature coefficient is known.
+        Sample temperature, which moves the chemical shifts whose temperature coefficient is known: so far water's.
     n_positions : int
     shift_jitter_ppm : float
         Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
@@ -80,15 +88,20 @@ class BankConfig:
     te_s: tuple[float, float] = (0.068, 0.068)
     transmitter_ppm: tuple[float, float] = (2.4, 3.2)
     temperature_c: tuple[float, float] = (37.0, 37.0)
-    n_positions: int = 16
+    n_positions: int = 24
     shift_jitter_ppm: float = 0.004
 
     def __post_init__(self) -> None:
         for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} of a bank must name at least one")
-        if self.n_members < 1:
-            raise ConfigError("n_members must be at least 1", got=self.n_members)
+        for name, least in (("n_members", 1), ("seed", 0), ("n_positions", 1), ("shift_jitter_ppm", 0)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name} must be at least {least}", got=getattr(self, name))
+        for name in _RANGES:
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ConfigError(f"the range {name} stands on its head", expected="low, high", got=(low, high))
         if not 0 <= self.edit_lag[0] <= self.edit_lag[1] <= 1:
             raise ConfigError("edit_lag must lie between 0 and 1", got=self.edit_lag)
         for lag in self.edit_lag:
