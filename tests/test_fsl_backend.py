@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.errors import ConfigError, DataError
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.fsl_plugin import report
+from fsl_mrs_dl.fsl_plugin.arguments import check_arguments
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, fit_nuisance, spectrum_of
 from fsl_mrs_dl.io.basis import load_line_basis
 from fsl_mrs_dl.quantify.backend import common_unit, covariance, ratio_sd, unit_ratios
@@ -186,12 +187,63 @@ def test_an_edit_off_basis_does_not_tell_a_unit_of_diff():
     assert common_unit({}) is None
 
 
+NAMES = ("GABA", "Glu", "NAA", "Cr", "PCr", "MM09")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"combine": [["GABA", "Foo"]]}, "'Foo' is not among the basis functions"),
+        ({"keep": ["NAA", "GABB"]}, "did you mean 'GABA'"),
+        ({"ignore": ["Foo"]}, "--ignore"),
+        ({"ignore": ["Cr", "PCr"], "internal_ref": ["Cr", "PCr"]}, "--internal_ref NAA"),
+        ({"ind_scale": ["GABA"]}, "ratios would be lost"),
+        ({"ind_scale": ["Foo"]}, "--ind_scale"),
+        ({"metab_groups": ["Foo"]}, "--metab_groups"),
+        ({"metab_groups": ["0", "1"]}, "one number per basis function; expected 6"),
+        ({"baseline": "foo"}, "--baseline is not understood"),
+        ({"wref_metabolite": ["NAA"]}, "needs --ref_protons"),
+        ({"wref_metabolite": ["Foo"], "ref_protons": 3, "ref_int_limits": [1.8, 2.2]}, "--wref_metabolite"),
+    ],
+)
+def test_arguments_that_fsl_mrs_would_stumble_over_later(options, text):
+    with pytest.raises(ConfigError, match=text):
+        check_arguments(SimpleNamespace(**options), NAMES, ("GABA", "Glu", "NAA", "Cr", "PCr"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, {"internal_ref": ["Cr+PCr"]}, {"internal_ref": ["Cr", "PCr"]}, {"metab_groups": ["0"]},
+        {"metab_groups": ["combine_all"]}, {"metab_groups": ["MM09"]}, {"metab_groups": ["GABA+Glu", "MM09"]},
+        {"metab_groups": list("012345")}, {"baseline": "poly, 3"}, {"baseline": "polynomial, 2"}, {"baseline": "off"},
+        {"baseline": "spline, very-stiff"}, {"baseline": "spline, 12.5"}, {"ind_scale": ["MM09"]},
+    ],
+)  # fmt: skip
+def test_arguments_that_are_right(options):
+    assert check_arguments(SimpleNamespace(**options), NAMES, ("GABA", "Glu", "NAA", "Cr", "PCr")) == list(NAMES)
+
+
+def test_the_unit_of_a_basis_does_not_depend_on_its_line_width(shipped_diff):
+    plain = unit_ratios(shipped_diff.names, shipped_diff.fids, shipped_diff.dwell_s, shipped_diff.f0_mhz)
+    time_s = np.arange(shipped_diff.fids.shape[1]) * shipped_diff.dwell_s
+    broad = shipped_diff.fids * np.exp(-np.pi * 3.0 * time_s)
+    found = unit_ratios(shipped_diff.names, broad, shipped_diff.dwell_s, shipped_diff.f0_mhz, shipped_diff.lw_hz + 3.0)
+    told = unit_ratios(
+        shipped_diff.names, shipped_diff.fids, shipped_diff.dwell_s, shipped_diff.f0_mhz, shipped_diff.lw_hz
+    )
+    assert plain.keys() == found.keys()
+    for name, ratio in told.items():
+        assert found[name] == pytest.approx(ratio, rel=1e-6)
+
+
 # the report
 
 
 def result_of(q, **changes):
     spectra = SimpleNamespace(present=("edit_off", "diff"))
-    facts = {"quantification": q, "spectra": spectra, "conditions": "OFF & ON", "known": ("GABA",), "hidden": ()}
+    facts = {"quantification": q, "spectra": spectra, "conditions": "OFF & ON", "known": ("GABA",), "hidden": (),
+             "unscaled": ""}  # fmt: skip
     return SimpleNamespace(
         dl=SimpleNamespace(**(facts | changes)), original_metabs=["GABA", "MM<9>"], metab_groups=[0, 0],
         baseline_order=2, notes=lambda: ("a note",),
@@ -214,7 +266,11 @@ def test_the_report_says_what_made_the_numbers():
     assert Flag("diff_only").sentence.split(";")[0] in block
     assert "neural network 'm&lt;1&gt;'" in methods
     assert "Newton" not in methods
-    assert "not Cram" in methods
+    assert "no Cram" in methods
+    assert "one common amplitude" in methods
+    assert "of the fitted functions FSL-MRS's" in methods
+    taken = result_of(quantification(), unscaled="the common amplitude could not be fitted with this basis")
+    assert "amplitude, line" not in report.methods_text(taken)
 
 
 @pytest.mark.usefixtures("_version")

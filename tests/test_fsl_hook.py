@@ -112,6 +112,12 @@ def test_either_file_of_the_start_adds_the_method(stand_in, tmp_path, way):
     assert done.stdout.strip() == "True []", done.stderr
 
 
+def test_a_pth_whose_module_is_gone_leaves_fsl_mrs_alone(stand_in):
+    code = f"{PTH}\nimport fsl_mrs.utils.fitting as f; print(f.fit_FSLModel(1))"
+    done = python(code, stand_in, flags=["-S"])
+    assert done.stdout.strip() == "('own', 1, 'Newton', None)", done.stderr
+
+
 def test_a_missing_fsl_mrs_stays_missing(tmp_path):
     (tmp_path / "_fsl_mrs_dl_start.py").write_text((PLUGIN / "start.py").read_text())
     code = f"{PTH}\ntry:\n import fsl_mrs.utils.fitting\nexcept ModuleNotFoundError as e: print(e.name)"
@@ -164,7 +170,7 @@ def test_a_broken_hook_is_one_line_and_fsl_mrs_goes_on(stand_in, tmp_path):
     assert "rotten" in done.stderr
 
 
-@pytest.mark.parametrize("method", ["Newton", "MH", "init", "dlx", "dl:", "DL2", "", None, 3])
+@pytest.mark.parametrize("method", ["Newton", "MH", "init", "dlx", "DL2", "", None, 3])
 def test_every_other_method_passes_through_with_the_same_objects(method):
     seen = []
 
@@ -186,7 +192,7 @@ def test_every_other_method_passes_through_with_the_same_objects(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "model"), [("dl", ""), ("DL", ""), ("dl:first_light", "first_light"), ("dl:/a/b:c", "/a/b:c")]
+    ("method", "model"), [("dl", ""), ("dl:", ""), ("DL", ""), ("dl:te68", "te68"), ("dl:/a/b:c", "/a/b:c")]
 )
 def test_what_asks_for_the_back_end(method, model):
     assert hook.model_asked_for(method) == model
@@ -236,7 +242,7 @@ def test_the_script_makes_its_folder_and_fits_as_ever(stand_in, tmp_path):
     ("algo", "data", "message"),
     [
         ("dl", "absent.nii.gz", "absent.nii.gz: no such file"),
-        ("dl:frst_light", "diff.nii.gz", "there is no model 'frst_light' (did you mean 'first_light'?)"),
+        ("dl:te86", "diff.nii.gz", "there is no model 'te86' (did you mean 'te68'?)"),
         ("dl", "raw.nii.gz", "fsl_mrs fits one averaged spectrum"),
         ("dl", "zero.nii.gz", "all data are zero"),
     ],
@@ -334,7 +340,7 @@ def test_doctor_finds_the_package_whole_and_says_what_is_missing(capsys):
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert code == (1 if any(entry["state"] == "bad" for entry in found.values()) else 0)
     assert found["network runtime"]["state"] == "ok"
-    assert found["weights first_light"]["state"] == "ok"
+    assert found["weights te68"]["state"] == "ok"
     assert found["FSL-MRS"]["detail"]
     for name, entry in found.items():
         assert entry["state"] == "ok" or "install" in entry["advice"].lower(), name
@@ -347,13 +353,13 @@ def test_doctor_finds_altered_weights(tmp_path, monkeypatch, capsys):
     from fsl_mrs_dl.cli.main import main
 
     folder = tmp_path / "weights"
-    shutil.copytree(resources.weights_folder() / "first_light", folder / "first_light")
-    with (folder / "first_light" / "model.onnx").open("ab") as stream:
+    shutil.copytree(resources.weights_folder() / "te68", folder / "te68")
+    with (folder / "te68" / "model.onnx").open("ab") as stream:
         stream.write(b"x")
     monkeypatch.setattr(resources, "weights_folder", lambda: folder)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "BAD  weights first_light" in out
+    assert "BAD  weights te68" in out
     assert "force-reinstall" in out
 
 

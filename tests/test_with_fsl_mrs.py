@@ -164,11 +164,11 @@ def test_dl_writes_all_files_with_numbers_near_the_truth(full):
 
 def test_the_report_says_dl(full):
     text = (full[0] / "report.html").read_text(encoding="utf-8")
-    digest = json.loads((ROOT / "weights" / "first_light" / "card.json").read_text())["files"]["model.onnx"]
+    digest = json.loads((ROOT / "weights" / "te68" / "card.json").read_text())["files"]["model.onnx"]
     assert "Deep-learning estimates (--algo dl" in text
     assert digest in text
     assert "truncated Newton" not in text
-    assert "neural network 'first_light'" in text
+    assert "neural network 'te68'" in text
     assert "Trained on" in text
 
 
@@ -214,8 +214,13 @@ def test_the_dashboard_of_fsl_mrs_summarise_loads_the_folder(full):
 
 def test_other_methods_are_the_same_bytes_with_and_without_the_hook(preprocessed):
     arguments = ("--data", preprocessed / "pp" / "diff.nii.gz", "--basis", preprocessed / "basis" / "diff")
-    for name, switch in (("with", "0"), ("without", "1")):
-        fsl("fsl_mrs", *arguments, "--output", preprocessed / name, "--overwrite", FSL_MRS_DL_DISABLE=switch)
+    fsl("fsl_mrs", *arguments, "--output", preprocessed / "with", "--overwrite")
+    code = "from fsl_mrs.scripts.fsl_mrs import main; import sys; sys.exit(main())"
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH" or "fsl" in value}
+    subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "--output", str(preprocessed / "without"), "--overwrite"],
+        check=True, capture_output=True, env={**clean, "OMP_NUM_THREADS": "1", "FSL_MRS_DL_DISABLE": "1"},
+    )  # fmt: skip
     for file in ("summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv"):
         assert (preprocessed / "with" / file).read_bytes() == (preprocessed / "without" / file).read_bytes()
 
@@ -326,6 +331,11 @@ def test_what_cannot_be_used_is_refused_before_the_folder_is_made(preprocessed):
     cases = {
         "--internal_ref": ("--ignore", "Cr", "PCr"),
         "no model": ("--algo", "dl:nothing"),
+        "not among": ("--combine", "GABA", "Foo"),
+        "ratios would be lost": ("--ind_scale", "GABA"),
+        "no such file": ("--h2o", preprocessed / "nowhere.nii.gz"),
+        "not one averaged FID": ("--h2o", EXAMPLE / "water_reference.nii.gz"),
+        "not a file": ("--data", preprocessed),
         "cannot be read": ("--basis", preprocessed / "nowhere"),
     }
     for message, arguments in cases.items():
@@ -334,6 +344,37 @@ def test_what_cannot_be_used_is_refused_before_the_folder_is_made(preprocessed):
         assert message in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         assert not out.exists()
+
+
+def test_files_of_another_measurement_are_not_taken_for_its_conditions(preprocessed):
+    import nibabel
+
+    image = nibabel.load(preprocessed / "pp" / "diff.nii.gz")
+    other = np.asarray(image.dataobj).copy()
+    other[..., 300:] *= 0.5  # another line width
+    (preprocessed / "other").mkdir(exist_ok=True)
+    nibabel.save(type(image)(other, image.affine, image.header), preprocessed / "other" / "diff.nii.gz")
+    named = {"FSL_MRS_DL_OFF": str(preprocessed / "pp/edit_1.nii.gz"),
+             "FSL_MRS_DL_ON": str(preprocessed / "pp/edit_0.nii.gz")}  # fmt: skip
+    out, done = run_dl(preprocessed, "o_other", data="other/diff.nii.gz", check=False, **named)
+    assert done.returncode == 1
+    assert "do not subtract to the data" in done.stderr
+    assert not out.exists()
+    _, done = run_dl(preprocessed, "o_own", **named)
+    assert "named in the environment" in done.stderr
+
+
+def test_water_is_scaled_right_or_not_at_all(preprocessed):
+    water = ("--h2o", preprocessed / "pp" / "wref.nii.gz")
+    _, right = run_dl(preprocessed, "o_w2", *water, *WATER)
+    assert "--h2o_scale" not in right.stderr
+    # DIFF is half of ON - OFF, and that was forgotten
+    _, half = run_dl(preprocessed, "o_w1", *water, *WATER[:-2])
+    assert "Use: --h2o_scale 2" in half.stderr
+    # a basis that does not fit: no concentration can come of it
+    out, wrong = run_dl(preprocessed, "o_w3", *water, *WATER, "--basis", preprocessed / "basis" / "edit_off")
+    assert "No water scaling" in wrong.stderr
+    assert "mM" not in table(out).columns
 
 
 def test_the_result_goes_through_pickle_and_masks_by_name(preprocessed):

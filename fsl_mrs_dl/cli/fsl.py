@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a program of FSL-MRS with --algo dl registered, where the environment forbids .pth files (or python -S)."""
+"""Run a program of FSL-MRS with --algo dl registered, where the environment forbids .pth files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Register the back end and run FSL-MRS's own ``main``."""
     import importlib
+    import os
     import sys
 
     from fsl_mrs_dl.errors import ConfigError, DataError, nearest
@@ -33,6 +34,9 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise DataError("FSL-MRS is not installed in this environment", where=sys.executable,
                         hint="Install fsl_mrs_dl where FSL-MRS is, see docs/fsl_mrs.md") from error  # fmt: skip
+    # whoever asks for it here wants it; workers of fsl_mrsi are processes of their own
+    os.environ.pop("FSL_MRS_DL_DISABLE", None)
+    os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = '["fsl_mrs_dl.fsl_plugin.dask_preload"]'
     register()
     main = importlib.import_module(f"fsl_mrs.scripts.{args.program}").main
     saved, sys.argv = sys.argv, [args.program, *args.arguments]

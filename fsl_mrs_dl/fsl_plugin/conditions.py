@@ -28,7 +28,7 @@ ENDINGS = (".nii.gz", ".nii")
 SAME = 1e-3
 """Relative difference up to which neighbours count as what the data were made of (files hold single precision)."""
 
-STRANGE = 0.5
+STRANGE = 0.05
 """Relative difference from which on files that the user names cannot belong to the data."""
 
 
@@ -111,12 +111,13 @@ def _named(single: Acquisition, named: Mapping[str, str]) -> Conditions:
     if rest > STRANGE:
         raise DataError(
             f"the spectra named by {OFF_VARIABLE} and {ON_VARIABLE} do not subtract to the data", where=single.source,
-            expected=f"a difference below {100 * STRANGE:.0f} %", got=f"{100 * rest:.0f} %",
-            hint="Name the OFF and ON spectra of this measurement",
+            expected=f"a difference below {100 * STRANGE:.0f} %",
+            got=f"{100 * rest:.0f} % with {files[0]} and {files[1]}",
+            hint="Name the OFF and ON spectra of this measurement, or unset the variables",
         )  # fmt: skip
     pair = dataclasses.replace(pair, conditions=("edit_off", "edit_on"))
     note = "" if rest < SAME else f"; they subtract to the data up to {100 * rest:.1f} %"
-    sentence = f"OFF and ON, named in the environment ({files[0].name}, {files[1].name}{note})"
+    sentence = f"OFF and ON, named in the environment ({files[0]}, {files[1]}{note})"
     return Conditions(pair, sentence, tuple(files), factor)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.fsl_plugin.conditions import Conditions
+from fsl_mrs_dl.fsl_plugin.conditions import STRANGE, Conditions
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, NuisanceFit, fit_nuisance
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared, prepare_fit
 from fsl_mrs_dl.fsl_plugin.request import Request, check_basis, estimate_file, tell
@@ -69,24 +69,35 @@ def fit(
     problem = _problem(mrs, prepared)
     gaussian = problem.gaussian
     if quantification.refused:
-        x, amplitude = _nothing(problem).vector(gaussian=gaussian), 1.0
+        x, amplitude, unscaled = _nothing(problem).vector(gaussian=gaussian), 1.0, ""
     else:
         solution = fit_nuisance(problem, held)
         solution, more = _with_sane_amplitude(solution, held, expected)
+        unscaled = _unscaled(solution, amplitude_taken=solution.amplitude == expected)
         notes += more + _remarks(solution, quantification, list(mrs._basis.names))
         x, amplitude = solution.vector(gaussian=gaussian), solution.amplitude
     # a baseline that is off has parameters all the same
     if prepared.disabled:
         x = np.concatenate([x, np.zeros(prepared.regressors.shape[1])])
     facts = _facts(mrs, model, quantification, spectra, conditions, request, amplitude, factors, notes)
+    facts = replace(facts, unscaled=unscaled)
     result = DlFitRes(facts, mrs, x, prepared)
     if request.host != "fsl_mrsi":
         _announce(facts)
-    if request.host == "fsl_mrs":
+    if request.host != "fsl_mrsi":
         from fsl_mrs_dl.fsl_plugin.report import add_to_report
 
         add_to_report()
     return result
+
+
+def _unscaled(solution: NuisanceFit, *, amplitude_taken: bool) -> str:
+    """Why the fit is no ground for concentrations by water; empty where it is."""
+    if amplitude_taken:
+        return "the common amplitude could not be fitted with this basis"
+    if solution.left > POOR_FIT:
+        return f"the fit with this basis leaves {100 * solution.left:.0f} % of the spectrum"
+    return ""
 
 
 def _estimated(
@@ -102,9 +113,8 @@ def _estimated(
         own = whole[0] if factor is None else factor * (whole[1] - whole[0])
         own = own.conj() if mrs.conj_FID else own
         # named files need not subtract to the data exactly
-        if own.shape == fid.shape and np.linalg.norm(fid - own) < max(SAME_FID, 0.5 * (factor is not None)) * (
-            np.linalg.norm(fid)
-        ):
+        limit = SAME_FID if factor is None else STRANGE
+        if own.shape == fid.shape and np.linalg.norm(fid - own) < limit * np.linalg.norm(fid):
             return found
     source = data or Path(str(getattr(request.options, "data", None) or "data"))
     dwell_s, f0_mhz = float(mrs.dwellTime), float(mrs.centralFrequency) / 1e6
@@ -175,7 +185,8 @@ def _held(
     unit = None
     if "diff" in spectra.present:
         columns = np.asarray(mrs.basis).T / factors[:, None]
-        unit = common_unit(unit_ratios(mrs.names, columns, dwell_s, f0_mhz), getattr(request.options, "basis", None))
+        unit = common_unit(unit_ratios(mrs.names, columns, dwell_s, f0_mhz, _basis_lw_hz(mrs)),
+                           getattr(request.options, "basis", None))  # fmt: skip
     expected, notes = None, []
     if unit is not None and spectra.diff is not None:
         shown = abs(conditions.factor) if conditions.factor is not None else 1.0
@@ -183,6 +194,14 @@ def _held(
         if unit < 0:
             notes.append("The basis is OFF - ON: data and basis were compared in that sense.")
     return held, expected, notes
+
+
+def _basis_lw_hz(mrs: Any) -> float:
+    """Width that the basis functions have already, where the basis tells."""
+    try:
+        return max(0.0, float(mrs._basis.basis_fwhm))
+    except (AttributeError, TypeError, ValueError):
+        return 0.0
 
 
 def _problem(mrs: Any, prepared: Prepared) -> FslProblem:
@@ -285,6 +304,7 @@ def _facts(
         covariance=covariance(q, names) * np.outer(scale, scale),
         scale=dict(zip(names, scale.tolist(), strict=True)),
         conditions=conditions.sentence,
+        factor=conditions.factor,
         files=tuple(str(file) for file in conditions.files),
         notes=tuple(notes),
         host=request.host,

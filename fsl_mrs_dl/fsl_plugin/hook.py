@@ -23,10 +23,8 @@ def model_asked_for(method: object) -> str | None:
     """``""`` for the method ``dl``, the name for ``dl:NAME``, None for every other method."""
     if not isinstance(method, str):
         return None
-    head, colon, name = method.partition(":")
-    if head.lower() != "dl" or (colon and not name):
-        return None
-    return name
+    head, _, name = method.partition(":")
+    return name if head.lower() == "dl" else None
 
 
 def install(fitting: ModuleType) -> bool:

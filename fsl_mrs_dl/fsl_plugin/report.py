@@ -139,13 +139,15 @@ def methods_text(res: Any) -> str:
         return start + refusal + reference
     fitted = [m for m in res.original_metabs if m not in facts.known]
     extra = f"The basis functions {html.escape(', '.join(fitted))} were fitted. " if fitted else ""
+    amplitude = "one common amplitude, line" if not facts.unscaled.startswith("the common amplitude") else "line"
+    own = ", of the fitted functions FSL-MRS's" if fitted else ""
     return (
         f"{start}Metabolite concentrations and their uncertainties were estimated by the neural network {name} from "
-        f"{html.escape(' and '.join(facts.spectra.present))}. With these concentrations held, one common amplitude, "
-        "line shape, frequency shift, phase and baseline of FSL-MRS's linear combination model were fitted to the "
+        f"{html.escape(' and '.join(facts.spectra.present))}. With these concentrations held, {amplitude} "
+        "shape, frequency shift, phase and baseline of FSL-MRS's linear combination model were fitted to the "
         f"spectrum by least squares in {max(res.metab_groups) + 1} metabolite group(s) (baseline: "
-        f"{html.escape(_baseline(res))}). {extra}Uncertainties are the network's, calibrated on its own test spectra; "
-        f"they are not Cram&eacute;r-Rao bounds. {reference}"
+        f"{html.escape(_baseline(res))}). {extra}Uncertainties are the network's, calibrated on its own test spectra "
+        f"and no Cram&eacute;r-Rao bounds{own}. {reference}"
     )
 
 

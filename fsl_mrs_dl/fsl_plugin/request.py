@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.errors import ConfigError, DataError, FslMrsDlError
+from fsl_mrs_dl.fsl_plugin.arguments import check_arguments, check_file, check_water
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
 from fsl_mrs_dl.fsl_plugin.hook import host_and_options
@@ -111,24 +112,18 @@ def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocess
 
     model = _loaded(functools.partial(cached_model, model_name or None))
     options = request.options
-    if request.host == "fsl_mrsi":
-        if any(environment_pair()):
-            tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
-        return None
-    pair = pair_in(request.data, options)
-    if pair is None and request.data is not None:
-        # conjugation is forced here or found later by FSL-MRS itself
-        estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
-    elif request.data is None and not Path(options.data).exists():
-        raise DataError("no such file", where=options.data)
-    names = _basis_names(options, model.outputs)
-    references = list(getattr(options, "internal_ref", None) or [])
-    absent = [name for name in references if name not in names]
-    if absent:
-        raise ConfigError(
-            f"the internal reference {'+'.join(absent)} is not among the basis functions", where="--internal_ref",
-            got=", ".join(names), hint="Name another one, for example: --internal_ref NAA",
-        )  # fmt: skip
+    check_file(options.data, "a NIfTI-MRS file")
+    mrsi, pair = request.host == "fsl_mrsi", None
+    if mrsi and any(environment_pair()):
+        tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
+    check_file(getattr(options, "h2o", None), "--h2o: a file")
+    if not mrsi:
+        check_water(getattr(options, "h2o", None))
+        pair = pair_in(request.data, options)
+        if pair is None and request.data is not None:
+            # conjugation is forced here or found later by FSL-MRS itself
+            estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
+    _check_basis_file(options, model.outputs)
     return pair
 
 
@@ -142,25 +137,27 @@ def _loaded(load: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _basis_names(options: Any, outputs: Sequence[str]) -> list[str]:
-    """Names of the basis functions that will be fitted, after a check of their scale."""
-    from fsl_mrs.utils import mrs_io
+def _check_basis_file(options: Any, outputs: Sequence[str]) -> None:
+    """Read the basis and check it with the arguments that name its functions.
 
-    try:
-        basis = mrs_io.read_basis(options.basis)
-        names, fids = list(basis.names), basis.original_basis_array.T
-        dwell_s, f0_mhz = float(basis.original_dwell), float(basis.cf)
-    except Exception as error:  # FSL-MRS's readers raise anything
-        raise DataError(
-            "the basis cannot be read", where=options.basis, got=f"{type(error).__name__} {error}"
-        ) from error
-    keep, ignore = getattr(options, "keep", None), getattr(options, "ignore", None) or []
-    used = [name for name in names if (not keep or name in keep) and name not in ignore]
+    With our own readers: fsl_mrsi has its imports half done when it asks.
+    """
+    from fsl_mrs_dl.io.basis import read_fsl_basis
+    from fsl_mrs_dl.io.lcmodel_basis import read_lcmodel_basis
+
+    path = Path(options.basis)
+    if path.is_dir():
+        basis = read_fsl_basis(path)
+    elif path.is_file() and path.suffix.lower() == ".basis":
+        basis = read_lcmodel_basis(path)
+    else:
+        raise DataError("the basis cannot be read", where=path, expected="a folder of JSON files, or a .BASIS file")
+    names, fids, dwell_s, f0_mhz = list(basis.names), basis.fids, basis.dwell_s, basis.f0_mhz
+    used = check_arguments(options, names, outputs)
     check_basis(used, outputs, options.basis)
     from fsl_mrs_dl.quantify.backend import common_unit, unit_ratios
 
-    common_unit(unit_ratios(names, fids, dwell_s, f0_mhz), options.basis)
-    return used
+    common_unit(unit_ratios(names, fids, dwell_s, f0_mhz, basis.lw_hz), options.basis)
 
 
 def check_basis(names: Sequence[str], outputs: Sequence[str], where: object) -> None:

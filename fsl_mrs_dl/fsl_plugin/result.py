@@ -27,8 +27,8 @@ from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD
 VISIBLE = 0.02
 """Integral of a water-scaling reference per unit of concentration, relative to NAA's, below which it does not show."""
 
-WATER_ARGUMENTS = "--wref_metabolite NAA --ref_protons 3 --ref_int_limits 1.8 2.2 --h2o_scale 2"
-"""Arguments of fsl_mrs for water scaling in DIFF; 2 because FSL-MRS's DIFF is half of ON - OFF."""
+WATER_ARGUMENTS = "--wref_metabolite NAA --ref_protons 3 --ref_int_limits 1.8 2.2"
+"""Arguments of fsl_mrs for water scaling in DIFF, besides --h2o_scale."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class DlFacts:
     notes : tuple of str
     host, reproduce : str
         Program that asked, and its command line.
+    factor : float or None
+        The data over ON - OFF (0.5 as fsl_mrs_preproc_edit makes them); None where it is not known.
+    unscaled : str
+        Why the fit is no ground for concentrations by water; empty where it is.
     """
 
     quantification: Quantification
@@ -66,6 +70,16 @@ class DlFacts:
     notes: tuple[str, ...]
     host: str
     reproduce: str
+    factor: float | None = None
+    unscaled: str = ""
+
+    @property
+    def water_arguments(self) -> str:
+        """What to give fsl_mrs for water scaling."""
+        if self.factor is None:
+            half = "2 where DIFF is half of ON - OFF, as fsl_mrs_preproc_edit makes it"
+            return f"{WATER_ARGUMENTS} --h2o_scale 2 ({half})"
+        return f"{WATER_ARGUMENTS} --h2o_scale {1 / abs(self.factor):.3g}"
 
 
 class DlFitRes(FitRes):
@@ -89,6 +103,10 @@ class DlFitRes(FitRes):
         super().__init__(mrs, x, prepared.model, "dl", **common, **prepared.baseline, runqc=not refused)
         if refused:
             self._no_quality()
+        for name in facts.hidden if not refused else ():
+            # the line widths of nothing
+            self.SNR.peaks[f"SNR_{name}"] = math.nan
+            self.FWHM[f"fwhm_{name}"] = math.nan
         # the scaling that FitRes makes of itself is replaced by the caller's
         self.dl_notes.clear()
         self._told = True
@@ -207,6 +225,12 @@ class DlFitRes(FitRes):
             if problem:
                 self._note(problem)
                 quant_info = None
+            elif self.dl.factor is not None and not 0.9 < quant_info.add_corr * abs(self.dl.factor) < 1.1:
+                self._note(
+                    f"The data are {abs(self.dl.factor):.3g} times ON - OFF, and water was scaled by "
+                    f"{quant_info.add_corr:.3g}: concentrations by water are wrong by that. Use: --h2o_scale "
+                    f"{1 / abs(self.dl.factor):.3g}"
+                )
         present = [name for name in references if name in self.metabs]
         measured = len(present) < len(references) or self._is_measured(present)
         if measured:
@@ -245,10 +269,12 @@ class DlFitRes(FitRes):
         """Why water scaling is left out: a reference that the spectrum does not show; empty where there is none."""
         if self.dl.quantification.refused:
             return "No water scaling: the data were refused."
+        if self.dl.unscaled:
+            return f"No water scaling: {self.dl.unscaled}."
         references = quant_info.ref_metab
         references = [references] if isinstance(references, str) else list(references)
         if any(name not in self.original_metabs or self.is_hidden(name) for name in references):
-            return f"No water scaling: {'+'.join(references)} was not measured. Use: {WATER_ARGUMENTS}"
+            return f"No water scaling: {'+'.join(references)} was not measured. Use: {self.dl.water_arguments}"
         if "diff" not in self.dl.spectra.present or "NAA" not in self.original_metabs:
             return ""
         spectra = np.fft.fft(np.asarray(mrs.basis), axis=0)
@@ -258,7 +284,7 @@ class DlFitRes(FitRes):
         if max(size[name] for name in references) < VISIBLE * size["NAA"]:
             return (
                 f"No water scaling: {'+'.join(references)} does not show in DIFF, so water cannot be compared with "
-                f"it. Use: {WATER_ARGUMENTS}"
+                f"it. Use: {self.dl.water_arguments}"
             )
         return ""
 

@@ -84,7 +84,9 @@ def covariance(quantification: Quantification, names: Sequence[str]) -> NDArray:
     return result
 
 
-def unit_ratios(names: Sequence[str], fids: NDArray, dwell_s: float, f0_mhz: float) -> dict[str, float]:
+def unit_ratios(
+    names: Sequence[str], fids: NDArray, dwell_s: float, f0_mhz: float, lw_hz: float = 0.0
+) -> dict[str, float]:
     """How many units of the model one unit of each DIFF basis function is; negative for OFF - ON.
 
     Parameters
@@ -93,6 +95,8 @@ def unit_ratios(names: Sequence[str], fids: NDArray, dwell_s: float, f0_mhz: flo
     fids : complex array, shape ``(n_names, n_points)``
         A DIFF basis in the sign of `fsl_mrs_dl.units`.
     dwell_s, f0_mhz : float
+    lw_hz : float
+        Lorentzian width that they have already.
 
     Returns
     -------
@@ -108,7 +112,8 @@ def unit_ratios(names: Sequence[str], fids: NDArray, dwell_s: float, f0_mhz: flo
     grid, decay = PpmGrid(), np.exp(-np.pi * _BROADENING_HZ * time_s)
     ratios = {}
     for name in wanted:
-        pair = np.stack([shipped.fids["diff"][shipped.names.index(name)], fids[list(names).index(name)]])
+        own_fid = shipped.fids["diff"][shipped.names.index(name)] * np.exp(-np.pi * lw_hz * time_s)
+        pair = np.stack([own_fid, fids[list(names).index(name)]])
         own, given = grid.evaluate(pair * decay, dwell_s, f0_mhz)
         product, size = np.vdot(own, given), float(np.linalg.norm(own) * np.linalg.norm(given))
         if size > 0 and abs(product.real) / size > MIN_LIKENESS:

@@ -17,7 +17,7 @@ from fsl_mrs_dl.prepare import NetworkInput
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, combine
 from fsl_mrs_dl.resources import shipped_models, weights_folder
 
-DEFAULT_MODEL = "first_light"
+DEFAULT_MODEL = "te68"
 
 
 @dataclass(frozen=True)
