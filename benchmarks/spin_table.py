@@ -26,8 +26,9 @@ molecules: `fsl_mrs_dl simulate --spin-systems FILE.json` with FSL-MRS's form (`
   where the two glycine protons differ in shift; FID-A counts them twice, here they count once.
 - Cit has four protons in two equal pairs; FID-A's table counts one pair.
 - Water stands at 4.65 ppm, the receiver's place in NIfTI-MRS; FID-A has 4.70.
-- Temperature: only water moves (-1/96.9 ppm per kelvin). Published coefficients of the metabolites' shifts were not
-  at hand to check, so that a basis bank moves each shift at random instead (`shift_jitter_ppm`, 0.004 ppm).
+- Temperature: shifts of Ala, Asp, Cr, GABA, Gln, Glu, Gly, Ins, Lac, NAA, PCr, Tau and water have coefficients
+  (`fsl_mrs_dl/spins/temperature.py`: Wermter et al. 2026, doi 10.1002/nbm.70239, and Cavanagh et al. 2007); those of
+  other molecules are not known to us. A basis bank moves every shift at random besides (`shift_jitter_ppm`, 0.004 ppm).
 - Every other shift and coupling equals that of FID-A's table to four decimals.
 
 | molecule | group | copies | shifts (ppm) | couplings (Hz) | sources |

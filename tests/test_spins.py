@@ -13,7 +13,7 @@ from fsl_mrs_dl.io.spin_files import read_spin_systems
 from fsl_mrs_dl.sequences import Block, Experiment, IdealPulse
 from fsl_mrs_dl.simulate import simulate
 from fsl_mrs_dl.spins import brain_metabolites, known_metabolites, load_system
-from fsl_mrs_dl.spins.systems import WATER_PPM_PER_K
+from fsl_mrs_dl.spins.temperature import PPM_PER_K, SAME_PPM
 from fsl_mrs_dl.spins.user import parse_systems, to_fsl
 
 FSL_NAMES = (
@@ -75,13 +75,28 @@ def test_systems_survive_the_form_of_fsl_mrs(name):
         assert theirs.multiplicity == ours.multiplicity
 
 
-def test_temperature_moves_water_only():
-    assert load_system("GABA").at_temperature(20.0) == load_system("GABA")
+def test_temperature_moves_the_shifts_whose_coefficients_are_known():
     water = load_system("H2O")
     assert water.at_temperature(37.0) == water
     # 0.0103 ppm per kelvin
-    assert water.at_temperature(20.0).groups[0].shifts_ppm[0] == pytest.approx(4.65 - 17 * WATER_PPM_PER_K)
-    assert water.at_temperature(20.0).groups[0].shifts_ppm[0] > 4.8
+    assert water.at_temperature(20.0).groups[0].shifts_ppm[0] == pytest.approx(4.65 + 17 / 96.9)
+    warm, cold = load_system("GABA").groups[0].shifts_ppm, load_system("GABA").at_temperature(20.0).groups[0].shifts_ppm
+    moved = {round(a, 3): b - a for a, b in zip(warm, cold, strict=True)}
+    assert moved[3.013] == pytest.approx(-17 * 7.1e-4)
+    assert abs(moved[1.888]) < 1e-3
+    # spins of one shift stay together, and NAAG's are not known
+    assert len(set(cold)) == len(set(warm))
+    assert load_system("NAAG").at_temperature(20.0) == load_system("NAAG")
+
+
+def test_every_temperature_coefficient_belongs_to_a_shift_of_the_table():
+    for name, places in PPM_PER_K.items():
+        shifts = [s for group in load_system(name).groups for s in group.shifts_ppm]
+        for place, slope in places:
+            near = {s for s in shifts if abs(s - place) < SAME_PPM}
+            assert len(near) == 1, (name, place)
+            assert abs(slope) < 0.011
+        assert len({p for p, _ in places}) == len(places)
 
 
 def test_a_single_system_is_called_after_its_file(tmp_path):

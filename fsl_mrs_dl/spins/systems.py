@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.errors import ConfigError, nearest
-
-TABLE_TEMPERATURE_C = 37.0
-"""Temperature of the shifts in the table, degrees Celsius."""
-
-WATER_PPM_PER_K = -1 / 96.9
-"""Water relative to DSS: 7.83 - T / 96.9 ppm, T in kelvin (Cavanagh J et al. (2007) Protein NMR Spectroscopy, 2nd ed.,
-Academic Press)."""
+from fsl_mrs_dl.spins.temperature import moved_ppm
 
 
 @dataclass(frozen=True)
@@ -74,13 +68,12 @@ class SpinSystem:
     def at_temperature(self, temperature_c: float) -> SpinSystem:
         """A copy at another temperature than the 37 degrees Celsius of the table.
 
-        Shifts are relative to DSS. Only water is moved: what the shifts of metabolites do, some 0.001 ppm per kelvin
-        and less, is left to `jittered`.
+        Shifts are relative to DSS; those without a known coefficient stay (`fsl_mrs_dl.spins.temperature`).
         """
-        if self.name != "H2O":
-            return self
-        move = WATER_PPM_PER_K * (temperature_c - TABLE_TEMPERATURE_C)
-        groups = tuple(replace(g, shifts_ppm=tuple(s + move for s in g.shifts_ppm)) for g in self.groups)
+        groups = tuple(
+            replace(g, shifts_ppm=tuple(moved_ppm(self.name, s, temperature_c) for s in g.shifts_ppm))
+            for g in self.groups
+        )
         return replace(self, groups=groups)
 
     @property

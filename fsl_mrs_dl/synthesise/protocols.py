@@ -64,7 +64,7 @@ class BankConfig:
     te_s : tuple of two float
     transmitter_ppm : tuple of two float
     temperature_c : tuple of two float
-        Sample temperature, which moves the chemical shifts whose temperature coefficient is known: so far water's.
+        Sample temperature, which moves the chemical shifts whose temperature coefficient is known.
     n_positions : int
     shift_jitter_ppm : float
         Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
