@@ -4,8 +4,8 @@
 Metabolites: Wermter FC et al. (2026) 1H NMR chemical shifts and J-coupling constants dependence on temperature and pH,
 NMR Biomed 39:e70239, doi 10.1002/nbm.70239, Supporting Information Table S1, as transcribed in MRSandbox 0.1.3
 (database/shifts.py, MIT licence): the mean slope of the fitted functions between 20 and 37 degrees Celsius. Left out
-are two protons of Gln whose functions are misprinted there. The linear coefficient of GABA's CH2 at 3.01 ppm is taken with
-the other sign than printed: only so does the function give that shift at 37 degrees (3.015, not 2.955 ppm).
+are two protons of Gln whose functions are misprinted there. The linear coefficient of GABA's CH2 at 3.01 ppm is taken
+with the other sign than printed: only so does the function give that shift at 37 degrees (3.015, not 2.955 ppm).
 
 Water: 7.83 - T / 96.9 ppm, T in kelvin (Cavanagh J et al. (2007) Protein NMR Spectroscopy, 2nd ed., Academic Press).
 """
