@@ -3,6 +3,17 @@
 
 import pytest
 
+
+def pytest_collection_modifyitems(config, items):
+    """Slow tests run when they are asked for: ``pytest -m slow``."""
+    if "slow" in (config.getoption("-m") or ""):
+        return
+    skip = pytest.mark.skip(reason="slow: run with -m slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
 TINY = """
 name = "tiny"
 seed = 5

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from fsl_mrs_dl.bids.dataset import Scan
 from fsl_mrs_dl.bids.derivative import table_description
 from fsl_mrs_dl.bids.names import folder_of
+from fsl_mrs_dl.bids.scratch import scratch_folder
 from fsl_mrs_dl.data import Acquisition
 from fsl_mrs_dl.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.io.atomic import write_json, write_text
@@ -156,7 +156,7 @@ def _write(
     """Make every file beside their place, then move them there, the table last: it stands for all of them."""
     stem, spectra = scan.name.stem, data.spectra
     sources = [f"bids:raw:{path.relative_to(root).as_posix()}" for path in (scan.path, scan.reference) if path]
-    scratch = output / f".tmp-{uuid.uuid4().hex[:12]}"
+    scratch = scratch_folder(output)
     files: list[tuple[Path, str]] = []
     try:
         (scratch / "fit").mkdir(parents=True)

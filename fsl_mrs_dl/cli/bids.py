@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
     from fsl_mrs_dl.bids.derivative import write_root
     from fsl_mrs_dl.bids.group import write_group
+    from fsl_mrs_dl.bids.scratch import remove_leftovers
     from fsl_mrs_dl.errors import ConfigError
 
     if args.analysis_level not in ("participant", "group"):
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     _model(args.model)  # a wrong name is an error before anything is written
     write_root(args.output_dir, args.bids_dir)
+    remove_leftovers(args.output_dir)
     counts = {"done": 0, "refused": 0, "kept": 0, "failed": 0}
     for number, outcome in enumerate(_outcomes(scans, args), start=1):
         counts[outcome.state] += 1
@@ -82,10 +84,13 @@ def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
             yield _one(scan, args.bids_dir, args.output_dir, args.model, args.skip_existing)
         return
     import multiprocessing
+    import os
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
+    from fsl_mrs_dl.synthesise.workers import end_with
+
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(args.workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
         common = (args.bids_dir, args.output_dir, args.model, args.skip_existing)
         futures = [pool.submit(_one, scan, *common) for scan in scans]
         try:

@@ -33,7 +33,7 @@ def run_jobs(jobs: Sequence[J], workers: int) -> Iterator[J]:
             yield job
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
         futures = {pool.submit(job.run): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -44,7 +44,7 @@ def run_jobs(jobs: Sequence[J], workers: int) -> Iterator[J]:
                 future.cancel()
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """In a worker: end when the process `parent` is gone, however it went."""
 
     def watch() -> None:
