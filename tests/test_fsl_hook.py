@@ -407,3 +407,14 @@ def test_preprocessing_by_fsl_says_what_it_needs(tmp_path, arguments, text):
     assert done.returncode == 2
     assert text in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_true_of_every_voxel_is_said_once(capsys):
+    from fsl_mrs_dl.fsl_plugin.request import tell, tell_once
+
+    for _ in range(3):
+        tell_once("caution: a sentence for one process")
+        tell("twice and more")
+    said = capsys.readouterr().err.splitlines()
+    assert said.count("fsl_mrs_dl: caution: a sentence for one process") == 1
+    assert said.count("fsl_mrs_dl: twice and more") == 3

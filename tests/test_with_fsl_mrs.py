@@ -408,16 +408,20 @@ def test_fsl_mrsi_fits_voxels_and_refuses_empty_ones(preprocessed):
 
     image = nibabel.load(preprocessed / "pp" / "diff.nii.gz")
     fid = np.asarray(image.dataobj)
-    grid = np.tile(-fid, (1, 2, 1, 1))
-    grid[0, 1] = 0
+    grid = np.tile(-fid, (1, 3, 1, 1))
+    grid[0, 2] = 0
     nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / "csi.nii.gz")
     out = preprocessed / "mrsi"
     alone = ("--parallel", "off") if takes_baseline_by_name() else ("--single_proc",)
-    fsl("fsl_mrsi", "--data", preprocessed / "csi.nii.gz", "--basis", preprocessed / "basis" / "diff", "--output", out,
-        "--algo", "dl", *alone, "--internal_ref", "NAA", "--overwrite")  # fmt: skip
+    done = fsl("fsl_mrsi", "--data", preprocessed / "csi.nii.gz", "--basis", preprocessed / "basis" / "diff",
+               "--output", out, "--algo", "dl", *alone, "--internal_ref", "NAA", "--overwrite")  # fmt: skip
     gaba = nibabel.load(out / "concs" / "internal" / "GABA.nii.gz").get_fdata().ravel()
     assert gaba[0] == pytest.approx(1.9 / 11.4, abs=0.05)
-    assert gaba[1] == 0  # FSL-MRS writes 0 for NaN
+    assert gaba[1] == gaba[0]
+    assert gaba[2] == 0  # FSL-MRS writes 0 for NaN
+    # what is true of every voxel is said once at most
+    said = [line for line in done.stderr.splitlines() if line.startswith("fsl_mrs_dl:")]
+    assert len(said) == len(set(said)), done.stderr
 
 
 def test_own_and_fsl_preprocessing_of_the_same_raw_data_agree(tmp_path):

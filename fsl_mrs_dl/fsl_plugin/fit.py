@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.fsl_plugin.conditions import STRANGE, Conditions
+from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, NuisanceFit, fit_nuisance
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared, prepare_fit
-from fsl_mrs_dl.fsl_plugin.request import Request, check_basis, estimate_file, tell
+from fsl_mrs_dl.fsl_plugin.request import Request, check_basis, environment_pair, estimate_file, tell, tell_once
 from fsl_mrs_dl.fsl_plugin.result import DlFacts, DlFitRes
 from fsl_mrs_dl.quantify.backend import cached_model, common_unit, covariance, estimate, unit_ratios
 from fsl_mrs_dl.quantify.model import LoadedModel
@@ -116,6 +116,10 @@ def _estimated(
         limit = SAME_FID if factor is None else STRANGE
         if own.shape == fid.shape and np.linalg.norm(fid - own) < limit * np.linalg.norm(fid):
             return found
+    if not request.host and any(environment_pair()):
+        tell_once(
+            f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are used by the program fsl_mrs only; DIFF alone is shown"
+        )
     source = data or Path(str(getattr(request.options, "data", None) or "data"))
     dwell_s, f0_mhz = float(mrs.dwellTime), float(mrs.centralFrequency) / 1e6
     acquisition = Acquisition(fid[None, None, None], dwell_s, f0_mhz, source)

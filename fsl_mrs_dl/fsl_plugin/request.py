@@ -55,6 +55,12 @@ def tell(message: str) -> None:
     sys.stderr.write(f"fsl_mrs_dl: {message}\n")
 
 
+@functools.cache
+def tell_once(message: str) -> None:
+    """`tell`, once in each process: fsl_mrsi fits thousands of voxels."""
+    tell(message)
+
+
 def estimate_file(data: Path, model_name: str, turned: bool) -> tuple[Conditions, Quantification, EditedSpectra]:
     """Find the conditions of a file and estimate; once, though it is asked for before writing and in the fit.
 

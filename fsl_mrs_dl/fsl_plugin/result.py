@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared
-from fsl_mrs_dl.fsl_plugin.request import tell
+from fsl_mrs_dl.fsl_plugin.request import tell, tell_once
 from fsl_mrs_dl.quantify.backend import ratio_sd
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD
@@ -293,7 +293,7 @@ class DlFitRes(FitRes):
             self.dl_notes.append(text)
             # FitRes scales once by itself, before the caller's references are known
             if hasattr(self, "_told"):
-                tell(f"caution: {text}")
+                (tell_once if self.dl.host == "fsl_mrsi" else tell)(f"caution: {text}")
 
     def notes(self) -> tuple[str, ...]:
         """All that the reader of the result has to know."""
