@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,7 +234,7 @@ def load_line_basis(path: Path) -> LineBasis:
                         strict=True,
                     )
                 ]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError("not a basis of fsl_mrs_dl", where=path, got=f"{type(error).__name__} {error}") from error
     pairs = {
         name: SimulatedPair(name, off, on)

@@ -237,9 +237,7 @@ def _orders(value: Any, n: int, where: str) -> list[int | None]:
     for entry in value:
         if entry is None or entry == "None":
             orders.append(None)
-        elif (
-            isinstance(entry, (int, float)) and not isinstance(entry, bool) and entry == int(entry) and abs(entry) < 10
-        ):
+        elif isinstance(entry, int | float) and not isinstance(entry, bool) and abs(entry) < 10 and entry % 1 == 0:
             orders.append(int(entry))
         else:
             raise ConfigError("CoherenceFilter holds whole numbers or null", where=where, got=entry)

@@ -82,7 +82,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     if not isinstance(header, Mapping):
         raise DataError("a sidecar is a JSON object", where=path, got=type(header).__name__)
     nucleus = header.get("ResonantNucleus", "1H")
-    if "1H" not in ([nucleus] if isinstance(nucleus, str) else nucleus):
+    if "1H" not in (nucleus if isinstance(nucleus, list) else [nucleus]):
         raise DataError("only protons are simulated", where=path, expected="ResonantNucleus 1H", got=nucleus)
     return dict(header)
 

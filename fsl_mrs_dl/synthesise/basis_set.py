@@ -10,6 +10,7 @@ import logging
 import shutil
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class _Job:
                 return [
                     LineList(stored[f"shift_hz_{i}"], stored[f"amplitude_{i}"]) for i in range(len(self.experiments))
                 ]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError("what an interrupted simulation left is damaged", where=self.path, got=type(error).__name__,
                             hint="Delete it and repeat the command") from error  # fmt: skip
 
