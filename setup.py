@@ -2,9 +2,9 @@
 """The one thing that setup.cfg has no words for: three files beside the package in site-packages.
 
 ``fsl_mrs_dl.pth`` (and ``fsl_mrs_dl.start`` for Python 3.15 and later, PEP 829) must lie at the top of site-packages;
-``data_files`` would put them elsewhere. What they import is a copy of `fsl_mrs_dl.fsl_plugin.start` beside them: one
-module instead of three is imported at the start of every Python. A wheel gets them from the build folder, an editable
-installation from the folder that becomes its wheel.
+``data_files`` would put them elsewhere. The third is a copy of `fsl_mrs_dl.fsl_plugin.start`, which is imported when
+FSL-MRS imports its fits (by ``.start`` at once), and needs no package around it. A wheel gets them from the build
+folder, an editable installation from the folder that becomes its wheel.
 """
 
 import shutil

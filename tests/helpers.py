@@ -10,7 +10,12 @@ import numpy as np
 
 from fsl_mrs_dl.units import ppm_to_hz, time_axis
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+EXAMPLE = ROOT / "examples"
+EXAMPLE_TRUTH = {"GABA": 1.9 / 8.2, "Glu": 9.2 / 8.2, "NAA": 11.4 / 8.2, "Gln": 2.6 / 8.2}
+"""Of `examples/truth.json`, over Cr + PCr."""
+
 F0_MHZ, DWELL_S, N_POINTS = 127.7, 5e-4, 2048
 
 OFF_LINES = {2.008: 9.0, 3.027: 6.0, 3.913: 4.0, 3.208: 3.0, 3.75: 0.6, 2.35: 0.6}

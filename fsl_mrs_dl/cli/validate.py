@@ -46,7 +46,8 @@ def _programs(args: argparse.Namespace) -> dict[str, Any]:
     import sys
 
     from fsl_mrs_dl.errors import DataError
-    from fsl_mrs_dl.fsl_plugin.newton import has_fsl_mrs, newton
+    from fsl_mrs_dl.fsl_plugin.compat import has_fsl_mrs
+    from fsl_mrs_dl.fsl_plugin.newton import newton
     from fsl_mrs_dl.validation.lcmodel import LCModel, find_lcmodel
 
     found: dict[str, Any] = {}

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.errors import ConfigError, DataError, nearest
+from fsl_mrs_dl.fsl_plugin.conditions import existing
+from fsl_mrs_dl.io.nifti import read_reference
 
 _BASELINE = re.compile(r"\s*(off|poly(nomial)?\s*,?\s*-?\d+|spline\s*,?\s*([\d.]+|[\w-]+))\s*", re.IGNORECASE)
 
@@ -55,8 +57,6 @@ def check_arguments(options: Any, names: Sequence[str], outputs: Sequence[str]) 
 
 def check_file(path: Any, where: str) -> None:
     """Raise `DataError` where there is no such file, with or without its ending."""
-    from fsl_mrs_dl.fsl_plugin.conditions import existing
-
     if path is None or existing(Path(path)) is not None or Path(path).is_file():
         return
     got = "a folder" if Path(path).is_dir() else None
@@ -65,13 +65,9 @@ def check_file(path: Any, where: str) -> None:
 
 def check_water(path: Any) -> None:
     """Raise `DataError` where the water reference is not one averaged FID."""
-    from fsl_mrs_dl.io.nifti import read_reference
-
     if path is None:
         return
     check_file(path, "--h2o: a NIfTI-MRS file")
-    from fsl_mrs_dl.fsl_plugin.conditions import existing
-
     found = existing(Path(path))
     if found is None:
         return  # another format, which FSL-MRS reads

@@ -7,6 +7,7 @@ git repository calls itself ``0+unknown``.
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from types import ModuleType
 
@@ -55,6 +56,11 @@ def problem_with(fitting: ModuleType) -> str:
 def takes_baseline_object(result: type) -> bool:
     """Whether FitRes takes one object for the baseline (2.3 and later) or order and regressors (up to 2.2)."""
     return not _missing(result, ("baseline_obj",))
+
+
+def has_fsl_mrs() -> bool:
+    """Whether FSL-MRS can be found."""
+    return importlib.util.find_spec("fsl_mrs") is not None
 
 
 def fsl_version() -> str:

@@ -105,14 +105,14 @@ def _weights() -> list[Finding]:
 
 
 def _fsl_mrs() -> list[Finding]:
-    if importlib.util.find_spec("fsl_mrs") is None:
+    from fsl_mrs_dl.fsl_plugin.compat import fsl_version, has_fsl_mrs, problem_with, registry_of
+
+    if not has_fsl_mrs():
         detail = f"not in this environment ({sys.prefix}); fsl_mrs_dl fit works without it"
         advice = "For --algo dl install fsl_mrs_dl where FSL-MRS is: $FSLDIR/bin/python -m pip install fsl_mrs_dl"
         return [Finding("FSL-MRS", "missing", detail, advice)]
     try:
         fitting = importlib.import_module("fsl_mrs.utils.fitting")
-        from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with, registry_of
-
         version = fsl_version()
     except Exception as error:  # a broken installation of FSL-MRS raises anything
         advice = "Repair FSL-MRS; with setuptools 82 or later its hlsvdpropy needs: pip install 'setuptools<82'"

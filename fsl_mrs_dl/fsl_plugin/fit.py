@@ -73,6 +73,7 @@ def fit(
     else:
         solution = fit_nuisance(problem, held)
         solution, more = _with_sane_amplitude(solution, held, expected)
+        # a fitted amplitude is never the expected one to the last bit
         unscaled = _unscaled(solution, amplitude_taken=solution.amplitude == expected)
         notes += more + _remarks(solution, quantification, list(mrs._basis.names))
         x, amplitude = solution.vector(gaussian=gaussian), solution.amplitude

@@ -4,18 +4,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
 from fsl_mrs_dl.validation.neighbours import BASIS_LW_HZ, MACROMOLECULES, Task
-
-
-def has_fsl_mrs() -> bool:
-    """Whether FSL-MRS can be found."""
-    return importlib.util.find_spec("fsl_mrs") is not None
 
 
 def newton(task: Task) -> Mapping[str, float]:

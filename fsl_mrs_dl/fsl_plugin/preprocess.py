@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import numpy as np
 from fsl_mrs_dl.data import Acquisition
 from fsl_mrs_dl.errors import ConfigError, DataError
 from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.fsl_plugin.compat import has_fsl_mrs
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 
@@ -49,7 +49,7 @@ def preprocess_by_fsl(data: Path | None, reference: Path | None, *, data_off: Pa
         raise DataError("fsl_mrs_preproc_edit takes raw data with OFF and ON", where=data,
                         got=f"{raw.n_conditions} conditions, {raw.fids.shape[2]} transients",
                         hint="Leave --preproc fsl out")  # fmt: skip
-    if importlib.util.find_spec("fsl_mrs") is None:
+    if not has_fsl_mrs():
         raise DataError("FSL-MRS is not installed in this environment", where="--preproc fsl", got=sys.executable,
                         hint="Leave it out, or install fsl_mrs_dl where FSL-MRS is (docs/fsl_mrs.md)")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:

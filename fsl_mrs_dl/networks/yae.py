@@ -13,42 +13,26 @@ import torch
 from torch import Tensor, nn
 
 from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.networks.cnn import CnnConfig
 
 
 @dataclass(frozen=True)
-class YaeConfig:
-    """Architecture.
+class YaeConfig(CnnConfig):
+    """Architecture: the fields of `CnnConfig` are the encoder's and the quantifier's; the decoder mirrors the encoder.
 
     Parameters
     ----------
-    widths, strides : tuple of int
-        Channels of each stage of the encoder, and by how much it reduces the number of points; the decoder mirrors
-        them.
-    stem_kernel, kernel : int
-        Kernel sizes, odd.
     latent : int
         Length of the latent code.
-    dense : int
-        Width of the quantifier's hidden layers.
     decoder_weight : float
         Weight of the decoder's squared error in the loss, beside the quantifier's likelihood.
     """
 
-    widths: tuple[int, ...] = (48, 96, 128)
-    strides: tuple[int, ...] = (4, 2, 2)
-    stem_kernel: int = 17
-    kernel: int = 5
     latent: int = 256
-    dense: int = 384
     decoder_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 1:
-            raise ConfigError("widths must hold positive numbers", got=self.widths)
-        if len(self.strides) != len(self.widths) or min(self.strides) < 1:
-            raise ConfigError("strides must hold one positive number per width", got=self.strides)
-        if self.stem_kernel % 2 == 0 or self.kernel % 2 == 0:
-            raise ConfigError("kernel sizes must be odd", got=(self.stem_kernel, self.kernel))
+        super().__post_init__()
         if self.decoder_weight < 0:
             raise ConfigError("decoder_weight must not be negative", got=self.decoder_weight)
 
@@ -77,7 +61,7 @@ class Yae(nn.Module):
             layers += _block(channels, width, kernel, stride)
             channels, kernel = width, config.kernel
             lengths.append((lengths[-1] - 1) // stride + 1)
-        squeeze = 32
+        squeeze = config.squeeze
         layers += [nn.Conv1d(channels, squeeze, 1), nn.ReLU(), nn.Flatten()]
         self.encoder = nn.Sequential(*layers)
         self.code = nn.Sequential(nn.Linear(squeeze * lengths[-1] + 2, config.latent), nn.ReLU())

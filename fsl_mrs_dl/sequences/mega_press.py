@@ -332,8 +332,7 @@ class MegaPress:
 def _selective(kind: str, duration_s: float, time_bandwidth: float) -> ShapedPulse:
     """A slice-selective pulse about x whose profile has the full width at half maximum that is asked for.
 
-    A design's own time-bandwidth product is that of its filter; the profile of a refocusing pulse is narrower, by 4 %
-    (SLR) to 32 % (windowed sinc).
+    A design's own time-bandwidth product is that of its filter; the profile of a refocusing pulse is narrower.
     """
     purpose: Any = "excitation" if kind == "excitation" else "refocusing"
     nominal = time_bandwidth
@@ -353,7 +352,10 @@ def _selective(kind: str, duration_s: float, time_bandwidth: float) -> ShapedPul
 
 
 def _time_bandwidth(pulse: ShapedPulse, purpose: Any, expected: float) -> float:
-    """What `fsl_mrs_dl.pulses.properties` says of a pulse with a symmetric profile, from the flank where it is."""
+    """What `fsl_mrs_dl.pulses.properties` says of a pulse with a symmetric profile.
+
+    Only the flank where it is expected is looked at: a bank designs hundreds of pulses, several times each.
+    """
     offset_hz = np.linspace(0.0, 1.2 * expected / pulse.duration_s, 241)
     values = pulses.profile(pulse, offset_hz, purpose)
     half = values.max() / 2

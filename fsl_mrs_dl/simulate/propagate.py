@@ -31,8 +31,8 @@ class Numerics:
         10.1137/0705041: second order in the segment), or each step's coupling after its rotation (FID-A's scheme:
         first order in the step; for comparison with it).
     max_segment_s : float
-        Longest time between couplings, longer steps of a pulse are cut; at the default the error of DIFF is below 1e-3
-        of its size (`docs/simulator.md`).
+        Longest time between couplings, longer steps of a pulse are cut; at the default the error of GABA's DIFF is
+        below 1e-4 of its size.
     pulse_f0_ratio : float
         Chemical-shift offsets during pulses relative to those in free evolution: 1, but 42.577/42.576 in FID-A, which
         has two gyromagnetic ratios.

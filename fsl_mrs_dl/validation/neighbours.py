@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
 from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.synthesise.recipe import BROAD
 from fsl_mrs_dl.units import time_axis
 
 BASIS_LW_HZ = 1.0
@@ -24,7 +25,8 @@ BASIS_LW_HZ = 1.0
 FROM_DIFF = ("GABA", "Glu", "Gln", "GSH")
 """Taken from DIFF where it is there: what the editing separates."""
 
-MACROMOLECULES = ("MM09", "MM30")
+MACROMOLECULES = BROAD
+"""Basis functions that a program may have of its own."""
 
 
 @dataclass(frozen=True)
