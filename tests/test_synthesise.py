@@ -8,15 +8,16 @@ import pytest
 
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.prepare import PpmGrid
-from fsl_mrs_dl.synthesise.background import BackgroundConfig
+from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.synthesise.background import BackgroundConfig, Lines
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, bank_of, n_times
 from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
+from fsl_mrs_dl.synthesise.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
-from fsl_mrs_dl.synthesise.signals import geometric
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 QUIET = Recipe(
@@ -135,16 +136,106 @@ def test_concentrations_hold_exact_zeros_and_reach_their_ends():
         ConcentrationConfig().draw(1, ("GABBA",), np.random.default_rng(0))
 
 
-def test_line_shape_keeps_the_area():
-    time_s = np.arange(900)[None].repeat(50, 0) * 1.2e-3
-    decay = LineShapeConfig().common_decay(time_s, np.arange(50) % 2 == 0, np.random.default_rng(0))
-    np.testing.assert_allclose(np.abs(decay[:, 0]), 1.0, rtol=1e-5)
-    assert (np.abs(decay) <= 1 + 1e-4).all()
+def as_complex(planes):
+    return planes[:, 0] + 1j * planes[:, 1]
 
 
-def test_geometric_is_the_exponential():
-    rate = np.array([0.02j - 0.003, -0.5j])
-    np.testing.assert_allclose(geometric(rate, 500), np.exp(rate[:, None] * np.arange(500)), atol=2e-5)
+def test_line_shapes_are_their_closed_form_and_keep_the_area():
+    n, n_times, rng = 50, 848, np.random.default_rng(0)
+    dwell_s, drift_hz = np.full(n, 1.2e-3), rng.uniform(0, 2, n)
+    shapes = LineShapeConfig().draw(np.arange(n) % 2 == 0, 3, rng)
+    off, on = np.zeros((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
+    off[:, 0], on[:, 1] = 1, 2
+    shapes.apply(off, on, dwell_s, drift_hz)
+    time_s = dwell_s[:, None] * np.arange(n_times)
+    s, away = shapes.shoulder[:, None], shapes.shoulder_hz[:, None]
+    expected = voigt_decay(time_s, shapes.lorentz_hz[:, None], shapes.gauss_hz[:, None]) * np.sinc(
+        drift_hz[:, None] * time_s
+    )
+    expected = expected * (1 + s * np.exp(2j * np.pi * away * time_s)) / (1 + s)
+    expected *= np.exp(-2j * np.pi * away * s / (1 + s) * time_s)
+    np.testing.assert_allclose(as_complex(off), expected, atol=2e-6)
+    np.testing.assert_allclose(as_complex(on), 2j * expected, atol=4e-6)
+
+
+def test_lines_are_their_closed_form():
+    n, n_times, rng = 6, 848, np.random.default_rng(1)
+    f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, CYCLES_PER_PPM / 127.7)
+    shape = (n, 4)
+    lines = Lines(
+        rng.standard_normal(shape) + 1j * rng.standard_normal(shape), rng.standard_normal(shape) + 0j,
+        rng.uniform(0, 5, shape), rng.uniform(0, 30, shape), rng.uniform(0, 30, shape),
+    )  # fmt: skip
+    off, on = np.ones((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
+    lines.apply(off, on, f0_mhz, dwell_s)
+    time_s = dwell_s[0] * np.arange(n_times)
+    each = np.exp(2j * np.pi * (lines.ppm[..., None] - CENTRE_PPM) * 127.7 * time_s)
+    each *= voigt_decay(time_s, lines.lorentz_hz[..., None], lines.gauss_hz[..., None])
+    np.testing.assert_allclose(as_complex(off), 1 + 1j + (lines.area_off[..., None] * each).sum(axis=1), atol=1e-4)
+    np.testing.assert_allclose(as_complex(on), (lines.area_on[..., None] * each).sum(axis=1), atol=1e-4)
+
+
+def test_instrument_errors_are_their_closed_form():
+    n, n_times, rng = 40, 848, np.random.default_rng(2)
+    f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, 1.2e-3)
+    errors = InstrumentConfig().draw(n, rng)
+    off, on = np.ones((n, 2, n_times), np.float32), np.ones((n, 2, n_times), np.float32)
+    errors.apply_mismatch(on, dwell_s)
+    errors.apply_common(off, on, f0_mhz, dwell_s)
+    time_s = dwell_s[:, None] * np.arange(n_times)
+    angle = errors.phase_rad[:, None] + 2 * np.pi * (errors.shift_ppm * f0_mhz)[:, None] * time_s
+    common = (1 + 1j) * np.exp(1j * (angle + errors.eddy_rad[:, None] * np.exp(-time_s / errors.eddy_s[:, None])))
+    np.testing.assert_allclose(as_complex(off), common, atol=5e-5)
+    mismatch = errors.mismatch_amplitude[:, None] * np.exp(
+        1j * (errors.mismatch_rad[:, None] + 2 * np.pi * errors.mismatch_hz[:, None] * time_s)
+    )
+    np.testing.assert_allclose(as_complex(on), common * mismatch, atol=5e-5)
+
+
+def test_echoes_stand_where_they_were_drawn():
+    echo = BackgroundConfig(echo_probability=1.0).draw_echo(np.full(5, 10.0), np.random.default_rng(3))
+    off, on = np.zeros((5, 2, 848), np.float32), np.zeros((5, 2, 848), np.float32)
+    echo.apply(off, on, np.full(5, 127.7), np.full(5, 1.2e-3))
+    for row in range(5):
+        assert np.abs(as_complex(off)[row]).argmax() == pytest.approx(echo.centre_s[row, 0] / 1.2e-3, abs=1)
+        assert np.abs(as_complex(off)[row]).max() == pytest.approx(abs(echo.height[row, 0]), rel=0.1)
+        own = as_complex(on - off)[row]
+        assert np.abs(own).argmax() == pytest.approx(echo.centre_s[row, 1] / 1.2e-3, abs=1)
+
+
+def test_a_batch_is_its_spectra_one_by_one(bank):
+    recipe = dataclasses.replace(Recipe(), metabolites=NAMES, drop_off=0.3, drop_diff=0.3)
+    synthesiser = Synthesiser(recipe, bank)
+    drawn = synthesiser.draw(12, np.random.default_rng(4))
+    whole = synthesiser.render(drawn, clean=True)
+    for row in range(12):
+        alone = synthesiser.render(drawn.rows(slice(row, row + 1)), clean=True)
+        for name in ("channels", "present", "target", "scale", "clean"):
+            np.testing.assert_allclose(getattr(alone, name)[0], getattr(whole, name)[row], rtol=1e-6, atol=1e-6)
+
+
+def test_macromolecules_stand_in_brains_alone_and_are_wiped_by_the_pulse(bank):
+    synthesiser = Synthesiser(dataclasses.replace(Recipe(), metabolites=NAMES), bank)
+    drawn = synthesiser.draw(200, np.random.default_rng(5))
+    lines = drawn.macromolecules
+    assert not lines.area_off[~drawn.is_brain].any()
+    assert not lines.area_on[~drawn.is_brain].any()
+    at = BACKGROUND_PPM.index(2.04)
+    off, diff = lines.area_off[drawn.is_brain, at].real, (lines.area_on - lines.area_off)[drawn.is_brain, at].real
+    assert off.max() > 1
+    assert np.median(diff[off > 0.5] / off[off > 0.5]) < -0.3
+    np.testing.assert_allclose(
+        (lines.area_on - lines.area_off)[:, -3].real, MM30_DIFF_AREA * drawn.conc_mm[:, -1], atol=1e-9
+    )
+
+
+def test_a_plain_transform_gives_the_grid_of_the_chirp_transform(bank):
+    synthesiser = Synthesiser(QUIET, bank)
+    fids = bank.edit_off[0].astype(np.complex64)
+    expected = QUIET.grid.transform(fids, CYCLES_PER_PPM, CENTRE_PPM)
+    np.testing.assert_allclose(synthesiser._spectra(fids), expected, atol=1e-4 * np.abs(expected).max())
+    coarse = Synthesiser(dataclasses.replace(QUIET, grid=PpmGrid(n_points=700)), bank)
+    assert coarse._spectra(fids).shape[-1] == 700
 
 
 def test_bank_is_scaled_to_naa_and_spans_the_longest_time(bank, bank_folder):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM
-from fsl_mrs_dl.synthesise.signals import geometric, log_uniform, rate_of
+from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
 
 
 @dataclass(frozen=True)
@@ -49,50 +49,87 @@ class BackgroundConfig:
     echo_probability: float = 0.25
     echo_size: float = 0.03
 
-    def components(
-        self, time_s: NDArray, f0_mhz: NDArray, size: NDArray, rng: np.random.Generator
-    ) -> tuple[NDArray, NDArray]:
-        """Background of OFF, and its difference ON minus OFF; complex64, shape of `time_s` ``(n, n_times)``.
+    def draw_lines(self, size: NDArray, rng: np.random.Generator) -> Lines:
+        """Baseline and water of `n` spectra; `size` is the area of all metabolites, shape ``(n,)``."""
+        n, count = len(size), self.n_baseline
+        ppm = np.hstack([rng.uniform(0.0, 5.0, size=(n, count)), rng.uniform(*self.water_ppm, size=(n, 1))])
+        width_hz = np.hstack([
+            log_uniform(self.baseline_width_hz, (n, count), rng), log_uniform(self.water_width_hz, (n, 1), rng)
+        ])  # fmt: skip
+        level = self.baseline_area * np.abs(rng.standard_normal((n, 1))) * np.ones((1, count))
+        spread = np.hstack([level, self.water_area * np.abs(rng.standard_normal((n, 1)))])
+        area = size[:, None] * spread * _complex_normal((n, count + 1), rng)
+        difference = self.baseline_difference * np.sqrt(2) * _complex_normal((n, count + 1), rng)
+        return Lines(area, area * (1 + difference), ppm, width_hz, np.zeros_like(ppm))
 
-        Parameters
-        ----------
-        size : array, shape ``(n,)``
-            Area of the largest metabolite.
-        """
-        n = len(time_s)
-        off = np.zeros(time_s.shape, dtype=np.complex64)
-        diff = np.zeros_like(off)
-        level = np.abs(rng.standard_normal(n))
-        for index in range(self.n_baseline + 1):
-            is_water = index == self.n_baseline
-            ppm = rng.uniform(*(self.water_ppm if is_water else (0.0, 5.0)), size=n)
-            width_hz = log_uniform(self.water_width_hz if is_water else self.baseline_width_hz, n, rng)
-            spread = self.water_area * np.abs(rng.standard_normal(n)) if is_water else self.baseline_area * level
-            area = size * spread * (rng.standard_normal(n) + 1j * rng.standard_normal(n)) / np.sqrt(2)
-            line = geometric(rate_of(ppm, CENTRE_PPM, width_hz, f0_mhz, time_s[:, 1]), time_s.shape[1])
-            line *= area[:, None].astype(np.complex64)
-            off += line
-            own = self.baseline_difference * (rng.standard_normal(n) + 1j * rng.standard_normal(n))
-            diff += line * own[:, None].astype(np.complex64)
-        for signal, share in ((off, 1.0), (diff, 0.5)):
-            signal += self._echo(time_s, f0_mhz, share * size, rng)
-        return off, diff
-
-    def _echo(self, time_s: NDArray, f0_mhz: NDArray, size: NDArray, rng: np.random.Generator) -> NDArray:
-        n = len(time_s)
-        height = self.echo_size * size * rng.standard_normal(n) * (rng.uniform(size=n) < self.echo_probability)
-        ppm, centre_s = rng.uniform(0.6, 4.4, size=n), rng.uniform(0.02, 0.5, size=n)
-        spread_s = log_uniform((0.003, 0.03), n, rng)
-        position = ((time_s - centre_s[:, None]) / spread_s[:, None]).astype(np.float32)
-        carrier = geometric(rate_of(ppm, CENTRE_PPM, 0.0, f0_mhz, time_s[:, 1]), time_s.shape[1])
-        phase = np.exp(2j * np.pi * rng.uniform(size=n))
-        return (height * phase)[:, None].astype(np.complex64) * carrier * np.exp(-(position**2))
-
-    def noise(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray:
-        """White complex noise of unit standard deviation in each part: complex64."""
-        parts = rng.standard_normal((*shape, 2), dtype=np.float32)
-        return parts.view(np.complex64)[..., 0]
+    def draw_echo(self, size: NDArray, rng: np.random.Generator) -> Echo:
+        """Spurious echoes of `n` spectra, one in each condition or none."""
+        shape = (len(size), 2)
+        happens = rng.uniform(size=shape) < self.echo_probability
+        # of DIFF's echo, which stands in ON, half the size is expected: the conditions are averaged alike
+        height = self.echo_size * size[:, None] * rng.standard_normal(shape) * happens * np.array([1.0, 0.5])
+        return Echo(
+            height * np.exp(2j * np.pi * rng.uniform(size=shape)), rng.uniform(0.6, 4.4, size=shape),
+            rng.uniform(0.02, 0.5, size=shape), log_uniform((0.003, 0.03), shape, rng),
+        )  # fmt: skip
 
     def draw_snr(self, n: int, rng: np.random.Generator) -> NDArray:
         """Signal-to-noise ratios, shape ``(n,)``."""
         return log_uniform(self.snr, n, rng)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Voigt lines in both conditions, arrays of shape ``(n, n_lines)``.
+
+    Parameters
+    ----------
+    area_off, area_on : complex arrays
+        In protons times mM.
+    ppm, lorentz_hz, gauss_hz : arrays
+        Position, and full widths at half maximum.
+    """
+
+    area_off: NDArray
+    area_on: NDArray
+    ppm: NDArray
+    lorentz_hz: NDArray
+    gauss_hz: NDArray
+
+    def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
+        """Add the lines to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""
+        from fsl_mrs_dl.synthesise.kernels import add_lines
+
+        rate = rate_of(self.ppm, CENTRE_PPM, self.lorentz_hz, f0_mhz[:, None], dwell_s[:, None])
+        area_off, area_on = (area.astype(complex) for area in (self.area_off, self.area_on))
+        add_lines(off, on, area_off, area_on, rate, GAUSS * self.gauss_hz * dwell_s[:, None])
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Spurious echoes: in OFF and ON alike (first column), and in ON alone; arrays of shape ``(n, 2)``.
+
+    Parameters
+    ----------
+    height : complex array
+    ppm, centre_s, width_s : arrays
+    """
+
+    height: NDArray
+    ppm: NDArray
+    centre_s: NDArray
+    width_s: NDArray
+
+    def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
+        """Add the packets to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""
+        from fsl_mrs_dl.synthesise.kernels import add_packet
+
+        rate = rate_of(self.ppm, CENTRE_PPM, 0.0, f0_mhz[:, None], dwell_s[:, None])
+        centre, width = self.centre_s / dwell_s[:, None], self.width_s / dwell_s[:, None]
+        for signal, column in ((off, 0), (on, 0), (on, 1)):
+            add_packet(signal, self.height[:, column], rate[:, column], centre[:, column], width[:, column])
+
+
+def _complex_normal(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
+    """Complex normal numbers of unit mean square."""
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)

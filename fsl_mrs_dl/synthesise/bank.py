@@ -25,8 +25,9 @@ from fsl_mrs_dl.simulate import LineList
 CENTRE_PPM = 2.4
 """Where the bank's signals have 0 Hz: the middle of the network's window."""
 
-CYCLES_PER_PPM = 0.155
-"""Sampling interval times f0 (s MHz): a bandwidth of 6.45 ppm, 1.21 ms at 127.7 MHz."""
+CYCLES_PER_PPM = 0.15625
+"""Sampling interval times f0 (s MHz): a bandwidth of 6.4 ppm, 1.22 ms at 127.7 MHz, so that a plain transform of 1280
+points has the 0.005 ppm of the network's grid."""
 
 BAND_PPM = (-0.4, 5.2)
 """Lines outside are left out: they lie beyond the window and would fold into it."""

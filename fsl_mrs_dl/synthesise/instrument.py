@@ -45,36 +45,50 @@ class InstrumentConfig:
     eddy_deg: float = 12.0
     eddy_s: tuple[float, float] = (0.005, 0.12)
 
-    def common_factor(self, time_s: NDArray, f0_mhz: NDArray, rng: np.random.Generator) -> NDArray:
-        """Factor over time for both conditions: complex64, shape of `time_s` ``(n, n_times)``."""
-        n = len(time_s)
+    def draw(self, n: int, rng: np.random.Generator) -> InstrumentErrors:
+        """Errors of `n` spectra."""
         worse = np.where(rng.uniform(size=n) < self.outlier_fraction, self.outlier_factor, 1.0)
-        shift_hz = self.shift_ppm * worse * rng.standard_normal(n) * f0_mhz
-        phase = np.deg2rad(self.phase_deg) * worse * rng.standard_normal(n)
-        # the reference aligns what it sees; the eddy current's phase bends the line about it
-        eddy = np.deg2rad(self.eddy_deg) * rng.standard_normal(n)
-        eddy_s = log_uniform(self.eddy_s, n, rng)
-        angle = (
-            phase[:, None]
-            + (2 * np.pi * shift_hz)[:, None] * time_s
-            + eddy[:, None] * np.exp(-time_s / eddy_s[:, None])
+        return InstrumentErrors(
+            shift_ppm=self.shift_ppm * worse * rng.standard_normal(n),
+            phase_rad=np.deg2rad(self.phase_deg) * worse * rng.standard_normal(n),
+            eddy_rad=np.deg2rad(self.eddy_deg) * rng.standard_normal(n),
+            eddy_s=log_uniform(self.eddy_s, n, rng),
+            mismatch_hz=self.mismatch_hz * rng.standard_normal(n),
+            mismatch_rad=np.deg2rad(self.mismatch_deg) * rng.standard_normal(n),
+            mismatch_amplitude=1 + self.mismatch_amplitude * rng.standard_normal(n),
+            drift_hz=rng.uniform(0, self.drift_hz, size=n),
+            delay_s=self.delay_s * rng.standard_normal(n),
         )
-        return np.exp(1j * angle.astype(np.float32))
 
-    def mismatch_factor(self, time_s: NDArray, rng: np.random.Generator) -> NDArray:
-        """Factor over time for ON relative to OFF: complex64, shape of `time_s`."""
-        n = len(time_s)
-        shift_hz = self.mismatch_hz * rng.standard_normal(n)
-        phase = np.deg2rad(self.mismatch_deg) * rng.standard_normal(n)
-        size = 1 + self.mismatch_amplitude * rng.standard_normal(n)
-        angle = phase[:, None] + (2 * np.pi * shift_hz)[:, None] * time_s
-        return (size[:, None] * np.exp(1j * angle.astype(np.float32))).astype(np.complex64)
 
-    def drift_factor(self, time_s: NDArray, rng: np.random.Generator) -> NDArray:
-        """Loss of coherence by averaging over a drift: float32, shape of `time_s`."""
-        drift_hz = rng.uniform(0, self.drift_hz, size=len(time_s))
-        return np.sinc(drift_hz[:, None] * time_s).astype(np.float32)
+@dataclass(frozen=True)
+class InstrumentErrors:
+    """Drawn errors, arrays of shape ``(n,)``; the names are those of `InstrumentConfig`, angles are in radians."""
 
-    def delay_s_drawn(self, n: int, rng: np.random.Generator) -> NDArray:
-        """Late starts in s, shape ``(n,)``."""
-        return self.delay_s * rng.standard_normal(n)
+    shift_ppm: NDArray
+    phase_rad: NDArray
+    eddy_rad: NDArray
+    eddy_s: NDArray
+    mismatch_hz: NDArray
+    mismatch_rad: NDArray
+    mismatch_amplitude: NDArray
+    drift_hz: NDArray
+    delay_s: NDArray
+
+    def apply_mismatch(self, on: NDArray, dwell_s: NDArray) -> None:
+        """Let ON (float32, shape ``(n, 2, n_times)``) differ from OFF."""
+        from fsl_mrs_dl.synthesise.kernels import turn
+
+        turn(on, self.mismatch_amplitude * np.exp(1j * self.mismatch_rad), 2j * np.pi * self.mismatch_hz * dwell_s)
+
+    def apply_common(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
+        """Shift, turn and bend both; the reference aligns what it sees, the eddy current's phase bends about it."""
+        from fsl_mrs_dl.synthesise.kernels import bend, turn
+
+        for signal in (off, on):
+            turn(signal, np.exp(1j * self.phase_rad), 2j * np.pi * self.shift_ppm * f0_mhz * dwell_s)
+        bend(off, on, self.eddy_rad, dwell_s / self.eddy_s)
+
+    def late_start(self, ppm: NDArray, f0_mhz: NDArray) -> NDArray:
+        """First-order phase, as a factor over the spectrum: complex64, shape ``(n, len(ppm))``; 1 at `ppm` 0."""
+        return np.exp(np.complex64(2j * np.pi) * np.outer(f0_mhz * self.delay_s, ppm).astype(np.float32))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.signals import geometric, log_uniform
+from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
 
 
 @dataclass(frozen=True)
@@ -41,38 +40,57 @@ class LineShapeConfig:
     asymmetry: float = 0.1
     asymmetry_hz: tuple[float, float] = (1.0, 6.0)
 
-    def own_factors(
-        self, shape: tuple[int, int], n_times: int, dwell_s: NDArray, f0_mhz: NDArray, rng: np.random.Generator
-    ) -> NDArray:
-        """Each metabolite's decay and shift over time: complex64, shape ``(n, n_metabolites, n_times)``."""
-        lorentz_hz = rng.uniform(*self.own_lorentz_hz, size=shape)
-        shift_hz = self.own_shift_ppm * rng.standard_normal(shape) * f0_mhz[:, None]
-        rate = (2j * np.pi * shift_hz - np.pi * lorentz_hz) * dwell_s[:, None]
-        return geometric(rate, n_times)
-
-    def common_decay(self, time_s: NDArray, is_brain: NDArray, rng: np.random.Generator) -> NDArray:
-        """The decay common to all lines.
-
-        Parameters
-        ----------
-        time_s : array, shape ``(n, n_times)``
-        is_brain : bool array, shape ``(n,)``
-
-        Returns
-        -------
-        decay : complex array, shape ``(n, n_times)``; 1 at time 0
-        """
-        n = len(time_s)
+    def draw(self, is_brain: NDArray, n_metabolites: int, rng: np.random.Generator) -> LineShapes:
+        """Line shapes of the spectra of which `is_brain` (bool array, shape ``(n,)``) tells the kind."""
+        n = len(is_brain)
         width_hz = np.where(is_brain, log_uniform(self.brain_width_hz, n, rng), log_uniform(self.width_hz, n, rng))
         share = rng.uniform(*self.gauss_share, size=n)
-        lorentz_hz, gauss_hz = (1 - share) * width_hz, share * width_hz
-        decay = voigt_decay(time_s, lorentz_hz[:, None].astype(np.float32), gauss_hz[:, None].astype(np.float32))
-        size = np.abs(self.asymmetry * rng.standard_normal(n))[:, None]
+        size = np.abs(self.asymmetry * rng.standard_normal(n))
         # a shoulder cannot lie further away than the line is wide by much: scaled with the width
         away_hz = np.sign(rng.standard_normal(n)) * np.minimum(rng.uniform(*self.asymmetry_hz, size=n), width_hz)
-        dwell_s, n_times = time_s[:, 1], time_s.shape[1]
-        shoulder = geometric(2j * np.pi * away_hz * dwell_s, n_times)
-        # the centre of gravity stays where the line was
-        centred = geometric(-2j * np.pi * size[:, 0] * away_hz / (1 + size[:, 0]) * dwell_s, n_times)
-        shape = (1 + size.astype(np.float32) * shoulder) / (1 + size).astype(np.float32)
-        return decay * shape * centred
+        return LineShapes(
+            lorentz_hz=(1 - share) * width_hz,
+            gauss_hz=share * width_hz,
+            shoulder=size,
+            shoulder_hz=away_hz,
+            own_lorentz_hz=rng.uniform(*self.own_lorentz_hz, size=(n, n_metabolites)),
+            own_shift_ppm=self.own_shift_ppm * rng.standard_normal((n, n_metabolites)),
+        )
+
+
+@dataclass(frozen=True)
+class LineShapes:
+    """Drawn line shapes.
+
+    Parameters
+    ----------
+    lorentz_hz, gauss_hz : arrays, shape ``(n,)``
+        Full widths common to all lines.
+    shoulder, shoulder_hz : arrays, shape ``(n,)``
+        Relative size and distance of the second component of the field distribution.
+    own_lorentz_hz, own_shift_ppm : arrays, shape ``(n, n_metabolites)``
+    """
+
+    lorentz_hz: NDArray
+    gauss_hz: NDArray
+    shoulder: NDArray
+    shoulder_hz: NDArray
+    own_lorentz_hz: NDArray
+    own_shift_ppm: NDArray
+
+    def own_rate(self, dwell_s: NDArray, f0_mhz: NDArray) -> NDArray:
+        """Exponent per sample of each metabolite's decay and shift, shape ``(n, n_metabolites)``."""
+        return rate_of(self.own_shift_ppm, 0.0, self.own_lorentz_hz, f0_mhz[:, None], dwell_s[:, None])
+
+    def apply(self, off: NDArray, on: NDArray, dwell_s: NDArray, drift_hz: NDArray) -> None:
+        """Give the metabolites in ``off`` and ``on`` (float32, ``(n, 2, n_times)``) their shape; the area stays.
+
+        `drift_hz` is the range of frequencies that were averaged, shape ``(n,)``.
+        """
+        from fsl_mrs_dl.synthesise.kernels import shape_lines
+
+        turns = 2 * np.pi * dwell_s
+        shape_lines(
+            off, on, np.pi * self.lorentz_hz * dwell_s, GAUSS * self.gauss_hz * dwell_s, self.shoulder,
+            self.shoulder_hz * turns, drift_hz * turns,
+        )  # fmt: skip

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.sequences import MegaPress
-from fsl_mrs_dl.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.bank import CENTRE_PPM
-from fsl_mrs_dl.synthesise.signals import geometric, log_uniform, rate_of
+from fsl_mrs_dl.synthesise.background import Lines
+from fsl_mrs_dl.synthesise.signals import log_uniform
 
 MM30_PPM, MM09_PPM = 3.00, 0.91
 MM30_DIFF_AREA = 1.6
@@ -43,9 +42,14 @@ class MacromoleculeConfig:
     width_factor : tuple of two float
         Widths relative to the table.
     line_factor : tuple of two float
-        Size of each background line by the table's, times the common level.
+        Size of each background line by the table's, times the common level, before relaxation.
+    t2_s : tuple of two float
+        T2 of each background line, drawn for each apart: tens of ms at 3 T (Landheer et al. 2020, Magn Reson Med
+        84:2327, doi 10.1002/mrm.28282), widened at both ends.
+    te_s : float
+        The echo time over which they decay.
     mm09_off : tuple of two float
-        The same for the line at 0.9 ppm in edit_off: a doublet of 7 Hz is in antiphase after 68 ms.
+        By what the coupling multiplies the line at 0.9 ppm in edit_off: a doublet of 7 Hz after 68 ms.
     mm30_width_hz : tuple of two float
         Gaussian width of the co-edited line at 3.0 ppm.
     mm09_diff : tuple of two float
@@ -56,93 +60,84 @@ class MacromoleculeConfig:
     extra_lines : int
     extra_probability, extra_max : float
         How many more lines may stand anywhere from 0.8 to 4.1 ppm, how often each does, and their largest area
-        (relative to a proton at 1 mM).
+        (relative to a proton at 1 mM); small ones are more frequent than large ones.
     extra_width_hz : tuple of two float
     lipid_probability, lipid_max : float
         How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
     """
 
     width_factor: tuple[float, float] = (0.8, 1.5)
-    line_factor: tuple[float, float] = (0.0, 2.2)
-    mm09_off: tuple[float, float] = (-0.2, 1.0)
+    line_factor: tuple[float, float] = (0.0, 2.5)
+    t2_s: tuple[float, float] = (0.008, 0.09)
+    te_s: float = 0.068
+    mm09_off: tuple[float, float] = (-1.0, 1.0)
     mm30_width_hz: tuple[float, float] = (10.0, 26.0)
     mm09_diff: tuple[float, float] = (0.15, 0.75)
     diff_residue: float = 0.05
     extra_lines: int = 2
-    extra_probability: float = 0.5
-    extra_max: float = 20.0
+    extra_probability: float = 0.4
+    extra_max: float = 16.0
     extra_width_hz: tuple[float, float] = (10.0, 40.0)
     lipid_probability: float = 0.25
     lipid_max: float = 20.0
 
-    def add(
-        self,
-        off: NDArray,
-        diff: NDArray,
-        time_s: NDArray,
-        f0_mhz: NDArray,
-        mm09_mm: NDArray,
-        mm30_mm: NDArray,
-        left_in_diff: NDArray,
-        rng: np.random.Generator,
-    ) -> None:
-        """Add the broad signals to ``off`` and ``diff`` in place.
+    def draw(self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, rng: np.random.Generator) -> Lines:
+        """Broad lines of spectra; those whose level is zero have none.
 
         Parameters
         ----------
-        off, diff : complex arrays, shape ``(n, n_times)``
-            Of brains only.
-        time_s : array, shape ``(n, n_times)``
-        f0_mhz, mm09_mm, mm30_mm : arrays, shape ``(n,)``
+        mm09_mm, mm30_mm : arrays, shape ``(n,)``
             Level of the background in units of its line at 0.9 ppm, and the co-edited signal.
         left_in_diff : array, shape ``(n, len(GRID_PPM))``
             See `left_in_diff`, of each spectrum's protocol at `GRID_PPM`.
         """
-        n = len(off)
-        for index, (ppm, area, width_hz) in enumerate(
-            zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
-        ):
-            width = width_hz * rng.uniform(*self.width_factor, size=n)
-            line = _line(time_s, f0_mhz, ppm + 0.01 * rng.standard_normal(n), width)
-            line *= (mm09_mm / 3 * area)[:, None].astype(np.float32)
-            in_off = rng.uniform(*(self.line_factor if index else self.mm09_off), size=n)
-            in_diff = in_off * self._left(left_in_diff, np.full(n, ppm), rng)
-            if index == 0:
-                in_diff = rng.uniform(*self.mm09_diff, size=n)
-            off += line * in_off[:, None].astype(np.float32)
-            diff += line * in_diff[:, None].astype(np.float32)
-        for _ in range(self.extra_lines):
-            drawn = rng.uniform(0, self.extra_max, size=n) * (rng.uniform(size=n) < self.extra_probability)
-            place_ppm = rng.uniform(0.8, 4.1, size=n)
-            line = _line(time_s, f0_mhz, place_ppm, log_uniform(self.extra_width_hz, n, rng))
-            line *= drawn[:, None].astype(np.float32)
-            off += line
-            diff += line * self._left(left_in_diff, place_ppm, rng)[:, None].astype(np.float32)
-        mm30 = _line(time_s, f0_mhz, MM30_PPM + 0.01 * rng.standard_normal(n), rng.uniform(*self.mm30_width_hz, size=n))
-        diff += mm30 * (MM30_DIFF_AREA * mm30_mm)[:, None].astype(np.float32)
-        with_lipid = rng.uniform(size=n) < self.lipid_probability
-        for ppm in LIPID_PPM:
-            amount = np.where(with_lipid, rng.uniform(0, self.lipid_max, size=n), 0.0)
-            line = _line(time_s, f0_mhz, ppm + 0.02 * rng.standard_normal(n), rng.uniform(15, 40, size=n))
-            line *= (amount * np.exp(0.6j * rng.standard_normal(n)))[:, None].astype(np.complex64)
-            off += line
-            diff += line * (0.05 * rng.standard_normal(n))[:, None].astype(np.float32)
+        n, table = len(mm09_mm), len(BACKGROUND_PPM)
+        is_brain = (mm09_mm > 0) | (mm30_mm > 0)
+
+        # the background
+        ppm = np.array(BACKGROUND_PPM) + 0.01 * rng.standard_normal((n, table))
+        width_hz = np.array(BACKGROUND_WIDTH_HZ) * rng.uniform(*self.width_factor, size=(n, table))
+        level = (mm09_mm / BACKGROUND_AREA[0])[:, None] * np.array(BACKGROUND_AREA)
+        off = level * rng.uniform(*self.line_factor, size=(n, table))
+        off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=(n, table)))
+        off[:, 0] *= rng.uniform(*self.mm09_off, size=n)
+        diff = off * self._left(left_in_diff, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
+        diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
+
+        # what else may stand there
+        shape = (n, self.extra_lines)
+        extra_ppm, extra_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
+        extra = self.extra_max * rng.uniform(size=shape) ** 2 * (rng.uniform(size=shape) < self.extra_probability)
+        extra *= is_brain[:, None]
+        extra_diff = extra * self._left(left_in_diff, extra_ppm, rng)
+
+        # the co-edited line, in DIFF alone
+        mm30_ppm = MM30_PPM + 0.01 * rng.standard_normal((n, 1))
+        mm30_hz = rng.uniform(*self.mm30_width_hz, size=(n, 1))
+        mm30 = (MM30_DIFF_AREA * mm30_mm)[:, None]
+
+        shape = (n, len(LIPID_PPM))
+        lipid = rng.uniform(0, self.lipid_max, size=shape) * (rng.uniform(size=(n, 1)) < self.lipid_probability)
+        lipid = lipid * is_brain[:, None] * np.exp(0.6j * rng.standard_normal(shape))
+        lipid_ppm, lipid_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
+        lipid_diff = lipid * 0.05 * rng.standard_normal(shape)
+
+        gauss_hz = np.hstack([width_hz, extra_hz, mm30_hz, lipid_hz])
+        area_off = np.hstack([off, extra, np.zeros((n, 1)), lipid])
+        return Lines(
+            area_off, area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
+            np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]), np.zeros_like(gauss_hz), gauss_hz,
+        )  # fmt: skip
 
     def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
-        """DIFF over edit_off of one line of each spectrum, between the points of `GRID_PPM`; couplings blur it."""
+        """DIFF over edit_off of lines ``(n, n_lines)``, between the points of `GRID_PPM`; couplings blur it."""
         position = (ppm - GRID_PPM[0]) / (GRID_PPM[1] - GRID_PPM[0])
         low = np.clip(position.astype(int), 0, len(GRID_PPM) - 2)
-        part, rows = position - low, np.arange(len(ppm))
+        part, rows = position - low, np.arange(len(ppm))[:, None]
         exact = (1 - part) * left_in_diff[rows, low] + part * left_in_diff[rows, low + 1]
-        return exact + self.diff_residue * rng.standard_normal(len(ppm))
+        return exact + self.diff_residue * rng.standard_normal(ppm.shape)
 
 
 def left_in_diff(sequence: MegaPress, ppm: NDArray) -> NDArray:
     """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`."""
     return sequence.survival("edit_on", ppm) / sequence.survival("edit_off", ppm) - 1
-
-
-def _line(time_s: NDArray, f0_mhz: NDArray, ppm: NDArray, gauss_hz: NDArray) -> NDArray:
-    """Gaussian lines of area 1 in the bank's frame, shape of `time_s`."""
-    carrier = geometric(rate_of(ppm, CENTRE_PPM, 0.0, f0_mhz, time_s[:, 1]), time_s.shape[1])
-    return carrier * voigt_decay(time_s, 0.0, gauss_hz[:, None].astype(np.float32))

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.errors import MissingExtraError
 from fsl_mrs_dl.prepare import PpmGrid, pack_channels
-from fsl_mrs_dl.synthesise.background import BackgroundConfig
+from fsl_mrs_dl.synthesise.background import BackgroundConfig, Echo, Lines
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
-from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
+from fsl_mrs_dl.synthesise.instrument import InstrumentConfig, InstrumentErrors
+from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig, LineShapes
 from fsl_mrs_dl.synthesise.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 
@@ -74,7 +79,7 @@ class SynthesisedBatch:
     scale : array, shape ``(n,)``
     is_brain : bool array, shape ``(n,)``
     clean : float32, shape ``(n, 4, n_points)``, or None
-        The spectra before background, instrument and noise, both conditions always, in the units of `channels`.
+        Metabolites and macromolecules before background, instrument and noise, both conditions always, in the units of `channels`.
     """
 
     channels: NDArray
@@ -86,119 +91,179 @@ class SynthesisedBatch:
     clean: NDArray | None = None
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Everything random about a batch of spectra; the first axis of every array is the spectrum.
+
+    Parameters
+    ----------
+    member : int array
+        Which protocol of the bank.
+    conc_mm : array, shape ``(n, n_outputs)``
+    is_brain : bool array
+    lines : LineShapes
+    instrument : InstrumentErrors
+    macromolecules, background : Lines
+    echo : Echo
+        Their areas are relative to `size` of the spectrum, see `Synthesiser.draw`.
+    snr, acquired_s : arrays
+    keep_off, keep_diff : bool arrays
+        Conditions that are shown.
+    noise : float32 array, shape ``(n, 2, 2, n_times)``
+        Of OFF and ON, real and imaginary; unit standard deviation.
+    """
+
+    member: NDArray
+    conc_mm: NDArray
+    is_brain: NDArray
+    lines: LineShapes
+    instrument: InstrumentErrors
+    macromolecules: Lines
+    background: Lines
+    echo: Echo
+    snr: NDArray
+    acquired_s: NDArray
+    keep_off: NDArray
+    keep_diff: NDArray
+    noise: NDArray
+
+    def rows(self, index: NDArray | slice) -> Draw:
+        """The draw of some of the spectra."""
+        return _rows(self, index)
+
+
+def _rows(value: Any, index: NDArray | slice) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: _rows(getattr(value, f.name), index) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **parts)
+    return value[index]
+
+
 class Synthesiser:
-    """Makes batches of training spectra from a recipe and its bank."""
+    """Makes batches of training spectra from a recipe and its bank.
+
+    Raises
+    ------
+    MissingExtraError
+        Without numba.
+    """
 
     def __init__(self, recipe: Recipe, bank: BasisBank) -> None:
+        if importlib.util.find_spec("numba") is None:
+            raise MissingExtraError("numba", "train")
+        from fsl_mrs_dl.synthesise.kernels import LANES
+
         self.recipe, self.bank = recipe, bank
-        self.n_times = bank.edit_off.shape[-1]
+        shortest = bank.edit_off.shape[-1]
+        self.n_times = -(-shortest // LANES) * LANES
+        self._bank_off, self._bank_on = (_planes(fids, self.n_times) for fids in (bank.edit_off, bank.edit_on))
         self.mm_left_in_diff = np.stack([left_in_diff(protocol, GRID_PPM) for protocol in bank.protocols])
 
     def batch(self, n: int, rng: np.random.Generator, *, clean: bool = False) -> SynthesisedBatch:
         """Draw `n` spectra; the generator's state decides everything. `clean`: with the undisturbed ones beside."""
-        recipe, bank = self.recipe, self.bank
-        member = rng.integers(bank.n_members, size=n)
-        f0_mhz, dwell_s = bank.f0_mhz[member], bank.dwell_s[member]
-        time_s = (dwell_s[:, None] * np.arange(self.n_times)).astype(np.float32)
+        return self.render(self.draw(n, rng), clean=clean)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Draw:
+        """Draw everything about `n` spectra."""
+        recipe, n_metabolites = self.recipe, len(self.recipe.metabolites)
+        member = rng.integers(self.bank.n_members, size=n)
         conc_mm, is_brain = recipe.concentrations.draw(n, recipe.outputs, rng)
-        conc_mm[~is_brain, len(recipe.metabolites) :] = 0
+        conc_mm[~is_brain, n_metabolites:] = 0
+        mm09_mm, mm30_mm = (
+            conc_mm[:, recipe.outputs.index(name)] if name in recipe.outputs else np.zeros(n) for name in BROAD
+        )
+        # what background and echoes are measured by: the protons of all metabolites, as if in phase
+        protons = np.abs(self.bank.edit_off[:, :, 0])
+        size = np.maximum((conc_mm[:, :n_metabolites] * protons[member]).sum(axis=1), 1e-3)
+        fate = rng.uniform(size=n)
+        return Draw(
+            member=member,
+            conc_mm=conc_mm,
+            is_brain=is_brain,
+            lines=recipe.line_shape.draw(is_brain, n_metabolites, rng),
+            instrument=recipe.instrument.draw(n, rng),
+            macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], rng),
+            background=recipe.background.draw_lines(size, rng),
+            echo=recipe.background.draw_echo(size, rng),
+            snr=recipe.background.draw_snr(n, rng),
+            acquired_s=rng.uniform(*recipe.acquired_s, size=n),
+            keep_off=fate >= recipe.drop_off,
+            keep_diff=fate < 1 - recipe.drop_diff,
+            noise=rng.standard_normal((n, 2, 2, self.n_times), dtype=np.float32),
+        )
 
-        off, diff = self._metabolites(member, conc_mm[:, : len(recipe.metabolites)], dwell_s, f0_mhz, rng)
-        decay = recipe.line_shape.common_decay(time_s, is_brain, rng)
-        decay = decay.astype(np.complex64) * recipe.instrument.drift_factor(time_s, rng)
-        off *= decay
-        diff *= decay
-        size = np.abs(off[:, 0])
+    def render(self, draw: Draw, *, clean: bool = False) -> SynthesisedBatch:
+        """The spectra of a draw; each depends on its own row alone."""
+        from fsl_mrs_dl.synthesise.kernels import add_metabolites, receive
+
+        n, recipe = len(draw.member), self.recipe
+        f0_mhz, dwell_s = self.bank.f0_mhz[draw.member], self.bank.dwell_s[draw.member]
+        off, on = (np.zeros((n, 2, self.n_times), dtype=np.float32) for _ in range(2))
+        metabolites = np.ascontiguousarray(draw.conc_mm[:, : len(recipe.metabolites)])
+        rate = draw.lines.own_rate(dwell_s, f0_mhz)
+        add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, metabolites, rate)
+        draw.lines.apply(off, on, dwell_s, draw.instrument.drift_hz)
         # the highest line, to which noise is related, is measured on the undisturbed spectrum
-        peak = np.abs(recipe.grid.transform(off, CYCLES_PER_PPM, CENTRE_PPM)).max(axis=1) * dwell_s
-        if is_brain.any():
-            self._macromolecules(off, diff, time_s, f0_mhz, conc_mm, is_brain, member, rng)
+        peak = np.abs(self._spectra(_complex(off))).max(axis=1)
+        draw.macromolecules.apply(off, on, f0_mhz, dwell_s)
+        undisturbed = self._clean(off, on, dwell_s) if clean else None
 
-        undisturbed = self._clean(off, diff, dwell_s) if clean else None
-        base_off, base_diff = recipe.background.components(time_s, f0_mhz, size, rng)
-        common = recipe.instrument.common_factor(time_s, f0_mhz, rng)
-        mismatch = recipe.instrument.mismatch_factor(time_s, rng)
-        on = (off + diff) * mismatch + base_off + base_diff
-        off = (off + base_off) * common
-        on = on * common
+        draw.instrument.apply_mismatch(on, dwell_s)
+        draw.background.apply(off, on, f0_mhz, dwell_s)
+        draw.echo.apply(off, on, f0_mhz, dwell_s)
+        draw.instrument.apply_common(off, on, f0_mhz, dwell_s)
 
-        acquired_s = rng.uniform(*recipe.acquired_s, size=n)
-        inside = time_s < acquired_s[:, None]
-        n_acquired = inside.sum(axis=1)
-        sigma = peak / dwell_s / recipe.background.draw_snr(n, rng) / np.sqrt(n_acquired)
-        for signal in (off, on):
-            signal += sigma[:, None].astype(np.float32) * recipe.background.noise(signal.shape, rng)
-            signal *= inside
+        n_acquired = np.minimum(np.ceil(draw.acquired_s / dwell_s).astype(int), self.n_times)
+        sigma = peak / draw.snr / np.sqrt(n_acquired)
+        late = draw.instrument.late_start(recipe.grid.ppm - CENTRE_PPM, f0_mhz) * dwell_s[:, None]
+        spectra = []
+        for index, signal in enumerate((off, on)):
+            received = np.empty((n, self.n_times), dtype=np.complex64)
+            receive(signal, draw.noise[:, index], sigma, n_acquired, received)
+            spectra.append(self._spectra(received) * late.astype(np.complex64))
+        return self._pack(spectra[0], spectra[1] - spectra[0], draw, undisturbed)
 
-        delay_s = recipe.instrument.delay_s_drawn(n, rng)
-        turn = np.exp(2j * np.pi * ((recipe.grid.ppm - CENTRE_PPM) * f0_mhz[:, None]) * delay_s[:, None])
-        factor = (turn * dwell_s[:, None]).astype(np.complex64)
-        spectra_off = recipe.grid.transform(off, CYCLES_PER_PPM, CENTRE_PPM) * factor
-        spectra_on = recipe.grid.transform(on, CYCLES_PER_PPM, CENTRE_PPM) * factor
-        return self._pack(spectra_off, spectra_on - spectra_off, conc_mm, is_brain, undisturbed, rng)
+    def _spectra(self, fids: NDArray) -> NDArray:
+        """Spectra on the grid; a plain transform where its points are the grid's."""
+        grid = self.recipe.grid
+        step_ppm = (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
+        size, below = 1 / (CYCLES_PER_PPM * step_ppm), (CENTRE_PPM - grid.low_ppm) / step_ppm
+        matches = abs(size - round(size)) < 1e-6 and abs(below - round(below)) < 1e-6
+        size, below = round(size), round(below)
+        if not (matches and 0 < below < grid.n_points <= size and size >= fids.shape[-1]):
+            return grid.transform(fids, CYCLES_PER_PPM, CENTRE_PPM)
+        whole = scipy.fft.fft(fids, size)
+        return np.concatenate([whole[:, -below:], whole[:, : grid.n_points - below]], axis=1) - fids[:, :1] / 2
 
-    def _clean(self, off: NDArray, diff: NDArray, dwell_s: NDArray) -> NDArray:
+    def _clean(self, off: NDArray, on: NDArray, dwell_s: NDArray) -> NDArray:
         """Spectra of both conditions as channels, not normalised."""
-        spectra = [self.recipe.grid.transform(x, CYCLES_PER_PPM, CENTRE_PPM) * dwell_s[:, None] for x in (off, diff)]
+        spectra = [self._spectra(_complex(signal)) * dwell_s[:, None] for signal in (off, on - off)]
         return np.stack([part for x in spectra for part in (x.real, x.imag)], axis=1).astype(np.float32)
 
-    def _metabolites(
-        self, member: NDArray, conc_mm: NDArray, dwell_s: NDArray, f0_mhz: NDArray, rng: np.random.Generator
-    ) -> tuple[NDArray, NDArray]:
-        """Sum of the metabolites, OFF and DIFF, each with its own decay and shift; only those that occur are summed."""
-        n, n_metabolites = conc_mm.shape
-        off = np.zeros((n, self.n_times), dtype=np.complex64)
-        on = np.zeros_like(off)
-        for index in range(n_metabolites):
-            rows = np.flatnonzero(conc_mm[:, index])
-            if not len(rows):
-                continue
-            factor = self.recipe.line_shape.own_factors((len(rows), 1), self.n_times, dwell_s[rows], f0_mhz[rows], rng)[
-                :, 0
-            ]
-            factor *= conc_mm[rows, index, None].astype(np.float32)
-            off[rows] += factor * self.bank.edit_off[member[rows], index]
-            on[rows] += factor * self.bank.edit_on[member[rows], index]
-        return off, on - off
-
-    def _macromolecules(
-        self,
-        off: NDArray,
-        diff: NDArray,
-        time_s: NDArray,
-        f0_mhz: NDArray,
-        conc_mm: NDArray,
-        is_brain: NDArray,
-        member: NDArray,
-        rng: np.random.Generator,
-    ) -> None:
-        first = len(self.recipe.metabolites)
-        mm09_mm, mm30_mm = (conc_mm[is_brain, first + BROAD.index(name)] for name in BROAD)
-        brain_off, brain_diff = off[is_brain], diff[is_brain]
-        self.recipe.macromolecules.add(
-            brain_off, brain_diff, time_s[is_brain], f0_mhz[is_brain], mm09_mm, mm30_mm,
-            self.mm_left_in_diff[member[is_brain]], rng,
-        )  # fmt: skip
-        off[is_brain], diff[is_brain] = brain_off, brain_diff
-
-    def _pack(
-        self, off: NDArray, diff: NDArray, conc_mm: NDArray, is_brain: NDArray, clean: NDArray | None,
-        rng: np.random.Generator,
-    ) -> SynthesisedBatch:  # fmt: skip
-        fate = rng.uniform(size=len(off))
-        keep_off = fate >= self.recipe.drop_off
-        keep_diff = fate < 1 - self.recipe.drop_diff
+    def _pack(self, off: NDArray, diff: NDArray, draw: Draw, clean: NDArray | None) -> SynthesisedBatch:
         channels, present, scale = pack_channels(off, diff)
         # conditions that are dropped count neither as channels nor in the scale
-        channels[~keep_off, :2] = 0
-        channels[~keep_diff, 2:] = 0
-        present[~keep_off, 0] = 0
-        present[~keep_diff, 1] = 0
-        power = np.mean(channels**2, axis=2).sum(axis=1) / present.sum(axis=1)
+        channels[~draw.keep_off, :2] = 0
+        channels[~draw.keep_diff, 2:] = 0
+        present[~draw.keep_off, 0] = 0
+        present[~draw.keep_diff, 1] = 0
+        power = np.einsum("ncp,ncp->n", channels, channels) / channels.shape[2] / present.sum(axis=1)
         rescale = np.sqrt(power)
         channels /= rescale[:, None, None]
         scale = scale * rescale
-        target = (conc_mm / scale[:, None]).astype(np.float32)
+        target = (draw.conc_mm / scale[:, None]).astype(np.float32)
         if clean is not None:
             clean = clean / scale.astype(np.float32)[:, None, None]
-        return SynthesisedBatch(channels, present, target, conc_mm, scale, is_brain, clean)
+        return SynthesisedBatch(channels, present, target, draw.conc_mm, scale, draw.is_brain, clean)
+
+
+def _planes(fids: NDArray, n_times: int) -> NDArray:
+    """Real and imaginary parts apart, padded with zeros: float32, shape ``(..., 2, n_times)``."""
+    planes = np.zeros((*fids.shape[:-1], 2, n_times), dtype=np.float32)
+    planes[..., 0, : fids.shape[-1]], planes[..., 1, : fids.shape[-1]] = fids.real, fids.imag
+    return planes
+
+
+def _complex(planes: NDArray) -> NDArray:
+    """The inverse of `_planes`: complex64, shape ``(n, n_times)``."""
+    return planes[:, 0] + np.complex64(1j) * planes[:, 1]

@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fast exponentials over time, the work horse of synthesis."""
+"""Small helpers of the draws: exponents per sample, and log-uniform numbers."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-_FINE = 32
-
-
-def geometric(rate: NDArray, n_times: int) -> NDArray:
-    """``exp(rate k)`` for k = 0 ... n_times - 1, complex64, shape ``(*rate.shape, n_times)``.
-
-    An outer product of 32 fine and the coarse powers takes the place of an exponential of every point.
-    """
-    rate = rate.astype(np.complex64)[..., None]
-    fine = np.exp(rate * np.arange(_FINE, dtype=np.float32))
-    coarse = np.exp(rate * np.arange(0, n_times, _FINE, dtype=np.float32))
-    product = coarse[..., :, None] * fine[..., None, :]
-    return product.reshape(*rate.shape[:-1], -1)[..., :n_times]
+GAUSS = math.pi / (2 * math.sqrt(math.log(2)))
+"""Full width at half maximum of a Gaussian line, Hz, to the square root of its exponent per squared second."""
 
 
 def rate_of(ppm: NDArray, centre_ppm: float, lorentz_hz: NDArray | float, f0_mhz: NDArray, dwell_s: NDArray) -> NDArray:
@@ -26,7 +17,7 @@ def rate_of(ppm: NDArray, centre_ppm: float, lorentz_hz: NDArray | float, f0_mhz
     return (2j * np.pi * (ppm - centre_ppm) * f0_mhz - np.pi * lorentz_hz) * dwell_s
 
 
-def log_uniform(limits: tuple[float, float], n: int, rng: np.random.Generator) -> NDArray:
-    """Numbers whose logarithm is uniform between two positive limits, shape ``(n,)``."""
+def log_uniform(limits: tuple[float, float], size: int | tuple[int, ...], rng: np.random.Generator) -> NDArray:
+    """Numbers whose logarithm is uniform between two positive limits, shape `size`."""
     low, high = np.log(limits)
-    return np.exp(rng.uniform(low, high, size=n))
+    return np.exp(rng.uniform(low, high, size=size))

@@ -29,6 +29,9 @@ class OptimiserConfig:
     spread_weight : float
         Exponent beta of the beta-NLL loss (Seitzer et al. 2022, arXiv 2203.09168): 0 is the plain likelihood, 1
         trains the mean as least squares does.
+    sum_weight : float
+        Weight of the absolute errors of the sums that are reported (tCr, Glx ...), in units of their spread: the parts
+        of a sum are often told apart badly and their sum well.
     validate_every, checkpoint_every : int
         Steps.
     n_validation, n_calibration : int
@@ -36,6 +39,9 @@ class OptimiserConfig:
     patience : int
         Validations without progress after which training stops.
     threads : int
+    coarse_share : float
+        Share of the steps, from the first, that are computed in bfloat16 where the processor does so faster (mixed
+        precision: Micikevicius et al. 2018, arXiv 1710.03740); the last ones are always in float32.
     """
 
     n_steps: int = 4000
@@ -45,17 +51,21 @@ class OptimiserConfig:
     warmup_steps: int = 200
     average_decay: float = 0.998
     spread_weight: float = 0.5
+    sum_weight: float = 0.0
     validate_every: int = 200
     checkpoint_every: int = 100
     n_validation: int = 3000
     n_calibration: int = 12000
     patience: int = 30
     threads: int = 2
+    coarse_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("n_steps", "batch_size", "validate_every", "checkpoint_every", "n_validation", "n_calibration"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1", got=getattr(self, name))
+        if not 0 <= self.coarse_share <= 1:
+            raise ConfigError("coarse_share out of range", expected="0 to 1", got=self.coarse_share)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.io.atomic import atomic_path, write_json
 from fsl_mrs_dl.networks import build_network
+from fsl_mrs_dl.quantities import COMBINATIONS
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 
@@ -109,6 +111,7 @@ class Trainer:
         both = self.validation.present.all(axis=1)
         self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
+        self.sums = self._sums(self.validation.target[both])
 
     def run(self) -> None:
         """Train to the end, from the checkpoint where there is one."""
@@ -169,13 +172,19 @@ class Trainer:
         self.network.train()
         target = torch.from_numpy(batch.target / self.target_scale)
         inputs = torch.from_numpy(batch.channels), torch.from_numpy(batch.present)
-        if batch.clean is None:
-            mean, log_sd = self.network(*inputs)
-            loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
-        else:
-            mean, log_sd, spectra = self.network.reconstruct(*inputs)
-            loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
-            loss = loss + self.decoder_weight * nn.functional.mse_loss(spectra, torch.from_numpy(batch.clean))
+        coarse = self.step < settings.coarse_share * settings.n_steps
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=coarse):
+            if batch.clean is None:
+                answer = self.network(*inputs)
+            else:
+                answer = self.network.reconstruct(*inputs)
+        mean, log_sd, *spectra = (part.float() for part in answer)
+        loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+        if settings.sum_weight:
+            error = (mean - target) @ self.sums
+            loss = loss + settings.sum_weight * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02)
+        if batch.clean is not None:
+            loss = loss + self.decoder_weight * nn.functional.mse_loss(spectra[0], torch.from_numpy(batch.clean))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -188,6 +197,15 @@ class Trainer:
                 else:
                     kept.copy_(new)
         return float(loss.detach())
+
+    def _sums(self, target: NDArray) -> Tensor:
+        """What turns scaled outputs into the sums that are reported, each of unit spread: ``(n_outputs, n_sums)``."""
+        columns = []
+        for parts in COMBINATIONS.values():
+            member = np.array([name in parts for name in self.outputs])
+            if member.sum() > 1:
+                columns.append(member * self.target_scale / target[:, member].sum(axis=1).std())
+        return torch.from_numpy(np.array(columns, dtype=np.float32).reshape(-1, len(self.outputs)).T)
 
     def _checkpoint(self) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
