@@ -21,6 +21,8 @@ COMMANDS = {
     "preproc": "preprocess raw data as fsl_mrs_preproc_edit does",
     "simulate": "simulate a basis set, or a bank of them",
     "pulse": "show what a radio-frequency pulse does",
+    "dataset": "synthesise a data set of training spectra",
+    "select": "choose architecture and training parameters by Bayesian optimisation",
     "train": "train a network from a configuration",
     "validate": "compare estimates with known concentrations",
     "bids": "quantify a BIDS dataset (BIDS App)",
@@ -29,6 +31,9 @@ COMMANDS = {
     "doctor": "say what is installed and whether fsl_mrs sees --algo dl",
 }
 """Sub-command: what it does. Each is the module of the same name in `fsl_mrs_dl.cli`."""
+
+LONG = ("dataset", "select", "train", "validate")
+"""Commands that log their progress without being asked."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what a scheduler sends: as an interrupt, it lets workers end and scratch folders go
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
-    level = logging.INFO if args.verbose or args.command in ("train", "validate") else logging.WARNING
+    level = (
+        logging.INFO if args.verbose or args.command in ("dataset", "select", "train", "validate") else logging.WARNING
+    )
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
         return int(args.run(args) or 0)

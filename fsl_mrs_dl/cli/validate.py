@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``validate``."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of <id>.nii.gz")
-    parser.add_argument("--truth", type=Path, required=True, metavar="TRUTH.json", help="known concentrations")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of <id>.nii.gz")
+    parser.add_argument("--truth", type=Path, metavar="TRUTH.json", help="known concentrations")
+    parser.add_argument(
+        "--simulated", type=Path, metavar="CONFIG.toml",
+        help="instead of --data and --truth: spectra synthesised from the recipe of a training configuration",
+    )  # fmt: skip
+    parser.add_argument("--n", type=int, default=5000, metavar="N", help="how many of them (default: 5000)")
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the classical fit")
@@ -29,16 +35,55 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.io.atomic import new_output_folder
     from fsl_mrs_dl.quantify.model import load_model
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
-    from fsl_mrs_dl.validation.run import read_truth, run_cases
 
-    truth = read_truth(args.truth, args.truth_key)
+    _check(args)
     model = load_model(args.model)
-    programs = _programs(args)
+    cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
-        cases = run_cases(args.data, truth, model, basis=args.basis, programs=programs)
+        cases = cases_of()
         result = write_outputs(folder, cases, model.folder.name)
     print(text_table(result))
     print(f"written to {args.output}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    from fsl_mrs_dl.errors import ConfigError
+
+    given = [args.data is not None, args.truth is not None]
+    if args.simulated and any(given):
+        raise ConfigError("--simulated takes the place of --data and --truth", where="validate")
+    if args.simulated and (args.against or args.basis or args.truth_key):
+        raise ConfigError("--against, --basis and --truth-key are for --data", where="validate --simulated")
+    if not args.simulated and not all(given):
+        raise ConfigError("nothing to validate on", where="validate", expected="--data and --truth, or --simulated")
+    if args.n < 1:
+        raise ConfigError("at least one spectrum is needed", where="--n", got=args.n)
+
+
+def _measured(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
+    from fsl_mrs_dl.validation.run import read_truth, run_cases
+
+    truth = read_truth(args.truth, args.truth_key)
+    programs = _programs(args)
+    return lambda: run_cases(args.data, truth, model, basis=args.basis, programs=programs)
+
+
+def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
+    import tempfile
+
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.config import read_config
+    from fsl_mrs_dl.training.run import bank_of_recipe
+    from fsl_mrs_dl.validation.simulated import run_simulated
+
+    config = read_config(args.simulated)
+
+    def cases() -> list[Any]:
+        with tempfile.TemporaryDirectory() as scratch:
+            bank = bank_of_recipe(config.recipe, Path(scratch))
+        return run_simulated(Synthesiser(config.recipe, bank), model, args.n, config.seed)
+
+    return cases
 
 
 def _programs(args: argparse.Namespace) -> dict[str, Any]:

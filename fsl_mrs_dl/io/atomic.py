@@ -15,7 +15,9 @@ from typing import Any
 
 from fsl_mrs_dl.errors import DataError
 
-OUR_FILES = ("quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt")
+OUR_FILES = (
+    "quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json",
+)  # fmt: skip
 """Any of these in a folder shows that this program made it, so that `--overwrite` may replace it."""
 
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}

@@ -37,6 +37,19 @@ def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) ->
     ConfigError
         For an unknown network or setting.
     """
+    network, _ = _classes(settings)
+    return network(network_config(settings), n_points, n_outputs)
+
+
+def network_config(settings: Mapping[str, Any]) -> Any:
+    """The frozen config of a network's settings; raises `ConfigError` for an unknown network or setting."""
+    _, config = _classes(settings)
+    name = settings["name"]
+    return from_mapping(config, {k: v for k, v in settings.items() if k != "name"}, f"network {name}")
+
+
+def _classes(settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Class of the network that is named, and of its config."""
     from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
     from fsl_mrs_dl.networks.fcnn import Fcnn, FcnnConfig
     from fsl_mrs_dl.networks.yae import Yae, YaeConfig
@@ -44,11 +57,9 @@ def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) ->
     registry: dict[str, tuple[Any, Any]] = {
         "cnn": (Cnn, CnnConfig), "fcnn": (Fcnn, FcnnConfig), "yae": (Yae, YaeConfig),
     }  # fmt: skip
-    values = dict(settings)
-    name = values.pop("name", None)
+    name = settings.get("name")
     if name not in registry:
         raise ConfigError(
             f"unknown network '{name}'{nearest(str(name), registry)}", expected=f"one of {', '.join(registry)}"
         )
-    network, config = registry[name]
-    return network(from_mapping(config, values, f"network {name}"), n_points, n_outputs)
+    return registry[name]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM
 from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
 
+_PAPER_DWELL_S = 5e-4
+
 
 @dataclass(frozen=True)
 class BackgroundConfig:
@@ -21,6 +23,9 @@ class BackgroundConfig:
     snr : tuple of two float
         Highest line of edit_off (of DIFF where there is no other) over the standard deviation of the noise, both in
         a spectrum without apodisation; log-uniform.
+    fid_noise : tuple of two float
+        Where the second is not 0, this takes the place of `snr`: standard deviation of the noise of a FID sampled at
+        2000 Hz, in each part, over the highest point of the FID of edit_off; uniform (as in arXiv 2602.20289).
     baseline_area : float
         Standard deviation of the area of each smooth component, relative to the area of the largest metabolite.
     baseline_width_hz : tuple of two float
@@ -39,6 +44,7 @@ class BackgroundConfig:
     """
 
     snr: tuple[float, float] = (15.0, 10000.0)
+    fid_noise: tuple[float, float] = (0.0, 0.0)
     baseline_area: float = 0.15
     baseline_width_hz: tuple[float, float] = (40.0, 250.0)
     n_baseline: int = 4
@@ -73,9 +79,27 @@ class BackgroundConfig:
             rng.uniform(0.02, 0.5, size=shape), log_uniform((0.003, 0.03), shape, rng),
         )  # fmt: skip
 
-    def draw_snr(self, n: int, rng: np.random.Generator) -> NDArray:
-        """Signal-to-noise ratios, shape ``(n,)``."""
-        return log_uniform(self.snr, n, rng)
+    def draw_noise(self, n: int, rng: np.random.Generator) -> NoiseLevel:
+        """Noise levels of `n` spectra."""
+        fid_noise = rng.uniform(*self.fid_noise, size=n) if self.fid_noise[1] else np.zeros(n)
+        return NoiseLevel(log_uniform(self.snr, n, rng), fid_noise)
+
+
+@dataclass(frozen=True)
+class NoiseLevel:
+    """How strong the noise is, arrays of shape ``(n,)``; see `BackgroundConfig`."""
+
+    snr: NDArray
+    fid_noise: NDArray
+
+    def sigma(self, peak: NDArray, top: NDArray, n_acquired: NDArray, dwell_s: NDArray) -> NDArray:
+        """Standard deviation of each part of each sample, shape ``(n,)``.
+
+        `peak` is the highest line of the spectrum as a plain sum over samples, `top` the highest point of the FID.
+        """
+        of_spectrum = peak / self.snr / np.sqrt(n_acquired)
+        of_fid = self.fid_noise * top * np.sqrt(_PAPER_DWELL_S / dwell_s)
+        return np.where(self.fid_noise > 0, of_fid, of_spectrum)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ class ConcentrationConfig:
 
     Parameters
     ----------
+    design : {'random', 'sobol'}
+        Independent numbers, or within each batch a Sobol sequence turned at random (Cranley and Patterson 1976, SIAM J
+        Numer Anal 13:904, doi 10.1137/0713071), which fills the ranges more evenly.
     solution_fraction : float
         Fraction of spectra that are solutions of `solution_metabolites` only; the others are brains.
     solution_metabolites : tuple of str
@@ -39,6 +43,7 @@ class ConcentrationConfig:
         The same for the weaker metabolites of a brain (those whose range starts at 0).
     """
 
+    design: Literal["random", "sobol"] = "random"
     solution_fraction: float = 0.5
     solution_metabolites: tuple[str, ...] = ("Cr", "GABA", "Gln", "Glu", "NAA")
     solution_max_mm: float = 16.0
@@ -64,13 +69,22 @@ class ConcentrationConfig:
                 raise ConfigError(f"no concentration range for '{name}'{nearest(name, self.brain_mm)}")
         is_brain = rng.uniform(size=n) >= self.solution_fraction
         low, high = np.array([self.brain_mm[name] for name in metabolites]).T
-        brain = rng.uniform(low, high, size=(n, len(metabolites)))
+        brain = low + (high - low) * self._unit(n, len(metabolites), rng)
         brain[(rng.uniform(size=brain.shape) < self.brain_zero_probability) & (low == 0)] = 0
         dissolved = np.isin(metabolites, self.solution_metabolites)
-        solution = rng.uniform(0, self.solution_max_mm, size=brain.shape) * dissolved
+        solution = self.solution_max_mm * self._unit(n, len(metabolites), rng) * dissolved
         solution[rng.uniform(size=brain.shape) < self.zero_probability] = 0
         # a solution without anything cannot be scaled: such a draw gets NAA
         empty = ~solution.any(axis=1)
         if "NAA" in metabolites:
             solution[empty, list(metabolites).index("NAA")] = self.solution_max_mm / 2
         return np.where(is_brain[:, None], brain, solution), is_brain
+
+    def _unit(self, n: int, dimensions: int, rng: np.random.Generator) -> NDArray:
+        """Numbers from 0 to 1, shape ``(n, dimensions)``."""
+        if self.design == "random":
+            return rng.uniform(size=(n, dimensions))
+        from scipy.stats import qmc
+
+        points = qmc.Sobol(dimensions, scramble=False).random_base2(max(0, n - 1).bit_length())[:n]
+        return (points + rng.uniform(size=dimensions)) % 1.0

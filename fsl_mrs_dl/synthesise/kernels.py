@@ -10,17 +10,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 LANES = 16
 _GONE = 1e-7
 """Lines are followed until they have decayed to this part of their start."""
 
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": True}
+_compiled = njit(nogil=True, cache=True, fastmath=True)
 
 
-@njit(**_OPTIONS)
+@_compiled
 def add_metabolites(
     off: NDArray, on: NDArray, bank_off: NDArray, bank_on: NDArray, member: NDArray, conc: NDArray, rate: NDArray
 ) -> None:
@@ -62,7 +62,7 @@ def add_metabolites(
                     zi[lane] = a * si + b * sr
 
 
-@njit(**_OPTIONS)
+@_compiled
 def add_lines(off: NDArray, on: NDArray, area_off: NDArray, area_on: NDArray, rate: NDArray, gauss: NDArray) -> None:
     """Add Voigt lines to ``off`` and ``on``.
 
@@ -113,7 +113,7 @@ def add_lines(off: NDArray, on: NDArray, area_off: NDArray, area_on: NDArray, ra
                     fall[lane] *= steeper
 
 
-@njit(**_OPTIONS)
+@_compiled
 def shape_lines(
     off: NDArray, on: NDArray, lorentz: NDArray, gauss: NDArray, size: NDArray, away: NDArray, drift: NDArray
 ) -> None:
@@ -154,7 +154,7 @@ def shape_lines(
             wave *= spin
 
 
-@njit(**_OPTIONS)
+@_compiled
 def turn(signal: NDArray, start: NDArray, rate: NDArray) -> None:
     """Multiply ``signal`` (float32, shape ``(n, 2, n_times)``) by ``start exp(rate k)``, both complex, ``(n,)``."""
     for row in range(len(signal)):
@@ -166,7 +166,7 @@ def turn(signal: NDArray, start: NDArray, rate: NDArray) -> None:
             factor *= step
 
 
-@njit(**_OPTIONS)
+@_compiled
 def bend(off: NDArray, on: NDArray, angle: NDArray, rate: NDArray) -> None:
     """Turn both by an eddy current's phase: ``angle`` radians at first, decaying by ``rate`` per sample; ``(n,)``."""
     for row in range(len(off)):
@@ -182,7 +182,7 @@ def bend(off: NDArray, on: NDArray, angle: NDArray, rate: NDArray) -> None:
             left *= step
 
 
-@njit(**_OPTIONS)
+@_compiled
 def add_packet(signal: NDArray, height: NDArray, rate: NDArray, centre: NDArray, width: NDArray) -> None:
     """Add a packet ``height exp(rate k) exp(-((k - centre) / width)^2)`` to ``signal``, shape ``(n, 2, n_times)``."""
     for row in range(len(signal)):
@@ -198,7 +198,7 @@ def add_packet(signal: NDArray, height: NDArray, rate: NDArray, centre: NDArray,
             value *= step
 
 
-@njit(**_OPTIONS)
+@_compiled
 def receive(signal: NDArray, noise: NDArray, sigma: NDArray, n_acquired: NDArray, out: NDArray) -> None:
     """The first ``n_acquired`` samples with noise of standard deviation ``sigma``, into the complex64 array ``out``.
 

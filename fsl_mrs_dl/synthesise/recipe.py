@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import MissingExtraError
 from fsl_mrs_dl.prepare import PpmGrid, pack_channels
-from fsl_mrs_dl.synthesise.background import BackgroundConfig, Echo, Lines
+from fsl_mrs_dl.synthesise.background import BackgroundConfig, Echo, Lines, NoiseLevel
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig, InstrumentErrors
@@ -61,8 +61,8 @@ class Recipe:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the quantities that are targets."""
-        return (*self.metabolites, *BROAD)
+        """Names of the quantities that are targets: macromolecules among them where there are brains."""
+        return self.metabolites if self.concentrations.solution_fraction == 1 else (*self.metabolites, *BROAD)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class SynthesisedBatch:
     scale : array, shape ``(n,)``
     is_brain : bool array, shape ``(n,)``
     clean : float32, shape ``(n, 4, n_points)``, or None
-        Metabolites and macromolecules before background, instrument and noise, both conditions always, in the units of `channels`.
+        Metabolites and macromolecules before background, instrument and noise, both conditions always, in the units
+        of `channels`.
     """
 
     channels: NDArray
@@ -106,7 +107,8 @@ class Draw:
     macromolecules, background : Lines
     echo : Echo
         Their areas are relative to `size` of the spectrum, see `Synthesiser.draw`.
-    snr, acquired_s : arrays
+    noise_level : NoiseLevel
+    acquired_s : array
     keep_off, keep_diff : bool arrays
         Conditions that are shown.
     noise : float32 array, shape ``(n, 2, 2, n_times)``
@@ -121,7 +123,7 @@ class Draw:
     macromolecules: Lines
     background: Lines
     echo: Echo
-    snr: NDArray
+    noise_level: NoiseLevel
     acquired_s: NDArray
     keep_off: NDArray
     keep_diff: NDArray
@@ -168,7 +170,7 @@ class Synthesiser:
         recipe, n_metabolites = self.recipe, len(self.recipe.metabolites)
         member = rng.integers(self.bank.n_members, size=n)
         conc_mm, is_brain = recipe.concentrations.draw(n, recipe.outputs, rng)
-        conc_mm[~is_brain, n_metabolites:] = 0
+        conc_mm[~is_brain, n_metabolites:] = 0.0
         mm09_mm, mm30_mm = (
             conc_mm[:, recipe.outputs.index(name)] if name in recipe.outputs else np.zeros(n) for name in BROAD
         )
@@ -185,7 +187,7 @@ class Synthesiser:
             macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], rng),
             background=recipe.background.draw_lines(size, rng),
             echo=recipe.background.draw_echo(size, rng),
-            snr=recipe.background.draw_snr(n, rng),
+            noise_level=recipe.background.draw_noise(n, rng),
             acquired_s=rng.uniform(*recipe.acquired_s, size=n),
             keep_off=fate >= recipe.drop_off,
             keep_diff=fate < 1 - recipe.drop_diff,
@@ -204,7 +206,8 @@ class Synthesiser:
         add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, metabolites, rate)
         draw.lines.apply(off, on, dwell_s, draw.instrument.drift_hz)
         # the highest line, to which noise is related, is measured on the undisturbed spectrum
-        peak = np.abs(self._spectra(_complex(off))).max(axis=1)
+        quiet = _complex(off)
+        peak, top = np.abs(self._spectra(quiet)).max(axis=1), np.abs(quiet).max(axis=1)
         draw.macromolecules.apply(off, on, f0_mhz, dwell_s)
         undisturbed = self._clean(off, on, dwell_s) if clean else None
 
@@ -214,7 +217,7 @@ class Synthesiser:
         draw.instrument.apply_common(off, on, f0_mhz, dwell_s)
 
         n_acquired = np.minimum(np.ceil(draw.acquired_s / dwell_s).astype(int), self.n_times)
-        sigma = peak / draw.snr / np.sqrt(n_acquired)
+        sigma = draw.noise_level.sigma(peak, top, n_acquired, dwell_s)
         late = draw.instrument.late_start(recipe.grid.ppm - CENTRE_PPM, f0_mhz) * dwell_s[:, None]
         spectra = []
         for index, signal in enumerate((off, on)):

@@ -78,6 +78,8 @@ class TrainConfig:
         Name of the model.
     seed : int
         Of weights and spectra.
+    dataset : str
+        Folder that ``fsl_mrs_dl dataset`` wrote; spectra are synthesised while training where it is empty.
     emphasis : mapping of str to float
         Weight of an output in the loss; 1 where not given.
     network : mapping
@@ -88,6 +90,7 @@ class TrainConfig:
 
     name: str
     seed: int = 1
+    dataset: str = ""
     emphasis: dict[str, float] = field(default_factory=dict)
     network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
@@ -111,14 +114,24 @@ def read_config(path: Path) -> TrainConfig:
     ConfigError
         When it is missing, not TOML, or holds an unknown key or a wrong value.
     """
+    return from_mapping(TrainConfig, read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        When it is missing or not TOML.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError("the configuration cannot be read", where=path, got=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("the configuration is not TOML", where=path, got=error) from error
-    return from_mapping(TrainConfig, values, str(path))

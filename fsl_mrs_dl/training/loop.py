@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import logging
 import math
@@ -27,6 +28,7 @@ from fsl_mrs_dl.networks import build_network
 from fsl_mrs_dl.quantities import COMBINATIONS
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
+from fsl_mrs_dl.training.dataset import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +43,27 @@ def draw(
     return synthesiser.batch(n, np.random.default_rng((seed, stream, index)), clean=clean)
 
 
-def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bool) -> Iterator[SynthesisedBatch]:
-    """Training batches from step `first` on, made ahead by a thread."""
-    batches: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
+def _drawn(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bool) -> Iterator[SynthesisedBatch]:
+    """Training batches from step `first` on, synthesised for this run."""
+    for index in itertools.count(first):
+        yield draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size, clean=clean)
+
+
+def _ahead(batches: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch]:
+    """The next `n` of `batches`, made ahead by a thread."""
+    made: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
     stop = threading.Event()
 
     def work() -> None:
         item: SynthesisedBatch | BaseException
-        for index in range(first, config.optimiser.n_steps):
+        for _ in range(n):
             try:
-                item = draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size, clean=clean)
+                item = next(batches)
             except BaseException as error:
                 item = error
             while not stop.is_set():
                 try:
-                    batches.put(item, timeout=0.5)
+                    made.put(item, timeout=0.5)
                     break
                 except queue.Full:
                     continue
@@ -65,8 +73,8 @@ def _stream(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bo
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        for _ in range(first, config.optimiser.n_steps):
-            item = batches.get()
+        for _ in range(n):
+            item = made.get()
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -90,10 +98,15 @@ class Trainer:
     synthesiser : Synthesiser
     folder : Path
         Exists; a checkpoint in it is resumed when it has the same configuration.
+    dataset : Dataset, optional
+        What is trained on; spectra are synthesised for the run otherwise. Validation and calibration spectra always
+        are.
     """
 
-    def __init__(self, config: TrainConfig, synthesiser: Synthesiser, folder: Path) -> None:
-        self.config, self.synthesiser, self.folder = config, synthesiser, folder
+    def __init__(
+        self, config: TrainConfig, synthesiser: Synthesiser, folder: Path, dataset: Dataset | None = None
+    ) -> None:
+        self.config, self.synthesiser, self.folder, self.dataset = config, synthesiser, folder, dataset
         self.outputs = config.recipe.outputs
         torch.set_num_threads(config.optimiser.threads)
         with torch.random.fork_rng(devices=[]):
@@ -120,7 +133,7 @@ class Trainer:
         started, done_before, first = time.monotonic(), self.elapsed_s, self.step
         if self.since_best >= settings.patience:
             return
-        for batch in _stream(self.synthesiser, self.config, self.step, self.decoder_weight > 0):
+        for batch in _ahead(self._batches(), settings.n_steps - self.step):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
@@ -141,6 +154,12 @@ class Trainer:
                 log.info("no progress in %d validations: stopped at step %d", settings.patience, self.step)
                 self._checkpoint()
                 break
+
+    def _batches(self) -> Iterator[SynthesisedBatch]:
+        clean = self.decoder_weight > 0
+        if self.dataset is None:
+            return _drawn(self.synthesiser, self.config, self.step, clean)
+        return self.dataset.batches(self.config.optimiser.batch_size, self.config.seed, self.step, clean=clean)
 
     def predict(self, batch: SynthesisedBatch) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations of the averaged network, in the units of `batch.target`."""

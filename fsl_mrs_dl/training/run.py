@@ -9,6 +9,7 @@ from fsl_mrs_dl.synthesise.bank import BasisBank, bank_of
 from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
+from fsl_mrs_dl.training.dataset import open_dataset
 
 
 def train(config: TrainConfig, folder: Path) -> None:
@@ -22,7 +23,8 @@ def train(config: TrainConfig, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     bank = bank_of_recipe(config.recipe, folder / "bank", config.optimiser.threads)
-    trainer = Trainer(config, Synthesiser(config.recipe, bank), folder)
+    dataset = open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
+    trainer = Trainer(config, Synthesiser(config.recipe, bank), folder, dataset)
     trainer.run()
     export(trainer, folder)
 
