@@ -222,8 +222,8 @@ def test_macromolecules_stand_in_brains_alone_and_are_wiped_by_the_pulse(bank):
     assert not lines.area_on[~drawn.is_brain].any()
     at = BACKGROUND_PPM.index(2.04)
     off, diff = lines.area_off[drawn.is_brain, at].real, (lines.area_on - lines.area_off)[drawn.is_brain, at].real
-    assert off.max() > 1
-    assert np.median(diff[off > 0.5] / off[off > 0.5]) < -0.3
+    assert off.max() > 0.5
+    assert np.median(diff[off > 0.2] / off[off > 0.2]) < -0.3
     np.testing.assert_allclose(
         (lines.area_on - lines.area_off)[:, -3].real, MM30_DIFF_AREA * drawn.conc_mm[:, -1], atol=1e-9
     )

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="classical programs on the same spectra: newton (FSL-MRS, where installed), lcmodel (its binary)",
     )  # fmt: skip
     parser.add_argument("--lcmodel", type=Path, metavar="FILE", help="LCModel's binary (default: $LCMODEL, PATH)")
+    parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
@@ -52,8 +53,10 @@ def _check(args: argparse.Namespace) -> None:
     given = [args.data is not None, args.truth is not None]
     if args.simulated and any(given):
         raise ConfigError("--simulated takes the place of --data and --truth", where="validate")
-    if args.simulated and (args.against or args.basis or args.truth_key):
-        raise ConfigError("--against, --basis and --truth-key are for --data", where="validate --simulated")
+    if args.simulated and (args.against or args.basis or args.truth_key or args.diff_alone):
+        raise ConfigError(
+            "--against, --basis, --truth-key and --diff-alone are for --data", where="validate --simulated"
+        )
     if not args.simulated and not all(given):
         raise ConfigError("nothing to validate on", where="validate", expected="--data and --truth, or --simulated")
     if args.n < 1:
@@ -65,7 +68,7 @@ def _measured(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
 
     truth = read_truth(args.truth, args.truth_key)
     programs = _programs(args)
-    return lambda: run_cases(args.data, truth, model, basis=args.basis, programs=programs)
+    return lambda: run_cases(args.data, truth, model, basis=args.basis, programs=programs, diff_alone=args.diff_alone)
 
 
 def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:

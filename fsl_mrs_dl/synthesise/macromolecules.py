@@ -48,8 +48,8 @@ class MacromoleculeConfig:
         84:2327, doi 10.1002/mrm.28282), widened at both ends.
     te_s : float
         The echo time over which they decay.
-    mm09_off : tuple of two float
-        By what the coupling multiplies the line at 0.9 ppm in edit_off: a doublet of 7 Hz after 68 ms.
+    coupled : tuple of two float
+        By what couplings multiply the lines below 3.1 ppm in edit_off: about cos(pi J TE) with J of 6 to 8 Hz.
     mm30_width_hz : tuple of two float
         Gaussian width of the co-edited line at 3.0 ppm.
     mm09_diff : tuple of two float
@@ -60,7 +60,7 @@ class MacromoleculeConfig:
     extra_lines : int
     extra_probability, extra_max : float
         How many more lines may stand anywhere from 0.8 to 4.1 ppm, how often each does, and their largest area
-        (relative to a proton at 1 mM); small ones are more frequent than large ones.
+        (relative to a proton at 1 mM); small ones are more frequent than large ones, and one in four is negative.
     extra_width_hz : tuple of two float
     lipid_probability, lipid_max : float
         How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
@@ -70,7 +70,7 @@ class MacromoleculeConfig:
     line_factor: tuple[float, float] = (0.0, 2.5)
     t2_s: tuple[float, float] = (0.008, 0.09)
     te_s: float = 0.068
-    mm09_off: tuple[float, float] = (-1.0, 1.0)
+    coupled: tuple[float, float] = (-0.2, 0.5)
     mm30_width_hz: tuple[float, float] = (10.0, 26.0)
     mm09_diff: tuple[float, float] = (0.15, 0.75)
     diff_residue: float = 0.05
@@ -100,15 +100,15 @@ class MacromoleculeConfig:
         level = (mm09_mm / BACKGROUND_AREA[0])[:, None] * np.array(BACKGROUND_AREA)
         off = level * rng.uniform(*self.line_factor, size=(n, table))
         off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=(n, table)))
-        off[:, 0] *= rng.uniform(*self.mm09_off, size=n)
+        off *= np.where(np.array(BACKGROUND_PPM) < 3.1, rng.uniform(*self.coupled, size=(n, table)), 1.0)
         diff = off * self._left(left_in_diff, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
         diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
 
         # what else may stand there
         shape = (n, self.extra_lines)
         extra_ppm, extra_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
-        extra = self.extra_max * rng.uniform(size=shape) ** 2 * (rng.uniform(size=shape) < self.extra_probability)
-        extra *= is_brain[:, None]
+        extra = self.extra_max * rng.uniform(size=shape) ** 3 * (rng.uniform(size=shape) < self.extra_probability)
+        extra *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * is_brain[:, None]
         extra_diff = extra * self._left(left_in_diff, extra_ppm, rng)
 
         # the co-edited line, in DIFF alone

@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.load import load
@@ -75,7 +76,7 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
 
 def run_cases(
     folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basis: Path | None = None,
-    programs: Mapping[str, Program] | None = None,
+    programs: Mapping[str, Program] | None = None, diff_alone: bool = False,
 ) -> list[Case]:  # fmt: skip
     """Quantify every data set that `truths` names.
 
@@ -89,6 +90,8 @@ def run_cases(
         For the embedded classical fit; the shipped one otherwise.
     programs : mapping of str to Program, optional
         Classical programs to be asked too; they have the shipped basis of the metabolites that the truths name.
+    diff_alone : bool
+        Show every method DIFF only, as if the file had nothing else.
 
     Raises
     ------
@@ -103,6 +106,8 @@ def run_cases(
     wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
     for index, truth in enumerate(truths):
         spectra = load(folder / f"{truth.id}.nii.gz").spectra
+        if diff_alone:
+            spectra = _diff_of(spectra)
         result = quantify(spectra, model, basis=basis)
         against = {CLASSICAL: result.classical} if result.classical else {}
         for name, program in (programs or {}).items():
@@ -123,3 +128,10 @@ def run_cases(
         )
         log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")
     return cases
+
+
+def _diff_of(spectra: EditedSpectra) -> EditedSpectra:
+    if spectra.diff is None:
+        raise DataError("the data set has no DIFF", where=spectra.source, expected="both conditions, or a DIFF",
+                        got=", ".join(spectra.present))  # fmt: skip
+    return replace(spectra, edit_off=None, edit_on=None)
