@@ -18,7 +18,7 @@ from fsl_mrs_dl.preprocess.conditions import assign_conditions
 ORDERS = {"on-off": ("ON", "OFF"), "off-on": ("OFF", "ON"), "auto": None}
 """What can be said of the order; ``auto`` tells it from NAA at 2.01 ppm."""
 
-_OF_WATER = ("_ref", "_wref", "_ecc", "_quant")
+_BESIDE = ("_ref", "_wref", "_ecc", "_quant", "_diff")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
 
 def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path, stem: str) -> Converted:
     """One file of spec2nii with its editing said, and notes on what is not known."""
-    if file.is_reference or file.path.name.removeprefix(stem).startswith(_OF_WATER):
+    if file.is_reference or file.path.name.removeprefix(stem).startswith(_BESIDE):
         return Converted(file.path, file)
     if given:
         return Converted(file.path, label(file, ("OFF", "ON"), editing.pulses))
