@@ -73,10 +73,12 @@ def make_dataset(root, participants=("01", "02"), sessions=("pre",), **sidecar):
     return root
 
 
-def call(*arguments, cwd=None):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
+def call(*arguments, **options):
     command = [sys.executable, "-m", "fsl_mrs_dl", "bids", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT}, **options)
 
 
 def digests(folder):
