@@ -243,6 +243,27 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, make, options, code, te
     assert not list(out.iterdir())
 
 
+@pytest.mark.usefixtures("spec2nii")
+def test_a_full_disk_leaves_the_earlier_file(tmp_path):
+    scan = write_sdat(tmp_path / "scan", transients((1, 0) * 4))
+    out = tmp_path / "disk" / "a.nii.gz"
+    out.parent.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", out.parent], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    try:
+        out.write_text("mine")
+        done = call(scan, "--output", out, "--order", "on-off", "--overwrite")
+        assert done.returncode == 1
+        assert "cannot write here: no space left on device" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert [(p.name, p.read_text()) for p in out.parent.iterdir()] == [("a.nii.gz", "mine")]
+    finally:
+        subprocess.run(["umount", out.parent], check=True)
+
+
 def test_missing_spec2nii_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(vendor.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(vendor.shutil, "which", lambda _: None)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.atomic import write_json, write_text
+from fsl_mrs_dl.io.atomic import cannot_write, write_json, write_text
 
 COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",
@@ -69,7 +68,7 @@ def write_root(output: Path, source: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write here: {error.strerror}", where=output) from error
+        raise cannot_write(output, error) from error
     description = {
         "Name": "fsl_mrs_dl", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "fsl_mrs_dl", "Version": __version__}],

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
-from fsl_mrs_dl.io.atomic import write_text
+from fsl_mrs_dl.io.atomic import cannot_write, write_text
 
 NAME = "fsl_mrs_dl"
 """Name of the jobs, and of their logs (``NAME.oJOB`` and ``NAME.eJOB`` with the number of the task)."""
@@ -64,7 +64,7 @@ def log_folder(output: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot write here: {error.strerror}", where=folder) from error
+        raise cannot_write(folder, error) from error
     return folder
 
 
