@@ -205,7 +205,8 @@ def test_one_bad_scan_does_not_stop_the_others(study, tmp_path):
     [
         (lambda root: (root / "dataset_description.json").unlink(), (), 16, "not a BIDS dataset"),
         (lambda _: None, ("--participant-label", "09"), 66, "no edited spectroscopy"),
-        (lambda _: None, ("--workers", "0"), 2, "out of range"),
+        (lambda _: None, ("--workers", "0"), 2, "--workers is out of range"),
+        (lambda _: None, ("--n-threads", "0"), 2, "--n-threads is out of range"),
         (lambda _: None, ("--model", "nonesuch"), 2, "there is no model"),
     ],
 )
@@ -218,6 +219,22 @@ def test_exit_codes(study, tmp_path, change, arguments, code, text):
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
+def test_threads_of_linear_algebra_are_one_or_what_is_asked_for(tmp_path):
+    pytest.importorskip("threadpoolctl", reason="threadpoolctl tells how many threads a library has")
+    code = (
+        "import sys; from fsl_mrs_dl.cli.main import main; main(['bids', *sys.argv[1:]]); import numpy, threadpoolctl; "
+        "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    )
+    for options, expected in (((), "{1}"), (("--n-threads", "2"), "{2}")):
+        environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path, tmp_path / "out", "participant", *options],
+            capture_output=True, text=True, env={**environment, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == expected
 
 
 def test_unknown_level_and_empty_group(study, tmp_path):

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.bids.sidecar import sidecar_of
+from fsl_mrs_dl.bids.dataset import find_scans
+from fsl_mrs_dl.bids.sidecar import sidecar_of, with_sidecar
 from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
 from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import join, label, load, split, with_absolute_offsets
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.convert import Editing, convert_scan
 from tests.helpers import DWELL_S, F0_MHZ, N_POINTS, fid_of, pair_of, write_nifti
+from tests.test_bids import VALIDATOR
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -128,6 +130,33 @@ def test_on_and_off_in_two_rda_files_are_joined(tmp_path):
     assert sidecar["EditCondition"] == ["OFF", "ON"]
     assert sidecar["SpectralWidth"] == pytest.approx(1 / DWELL_S)
     assert sidecar["EchoTime"] == pytest.approx(0.068)
+
+
+@pytest.mark.usefixtures("spec2nii")
+def test_a_converted_scan_is_a_bids_dataset_that_agrees_with_itself(tmp_path):
+    root = tmp_path / "study"
+    folder = root / "sub-01" / "mrs"
+    folder.mkdir(parents=True)
+    (root / "dataset_description.json").write_text('{"Name": "made", "BIDSVersion": "1.10.0"}')
+    (root / "README").write_text("Made by a test. " * 10)
+    pulses = ("--edit-on", "1.9", "--edit-off", "7.46", "--edit-duration", "0.014")
+    common = ("--sidecar", "--anon")
+    scan = write_sdat(tmp_path / "scan", transients((1, 0) * 4))
+    water = write_sdat(tmp_path / "water", np.array([fid_of({4.65: 1000.0})]))
+    for arguments in (
+        (scan, "--output", folder / "sub-01_acq-mega_svs.nii.gz", "--order", "auto", *pulses, *common),
+        (water, "--output", folder / "sub-01_acq-mega_mrsref.nii.gz", *common),
+    ):
+        done = call(*arguments)
+        assert done.returncode == 0, done.stderr
+    (found,) = find_scans(root)
+    assert found.reference is not None
+    read = read_acquisition(found.path)
+    assert with_sidecar(read, found.metadata).edit_pulse == read.edit_pulse
+    if Path(VALIDATOR).exists():
+        checked = subprocess.run([VALIDATOR, str(root), "--json"], capture_output=True, text=True)
+        issues = json.loads(checked.stdout)["issues"]["issues"]
+        assert not [issue for issue in issues if issue["severity"] == "error"]
 
 
 @pytest.mark.usefixtures("spec2nii")

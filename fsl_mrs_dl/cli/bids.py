@@ -59,11 +59,6 @@ def run(args: argparse.Namespace) -> int:
     import os
     import sys
 
-    from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
-    from fsl_mrs_dl.bids.derivative import write_root
-    from fsl_mrs_dl.bids.filters import read_filter_file
-    from fsl_mrs_dl.bids.group import write_group
-    from fsl_mrs_dl.bids.scratch import remove_leftovers
     from fsl_mrs_dl.errors import ConfigError
 
     if args.analysis_level not in ("participant", "group"):
@@ -80,6 +75,13 @@ def run(args: argparse.Namespace) -> int:
     if args.n_threads is not None:
         # before numpy is loaded, here and in the workers
         os.environ.update({f"{library}_NUM_THREADS": str(args.n_threads) for library in ("OMP", "OPENBLAS", "MKL")})
+
+    from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
+    from fsl_mrs_dl.bids.derivative import write_root
+    from fsl_mrs_dl.bids.filters import read_filter_file
+    from fsl_mrs_dl.bids.group import write_group
+    from fsl_mrs_dl.bids.scratch import remove_leftovers
+
     check_dataset(args.bids_dir)
     if args.analysis_level == "group":
         write_group(args.output_dir)
