@@ -159,6 +159,104 @@ def test_a_converted_scan_is_a_bids_dataset_that_agrees_with_itself(tmp_path):
         assert not [issue for issue in issues if issue["severity"] == "error"]
 
 
+def dicom(manufacturer):
+    """What every DICOM file here has."""
+    import pydicom
+
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.2"
+    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4.2", "1.2.3"
+    data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = manufacturer, "made", "made"
+    data.DeviceSerialNumber, data.InstitutionName, data.InstitutionAddress = "1", "made", "made"
+    data.ProtocolName, data.SeriesDescription = "made", "made"
+    data.PatientName, data.PatientBirthDate, data.PatientSex = "Some^Body", "19700101", "O"
+    data.PatientPosition, data.PatientWeight = "HFS", "70"
+    data.TransmitterFrequency, data.ResonantNucleus, data.SpectralWidth = F0_MHZ, "1H", 1 / DWELL_S
+    return data
+
+
+def interleaved(fids):
+    values = np.ascontiguousarray(fids, dtype=np.complex64).reshape(-1)
+    return values.view(np.float32)
+
+
+def write_philips_dicom(path, pattern, references=1):
+    """MEGA as Philips's enhanced DICOM has it: each frame says whether it is a reference, ON or OFF."""
+    from pydicom.dataset import Dataset
+    from pydicom.sequence import Sequence
+
+    data = dicom("Philips Medical Systems")
+    fids = np.concatenate([np.array([fid_of({4.65: 1000.0})] * references), transients(pattern)])
+    data.NumberOfFrames, data.SpectroscopyAcquisitionDataColumns = len(fids), N_POINTS
+    data.Rows = data.Columns = 1
+    data.add_new((0x5600, 0x0020), "OF", interleaved(fids).tobytes())
+    data.AcquisitionContrast, data.PulseSequenceName = "SPECTROSCOPY", "made"
+    frames = []
+    for kind in ("reference",) * references + tuple(pattern):
+        frame = Dataset()
+        frame.add_new((0x2005, 0x0014), "LO", "Philips MR Imaging DD 005")
+        frame.add_new((0x2005, 0x1304), "US", int(kind == "reference"))
+        frame.add_new((0x2005, 0x1598), "CS", "" if kind == "reference" else str(kind))
+        frames.append(frame)
+    data.add_new((0x2005, 0x0014), "LO", "Philips MR Imaging DD 005")
+    data.add_new((0x2005, 0x140F), "SQ", Sequence(frames))
+    data.add_new((0x2005, 0x1597), "CS", "Y")
+    echo, timing, first = Dataset(), Dataset(), Dataset()
+    echo.EffectiveEchoTime, timing.RepetitionTime, timing.FlipAngle = 68.0, "2000", "90"
+    first.MREchoSequence, first.MRTimingAndRelatedParametersSequence = Sequence([echo]), Sequence([timing])
+    data.PerFrameFunctionalGroupsSequence = Sequence([first])
+    slabs = []
+    for orientation in ([1, 0, 0], [0, 1, 0], [0, 0, 1]):
+        slab = Dataset()
+        slab.SlabOrientation, slab.MidSlabPosition, slab.SlabThickness = orientation, [0, 0, 0], 30.0
+        slabs.append(slab)
+    data.VolumeLocalizationSequence = Sequence(slabs)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_uih_dicom(path, off, on):
+    """svs_mega as UIH has it: DIFF, reference, ON and OFF in four elements."""
+    data = dicom("UIH")
+    data.Rows = data.Columns = 1
+    data.ImageOrientationPatient, data.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 0]
+    data.PixelSpacing, data.SliceThickness = [30, 30], 30
+    data.EchoTime, data.RepetitionTime, data.FlipAngle, data.SequenceName = "68", "2000", "90", "svs_mega"
+    data.add_new((0x5600, 0x0020), "OF", interleaved((on - off).conj()).tobytes())
+    data.add_new((0x0065, 0x00FF), "LO", "Image Private Header")
+    for element, fid in ((0xFF07, fid_of({4.65: 1000.0})), (0xFF10, on), (0xFF11, off)):
+        data.add_new((0x0065, element), "OB", interleaved(fid.conj()).tobytes())
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.usefixtures("spec2nii")
+def test_philips_dicom_has_its_order_and_gets_its_pulses(tmp_path):
+    pattern = (1, 0, 1, 0)
+    scan = write_philips_dicom(tmp_path / "a.dcm", pattern)
+    done = call(scan, "--output", tmp_path / "a.nii.gz", "--edit-on", "1.9", "--edit-off", "7.46")
+    assert done.returncode == 0, done.stderr
+    read = read_acquisition(tmp_path / "a.nii.gz")
+    assert read.conditions == ("edit_on", "edit_off")
+    assert read.edit_pulse["ON"] == {"shift_ppm": 1.9}
+    np.testing.assert_allclose(read.fids[0, 0], transients(pattern)[0::2], rtol=1e-5, atol=1e-5)
+    assert header_of(tmp_path / "a_ref.nii.gz")["WaterSuppressed"] is False
+
+
+@pytest.mark.usefixtures("spec2nii")
+def test_uih_dicom_gives_the_pair_and_beside_it_diff_and_reference(tmp_path):
+    off, on = pair_of()
+    scan = write_uih_dicom(tmp_path / "a.dcm", off, on)
+    done = call(scan, "--output", tmp_path / "a.nii.gz")
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in tmp_path.glob("*.nii.gz")} == {"a.nii.gz", "a_diff.nii.gz", "a_wref.nii.gz"}
+    read = read_acquisition(tmp_path / "a.nii.gz")
+    assert read.conditions == ("edit_off", "edit_on")
+    np.testing.assert_allclose(read.fids[:, 0, 0], [off, on], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.usefixtures("spec2nii")
 def test_conditions_that_do_not_belong_together_are_refused(tmp_path):
     off, on = pair_of()
@@ -318,13 +416,8 @@ def test_spec2nii_of_another_environment_is_found_on_the_path(monkeypatch):
     ],
 )
 def test_dicom_without_spectra_is_refused(tmp_path, manufacturer, text):
-    import pydicom
-
-    data = pydicom.Dataset()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", "1.2.3"
-    data.Manufacturer = manufacturer
+    data = dicom(manufacturer)
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
     (tmp_path / "in").mkdir()
     data.save_as(tmp_path / "in" / "a.dcm", enforce_file_format=True)
     done = call(tmp_path / "in", "--output", tmp_path / "a.nii.gz")
