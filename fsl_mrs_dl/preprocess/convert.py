@@ -110,7 +110,12 @@ def convert_scan(
             found.append([load(path) for path in files])
         if not paths:
             found = [[_joined(found[0], found[1])]]
-        made = [_edited(file, editing, given=not paths, scratch=Path(scratch), stem=stem) for file in found[0]]
+        plain = any(file.path.name == f"{stem}.nii.gz" for file in found[0])
+        made = [
+            Converted(file.path, file) if _is_beside(file, stem, plain)
+            else _edited(file, editing, given=not paths, scratch=Path(scratch))
+            for file in found[0]
+        ]  # fmt: skip
         main = _main(made, stem)
         placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
         for target, _ in placed:
@@ -150,10 +155,14 @@ def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
     return join(off[0], on[0])
 
 
-def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path, stem: str) -> Converted:
-    """One file of spec2nii with its editing said, and notes on what is not known."""
-    if file.is_reference or file.path.name.removeprefix(stem).startswith(_BESIDE):
-        return Converted(file.path, file)
+def _is_beside(file: MrsFile, stem: str, plain: bool) -> bool:
+    """Whether a file of spec2nii is a reference and the like, beside the scan; `plain`: the scan has no suffix."""
+    suffix = file.path.name.removeprefix(stem).removesuffix(".nii.gz")
+    return file.is_reference or suffix.startswith(_BESIDE) or (plain and suffix != "")
+
+
+def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> Converted:
+    """A scan with its editing said, and notes on what is not known."""
     if given:
         return Converted(file.path, label(file, ("OFF", "ON"), editing.pulses))
     file = with_absolute_offsets(file)
