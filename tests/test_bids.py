@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.bids.dataset import Filters, NoInputError, find_scans
+from fsl_mrs_dl.bids.filters import read_filter_file
+from fsl_mrs_dl.bids.group import write_group
 from fsl_mrs_dl.bids.names import BidsName
-from fsl_mrs_dl.bids.participant import with_sidecar
+from fsl_mrs_dl.bids.sidecar import with_sidecar
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.basis import load_line_basis
 from fsl_mrs_dl.io.nifti import read_acquisition, write_spectrum
@@ -71,10 +73,12 @@ def make_dataset(root, participants=("01", "02"), sessions=("pre",), **sidecar):
     return root
 
 
-def call(*arguments, cwd=None):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
+def call(*arguments, **options):
     command = [sys.executable, "-m", "fsl_mrs_dl", "bids", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT}, **options)
 
 
 def digests(folder):
@@ -201,7 +205,8 @@ def test_one_bad_scan_does_not_stop_the_others(study, tmp_path):
     [
         (lambda root: (root / "dataset_description.json").unlink(), (), 16, "not a BIDS dataset"),
         (lambda _: None, ("--participant-label", "09"), 66, "no edited spectroscopy"),
-        (lambda _: None, ("--workers", "0"), 2, "out of range"),
+        (lambda _: None, ("--workers", "0"), 2, "--workers is out of range"),
+        (lambda _: None, ("--n-threads", "0"), 2, "--n-threads is out of range"),
         (lambda _: None, ("--model", "nonesuch"), 2, "there is no model"),
     ],
 )
@@ -214,6 +219,22 @@ def test_exit_codes(study, tmp_path, change, arguments, code, text):
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
+def test_threads_of_linear_algebra_are_one_or_what_is_asked_for(tmp_path):
+    pytest.importorskip("threadpoolctl", reason="threadpoolctl tells how many threads a library has")
+    code = (
+        "import sys; from fsl_mrs_dl.cli.main import main; main(['bids', *sys.argv[1:]]); import numpy, threadpoolctl; "
+        "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    )
+    for options, expected in (((), "{1}"), (("--n-threads", "2"), "{2}")):
+        environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path, tmp_path / "out", "participant", *options],
+            capture_output=True, text=True, env={**environment, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == expected
 
 
 def test_unknown_level_and_empty_group(study, tmp_path):
@@ -241,12 +262,30 @@ def test_milliseconds_of_a_sidecar_become_seconds_and_fill_the_header(study):
 
 @pytest.mark.parametrize(
     ("key", "value", "text"),
-    [("SpectrometerFrequency", [123.2], "contradict each other in SpectrometerFrequency")],
+    [
+        (
+            "SpectrometerFrequency",
+            [123.2],
+            r"in SpectrometerFrequency; expected 127\.75 \(header\); got 123\.2 \(sidecar",
+        ),
+        ("SpectralWidth", 4000, r"in SpectralWidth; expected 2000 \(header\); got 4000 \(sidecar\)"),
+        ("EchoTime", 0.08, r"in EchoTime; expected 0\.068 \(header\); got 0\.08 \(sidecar\)"),
+        ("RepetitionTime", 1.5, r"in RepetitionTime; expected 2 \(header\); got 1\.5 \(sidecar\)"),
+        ("ResonantNucleus", ["31P"], r"in ResonantNucleus; expected 1H \(header\); got 31P \(sidecar\)"),
+        ("EditCondition", ["ON", "OFF"], r"in EditCondition; expected edit_off, edit_on \(header\); got edit_on"),
+        ("EditPulse", {"ON": {"FrequencyOffset": 1.8}}, r"ON pulse; expected 1\.9 ppm \(header\); got 1\.8 ppm"),
+        ("EditPulse", {"OFF": {"FrequencyOffset": 7.46, "PulseDuration": 20}}, r"expected 14 ms \(header\); got 20 ms"),
+        ("EditPulse", {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 0.014}}, "BIDS has PulseDuration in ms"),
+        ("EchoTime", 68, "EchoTime in the sidecar is impossible; expected a number in s"),
+        ("RepetitionTime", "2 s", "RepetitionTime in the sidecar is impossible"),
+    ],
 )
 def test_contradictions_name_both_values(study, key, value, text):
+    """Against a header that says all of it."""
     scan = find_scans(study)[0]
+    header = with_sidecar(read_acquisition(scan.path), scan.metadata)
     with pytest.raises(DataError, match=text):
-        with_sidecar(read_acquisition(scan.path), {**scan.metadata, key: value})
+        with_sidecar(header, {**scan.metadata, key: value})
 
 
 def test_sidecars_are_inherited_and_the_nearest_wins(study, tmp_path):
@@ -281,8 +320,128 @@ def test_references_are_paired_by_name_by_label_and_by_suffix(study, tmp_path):
     sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "ReferenceSignal": named}))
     assert find_scans(root)[0].reference.name.startswith("sub-02")
     sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "ReferenceSignal": "bids::nowhere.nii.gz"}))
-    with pytest.raises(DataError, match="ReferenceSignal"):
-        find_scans(root)
+    first, second = find_scans(root)
+    assert "ReferenceSignal" in first.problem
+    assert second.problem is None
+
+
+BIGGABA = {
+    "ResonantNucleus": ["1H"], "SpectrometerFrequency": [127.751], "SpectralWidth": 2000, "RepetitionTime": 2,
+    "NumberOfSpectralPoints": 2048, "Manufacturer": "Philips", "PulseSequenceType": "MEGA-PRESS",
+    "BodyPart": "BRAIN", "BodyPartDetails": "Medial parietal lobe", "AcquisitionVoxelSize": [30, 30, 30],
+    "ChemicalShiftOffset": 4.68, "ChemicalShiftReference": 3, "WaterSuppressionTechnique": "VAPOR",
+}  # fmt: skip
+"""What the sidecars of bids-examples' mrs_biggaba say (https://github.com/bids-standard/bids-examples)."""
+
+
+@pytest.fixture(scope="module")
+def biggaba(tmp_path_factory):
+    """Names and sidecars of mrs_biggaba, 12 participants with three acquisitions each; its images are empty files."""
+    root = tmp_path_factory.mktemp("biggaba") / "mrs_biggaba"
+    root.mkdir()
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "Big GABA", "BIDSVersion": "1.10.0"}))
+    pair, water = spectra(3)
+    for participant in (f"{number:02d}" for number in range(1, 13)):
+        folder = root / f"sub-{participant}" / "mrs"
+        folder.mkdir(parents=True)
+        for acquisition, te_s, off_ppm, duration_ms in (
+            ("megapress68", 0.068, 7.46, 15), ("megapress80", 0.08, 1.5, 20), ("press", 0.035, None, None)
+        ):  # fmt: skip
+            stem = folder / f"sub-{participant}_acq-{acquisition}"
+            sidecar = {**BIGGABA, "EchoTime": te_s, "NumberOfTransients": 320, "WaterSuppression": True}
+            if off_ppm is not None:
+                pulses = {name: {"FrequencyOffset": ppm, "PulseDuration": duration_ms}
+                          for name, ppm in (("ON", 1.9), ("OFF", off_ppm))}  # fmt: skip
+                sidecar |= {"EditTarget": "GABA", "EditPulse": pulses, "EditCondition": ["ON", "OFF"]}
+            Path(f"{stem}_svs.json").write_text(json.dumps(sidecar))
+            reference = {**BIGGABA, "EchoTime": te_s, "NumberOfTransients": 8, "WaterSuppression": False}
+            Path(f"{stem}_mrsref.json").write_text(json.dumps(reference))
+            data, dims = (pair[::-1], ("DIM_EDIT", None, None)) if off_ppm is not None else (pair[0], (None,) * 3)
+            write_spectrum(f"{stem}_svs.nii.gz", data, dwell_s=5e-4, f0_mhz=127.751, dims=dims)
+            write_spectrum(f"{stem}_mrsref.nii.gz", water, dwell_s=5e-4, f0_mhz=127.751)
+    return root
+
+
+def test_every_file_of_the_biggaba_layout_has_its_reference_and_its_pulses(biggaba):
+    scans = find_scans(biggaba)
+    assert len(scans) == 24  # PRESS is not edited
+    for scan in scans:
+        assert scan.reference.name == scan.path.name.replace("_svs", "_mrsref")
+        assert not scan.notes
+        assert scan.problem is None
+        read = with_sidecar(read_acquisition(scan.path), scan.metadata)
+        late = scan.name.entities["acq"] == "megapress80"
+        assert (read.te_s, read.tr_s) == (0.08 if late else 0.068, 2.0)
+        assert read.edit_pulse == {
+            "ON": {"shift_ppm": 1.9, "duration_s": pytest.approx(0.020 if late else 0.015)},
+            "OFF": {"shift_ppm": 1.5 if late else 7.46, "duration_s": pytest.approx(0.020 if late else 0.015)},
+        }
+        assert read.conditions == ("edit_on", "edit_off")
+
+
+def test_a_filter_file_chooses_scans_and_references(biggaba, tmp_path):
+    path = tmp_path / "filter.json"
+    path.write_text(json.dumps({"svs": {"acquisition": "megapress68", "subject": ["01", "sub-02"]}}))
+    done = call(biggaba, tmp_path / "out", "participant", "--dry-run", "--bids-filter-file", path)
+    assert done.returncode == 0, done.stderr
+    names = [Path(line.split("\t")[0]).name for line in done.stdout.splitlines()]
+    assert names == [f"sub-{p}_acq-megapress68_svs.nii.gz" for p in ("01", "02")]
+    path.write_text(json.dumps({"mrsref": {"acq": "conc"}}))
+    scans = find_scans(biggaba, Filters(**read_filter_file(path)))
+    assert {scan.reference for scan in scans} == {None}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("{", "cannot be read"),
+        ('{"scs": {}}', "did you mean 'svs'?"),
+        ('{"svs": {"aquisition": "a"}}', "did you mean 'acquisition'?"),
+        ('{"svs": {"run": null}}', "'run' is no label"),
+    ],
+)
+def test_a_wrong_filter_file_is_one_line(biggaba, tmp_path, content, text):
+    (tmp_path / "filter.json").write_text(content)
+    done = call(biggaba, tmp_path / "out", "participant", "--bids-filter-file", tmp_path / "filter.json")
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_tables_give_the_units_of_their_columns(study):
+    path = next((study.parent / "out").rglob("sub-01*mrsquant.tsv"))
+    columns = json.loads(path.with_suffix(".json").read_text())
+    assert {row["unit"] for row in rows_of(path) if row["unit"] != "n/a"} <= set(columns["unit"]["Levels"])
+    assert all("Units" in columns[name] for name in ("value", "sd", "lo95", "hi95"))
+
+
+def test_descriptions_name_every_label_in_use(study):
+    out = study.parent / "out"
+    described = {row["desc_id"] for row in rows_of(out / "descriptions.tsv")}
+    used = {
+        f"desc-{part}"
+        for p in out.rglob("*_desc-*")
+        for part in [p.name.split("_desc-")[1].split("_")[0].split(".")[0]]
+    }
+    assert used == described
+    assert (out / ".bidsignore").read_text().split() == ["*.html", "logs", "figures", "*_desc-*"]
+
+
+def test_the_group_page_marks_what_is_far_from_the_others(tmp_path):
+    """Seven scans alike and one with three times the GABA+."""
+    values = [0.30, 0.31, 0.29, 0.32, 0.30, 0.28, 0.31, 0.95]
+    for number, value in enumerate(values):
+        folder = tmp_path / f"sub-{number:02d}" / "mrs"
+        folder.mkdir(parents=True)
+        columns = "metabolite\tvalue\tunit\tsd\tlo95\thi95\tsubspectrum\tflag\n"
+        rows = f"GABA+\t{value}\t/Cr+PCr\t0.02\t0.2\t0.4\tdiff\tn/a\nGABA\tn/a\tn/a\tn/a\tn/a\tn/a\tdiff\tlow\n"
+        (folder / f"sub-{number:02d}_acq-mega_desc-dl_mrsquant.tsv").write_text(columns + rows)
+    write_group(tmp_path)
+    page = (tmp_path / "group.html").read_text()
+    listed = page.split("Far from the others")[1]
+    assert listed.count("<li>") == 1
+    assert "sub-07_acq-mega: GABA+/Cr+PCr 0.95, median 0.305" in listed
+    assert page.count("<circle") == len(values)
 
 
 def test_filters_take_labels_with_and_without_their_entity(study):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A BIDS run that is killed at any moment ends, once repeated, with the bytes of one that was not."""
+"""What can go wrong with a study: disks, files, sidecars, two runs at once, and a kill at any moment."""
 
+import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ import time
 import pytest
 
 from fsl_mrs_dl.bids.scratch import remove_leftovers, scratch_folder
-from tests.test_bids import call, digests, make_dataset
+from tests.test_bids import ENVIRONMENT, call, digests, make_dataset
 
 
 def test_leftovers_of_dead_processes_go_and_those_of_others_stay(tmp_path):
@@ -25,6 +27,155 @@ def test_leftovers_of_dead_processes_go_and_those_of_others_stay(tmp_path):
     assert own.exists()
     assert elsewhere.exists()
     assert not gone.exists()
+
+
+def fails_in_one_line(done, code, *texts):
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == len(texts), done.stderr
+    for line, text in zip(lines, texts, strict=True):
+        assert text in line
+
+
+def whole_or_absent(folder):
+    """No scratch file is left, and each scan has all of its files or none."""
+    assert not [path for path in folder.rglob("*") if ".tmp-" in path.name]
+    counts = {}
+    for path in folder.glob("sub-*/**/*_desc-*"):
+        counts[path.parent] = counts.get(path.parent, 0) + 1
+    assert len(set(counts.values())) <= 1, counts
+    return len(counts)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp("faults") / "raw", participants=("01", "02", "03"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system that the first scan fits on, and the second does not."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_fails_the_scans_that_do_not_fit(study, small_disk):
+    done = call(study, small_disk / "out", "participant")
+    text = "cannot write here: no space left on device"
+    fails_in_one_line(done, 3, f"sub-02_ses-pre_acq-megapress68 failed: {small_disk}", "sub-03")
+    assert done.stderr.count(text) == 2
+    assert whole_or_absent(small_disk / "out") == 1
+
+
+@pytest.mark.parametrize("limit", [0, 100_000])
+def test_a_file_that_may_not_grow_fails_its_scan_and_leaves_nothing(study, tmp_path, limit):
+    """The quota of a user, as far as a process can set it for itself: no file above the limit in bytes."""
+    import resource
+
+    def lower():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = call(study, tmp_path / "out", "participant", preexec_fn=lower)
+    texts = [f"sub-{number}" for number in ("01", "02", "03")] if limit else ["cannot write here: file too large"]
+    fails_in_one_line(done, 1, *texts)
+    assert done.stderr.count("cannot write here: file too large") == len(texts)
+    assert whole_or_absent(tmp_path / "out") == 0
+
+
+def test_a_read_only_output_is_one_line(study, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere; the next test mounts a read-only file system")
+    (tmp_path / "closed").mkdir(mode=0o555)
+    for output in (tmp_path / "closed", tmp_path / "closed" / "out"):
+        fails_in_one_line(call(study, output, "participant"), 1, "cannot write here: permission denied")
+
+
+def test_a_read_only_file_system_is_one_line(study, small_disk):
+    (small_disk / "out").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for output in (small_disk / "out", small_disk / "new"):
+        fails_in_one_line(call(study, output, "participant"), 1, "cannot write here: read-only file system")
+        fails_in_one_line(call(study, output, "participant", "--submit"), 1, "cannot write here: read-only file system")
+
+
+def test_an_output_below_a_file_is_one_line(study, tmp_path):
+    (tmp_path / "file").write_text("")
+    fails_in_one_line(call(study, tmp_path / "file" / "out", "participant"), 1, "cannot write here: not a directory")
+    fails_in_one_line(call(study, tmp_path / "file", "participant"), 1, "cannot write here: file exists")
+
+
+def damage_image(folder, stem):
+    path = folder / f"{stem}_svs.nii.gz"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def remove_image_of_water(folder, stem):
+    (folder / f"{stem}_mrsref.nii.gz").write_bytes(b"")
+
+
+def break_sidecar(folder, stem):
+    (folder / f"{stem}_svs.json").write_text('{"EchoTime": 0.0')
+
+
+def sidecar_in_ms(folder, stem):
+    path = folder / f"{stem}_svs.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "EchoTime": 68}))
+
+
+def sidecar_of_another_scanner(folder, stem):
+    path = folder / f"{stem}_mrsref.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "SpectrometerFrequency": [123.2]}))
+
+
+def sidecar_with_a_reference_that_is_not_there(folder, stem):
+    path = folder / f"{stem}_svs.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "ReferenceSignal": "bids::sub-02/gone.nii.gz"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (damage_image, "truncated or damaged"),
+        (remove_image_of_water, "mrsref.nii.gz: the file is empty"),
+        (break_sidecar, "the sidecar is not JSON"),
+        (sidecar_in_ms, "EchoTime in the sidecar is impossible"),
+        (sidecar_of_another_scanner, "contradict each other in SpectrometerFrequency"),
+        (sidecar_with_a_reference_that_is_not_there, "the ReferenceSignal of a sidecar is not there"),
+    ],
+)
+def test_a_corrupt_participant_is_one_line_and_the_rest_finish(study, tmp_path, damage, text):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    damage(root / "sub-02" / "ses-pre" / "mrs", "sub-02_ses-pre_acq-megapress68")
+    done = call(root, tmp_path / "out", "participant")
+    fails_in_one_line(done, 3, text)
+    assert "sub-02_ses-pre_acq-megapress68 failed" in done.stderr
+    assert whole_or_absent(tmp_path / "out") == 2
+    assert not list((tmp_path / "out").rglob("sub-02*"))
+
+
+def test_two_runs_on_one_output_at_the_same_time_end_with_the_bytes_of_one(study, tmp_path):
+    whole = tmp_path / "whole"
+    assert call(study, whole, "participant").returncode == 0
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "fsl_mrs_dl", "bids", str(study), str(out), "participant"]
+    runs = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
+        assert errors == ""
+    assert digests(out) == digests(whole)
+    assert whole_or_absent(out) == 3
 
 
 @pytest.mark.slow

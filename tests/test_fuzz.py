@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.bids.participant import with_sidecar
+from fsl_mrs_dl.bids.sidecar import with_sidecar
 from fsl_mrs_dl.errors import FslMrsDlError
 from fsl_mrs_dl.io.basis import ConditionBasis, load_line_basis, read_fsl_basis
 from fsl_mrs_dl.io.fsl_sequence import read_fsl_sequence

@@ -46,6 +46,8 @@ class Scan:
     reference_metadata : mapping
     notes : tuple of str
         What was noticed while pairing.
+    problem : str or None
+        Why it cannot be quantified: a broken sidecar, a reference that is not there.
     """
 
     path: Path
@@ -54,26 +56,40 @@ class Scan:
     reference: Path | None = None
     reference_metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which scans are wanted; empty means all. Labels come with or without their entity's name."""
+    """Which scans are wanted; empty means all. Labels come with or without their entity's name.
+
+    `scan` and `reference` are what a filter file says of entities, ``{"acq": ["megapress68"]}``, for either.
+    """
 
     participant: Sequence[str] = ()
     session: Sequence[str] = ()
     acquisition: Sequence[str] = ()
     task: Sequence[str] = ()
     run: Sequence[str] = ()
+    scan: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reference: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def takes(self, name: BidsName) -> bool:
         """Whether a scan is wanted."""
         wanted = {"sub": self.participant, "ses": self.session, "acq": self.acquisition, "task": self.task,
                   "run": self.run}  # fmt: skip
-        return all(
-            not labels or name.entities.get(key) in {label.removeprefix(f"{key}-") for label in labels}
-            for key, labels in wanted.items()
-        )
+        return _matches(name, wanted) and _matches(name, self.scan)
+
+    def takes_reference(self, name: BidsName) -> bool:
+        """Whether a water reference may be taken."""
+        return _matches(name, self.reference)
+
+
+def _matches(name: BidsName, wanted: Mapping[str, Sequence[str]]) -> bool:
+    return all(
+        not labels or name.entities.get(key) in {label.removeprefix(f"{key}-") for label in labels}
+        for key, labels in wanted.items()
+    )
 
 
 def check_dataset(root: Path) -> None:
@@ -100,7 +116,8 @@ def find_scans(
 ) -> list[Scan]:
     """The edited scans of a dataset, sorted by name.
 
-    A scan is edited when its sidecars or its acq label say so (EditTarget, EditPulse, EditCondition; ``mega``).
+    A scan is edited when its sidecars or its acq label say so (EditTarget, EditPulse, EditCondition; ``mega``). One
+    whose sidecar is broken is among them, with its `problem`: the others go on without it.
 
     Parameters
     ----------
@@ -111,30 +128,40 @@ def find_scans(
 
     Raises
     ------
-    DataError
-        When a sidecar is broken.
     NoInputError
         When there is none.
     """
     filters = filters or Filters()
     images = _images(root)
+    references = [(path, name) for path, name in images if filters.takes_reference(name)]
     scans = []
     for path, name in images:
-        if name.suffix != "svs" or not filters.takes(name):
-            continue
-        metadata = _metadata(root, path, name)
-        if not _is_edited(name, metadata):
-            continue
-        reference, notes = _reference(root, name, metadata, images, reference_suffixes)
-        found = BidsName.parse(reference.name) if reference is not None else None
-        of_reference = _metadata(root, reference, found) if reference is not None and found is not None else {}
-        scans.append(Scan(path, name, metadata, reference, of_reference, notes))
+        if name.suffix == "svs" and filters.takes(name):
+            try:
+                scan = _scan(root, path, name, references, reference_suffixes)
+            except DataError as error:
+                scan = Scan(path, name, {}, problem=str(error))
+            if scan is not None:
+                scans.append(scan)
     if not scans:
         raise NoInputError(
             "no edited spectroscopy was found", where=root, expected="sub-*/[ses-*/]mrs/*_svs.nii.gz of MEGA-PRESS",
             hint="Check --participant-label and the other filters",
         )  # fmt: skip
     return scans
+
+
+def _scan(
+    root: Path, path: Path, name: BidsName, references: Sequence[tuple[Path, BidsName]], suffixes: Sequence[str]
+) -> Scan | None:
+    """A scan with its sidecars and its reference; None when it is not edited."""
+    metadata = _metadata(root, path, name)
+    if not _is_edited(name, metadata):
+        return None
+    reference, notes = _reference(root, name, metadata, references, suffixes)
+    found = BidsName.parse(reference.name) if reference is not None else None
+    of_reference = _metadata(root, reference, found) if reference is not None and found is not None else {}
+    return Scan(path, name, metadata, reference, of_reference, notes)
 
 
 def _images(root: Path) -> list[tuple[Path, BidsName]]:

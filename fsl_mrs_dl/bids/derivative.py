@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.io.atomic import write_json, write_text
+from fsl_mrs_dl.io.atomic import cannot_write, write_json, write_text
 
 COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",
     "value": "Estimate, in the unit of the row",
-    "unit": "raw (per unit of basis), /REF (ratio to REF), mMol/kg, mM, mM alpha, or i.u. (by water, uncorrected)",
+    "unit": "Unit of value, sd, lo95 and hi95",
     "sd": "Standard deviation that the network predicts, calibrated",
     "lo95": "Lower end of the 95 % interval",
     "hi95": "Upper end of the 95 % interval",
@@ -20,6 +20,17 @@ COLUMNS: dict[str, str] = {
     "flag": "Word of caution",
 }
 """Columns of ``*_desc-dl_mrsquant.tsv``."""
+
+UNITS = {
+    "raw": "Amplitude per unit of basis, as FSL-MRS's raw concentrations",
+    "/Cr+PCr": "Ratio to the sum of Cr and PCr",
+    "/NAA": "Ratio to NAA, for a DIFF alone",
+    "mMol/kg": "mmol per kg of tissue water, by the water reference",
+    "mM": "mmol per litre of tissue, by the water reference",
+    "mM alpha": "mM with the alpha correction for grey and white matter",
+    "i.u.": "Institutional units: by water, without tissue fractions and relaxation",
+}
+"""What the column ``unit`` may hold."""
 
 _IGNORED = ("*.html", "logs", "figures", "*_desc-*")
 """BIDS has no rules for these yet; as few patterns as the validator needs."""
@@ -47,8 +58,17 @@ GABA-edited MEGA-PRESS quantified by a neural network. Each scan has
 
 
 def write_root(output: Path, source: Path) -> None:
-    """Write the description of the derivative dataset, ``.bidsignore``, labels and README; the same bytes each time."""
-    output.mkdir(parents=True, exist_ok=True)
+    """Write the description of the derivative dataset, ``.bidsignore``, labels and README; the same bytes each time.
+
+    Raises
+    ------
+    DataError
+        When it cannot be written.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(output, error) from error
     description = {
         "Name": "fsl_mrs_dl", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "fsl_mrs_dl", "Version": __version__}],
@@ -62,5 +82,9 @@ def write_root(output: Path, source: Path) -> None:
 
 
 def table_description(**more: Any) -> dict[str, Any]:
-    """The JSON beside a table: its columns, and `more`."""
-    return {**{key: {"Description": text} for key, text in COLUMNS.items()}, **more}
+    """The JSON beside a table: its columns with their units, and `more`."""
+    columns: dict[str, Any] = {key: {"Description": text} for key, text in COLUMNS.items()}
+    for key in ("value", "sd", "lo95", "hi95"):
+        columns[key]["Units"] = "that of the row, in the column unit"
+    columns["unit"]["Levels"] = UNITS
+    return {**columns, **more}

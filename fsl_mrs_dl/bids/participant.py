@@ -8,8 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from fsl_mrs_dl.bids.dataset import Scan
 from fsl_mrs_dl.bids.derivative import table_description
 from fsl_mrs_dl.bids.names import folder_of
 from fsl_mrs_dl.bids.scratch import scratch_folder
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import DataError, FslMrsDlError
+from fsl_mrs_dl.bids.sidecar import with_sidecar
+from fsl_mrs_dl.errors import FslMrsDlError
 from fsl_mrs_dl.io.atomic import write_json, write_text
-from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
@@ -71,6 +69,8 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel, *, skip_ex
         Keep the results of an earlier run of the same input with the same model.
     """
     stem = scan.name.stem
+    if scan.problem is not None:
+        return Outcome(stem, "failed", scan.problem)
     try:
         folder = folder_of(output, scan.name.entities)
         digest = _digest(scan, model)
@@ -98,56 +98,6 @@ def _load(scan: Scan) -> Preprocessed:
     if scan.reference is not None:
         reference = with_sidecar(read_reference(scan.reference), scan.reference_metadata)
     return preprocess(acquisition, reference)
-
-
-def with_sidecar(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acquisition:
-    """What the header does not tell, from the sidecar.
-
-    Raises
-    ------
-    DataError
-        When the two contradict each other.
-    """
-    where = acquisition.source
-    told = {
-        "EchoTime": acquisition.te_s,
-        "RepetitionTime": acquisition.tr_s,
-        "SpectrometerFrequency": acquisition.f0_mhz,
-    }
-    values = {key: _number(metadata.get(key)) for key in told}
-    for key, tolerance in (("EchoTime", 5e-4), ("RepetitionTime", 5e-3), ("SpectrometerFrequency", 0.1)):
-        own, other = told[key], values[key]
-        if own is not None and other is not None and abs(own - other) > tolerance:
-            raise DataError(
-                f"header and sidecar contradict each other in {key}", where=where, expected=f"{own:g} (header)",
-                got=f"{other:g} (sidecar)", hint="Correct the one that is wrong",
-            )  # fmt: skip
-    notes: list[str] = []
-    pulses = edit_pulses(metadata, notes)
-    for name, entry in pulses.items():
-        own_ppm, other_ppm = acquisition.edit_pulse.get(name, {}).get("shift_ppm"), entry.get("shift_ppm")
-        if own_ppm is not None and other_ppm is not None and abs(own_ppm - other_ppm) > 0.05:
-            raise DataError(
-                f"header and sidecar contradict each other in the {name} pulse", where=where,
-                expected=f"{own_ppm:g} ppm (header)", got=f"{other_ppm:g} ppm (sidecar)",
-            )  # fmt: skip
-    conditions, labels = acquisition.conditions, metadata.get("EditCondition")
-    if conditions is None and isinstance(labels, list) and len(labels) == acquisition.n_conditions:
-        conditions = conditions_of([str(label) for label in labels], metadata, notes)
-    return replace(
-        acquisition,
-        te_s=told["EchoTime"] if told["EchoTime"] is not None else values["EchoTime"],
-        tr_s=told["RepetitionTime"] if told["RepetitionTime"] is not None else values["RepetitionTime"],
-        edit_pulse={name: {**pulses.get(name, {}), **acquisition.edit_pulse.get(name, {})}
-                    for name in {**pulses, **acquisition.edit_pulse}},
-        conditions=conditions, header={**metadata, **acquisition.header},
-    )  # fmt: skip
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
 def _write(

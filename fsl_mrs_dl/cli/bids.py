@@ -24,21 +24,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}-label", f"--{name}_label", nargs="+", default=[], metavar="L", dest=f"{name}_label",
             help=f"only these {text}",
         )  # fmt: skip
+    parser.add_argument(
+        "--bids-filter-file", "--bids_filter_file", type=Path, metavar="JSON",
+        help='entities that scans and references must have, {"svs": {"acquisition": "megapress68"}, "mrsref": {...}}',
+    )  # fmt: skip
     parser.add_argument("--reference-suffix", nargs="+", metavar="S", help="of water references (default: mrsref ref)")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="scans at once (default 1)")
+    parser.add_argument(
+        "--n-threads", "--n_threads", type=int, metavar="N",
+        help="threads of linear algebra in each worker (default 1; the network has one)",
+    )  # fmt: skip
     parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
     parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
+    parser.add_argument(
+        "--skip-bids-validator", "--skip_bids_validator", action="store_true",
+        help="understood for BIDS Apps' sake: the validator is never run",
+    )  # fmt: skip
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--submit", action="store_true",
+        help="one task for each participant, and the group after them, through fsl_sub (SLURM, SGE, or this machine)",
+    )  # fmt: skip
+    cluster.add_argument(
+        "--fsl-sub",
+        default="",
+        metavar="ARGS",
+        help="arguments of fsl_sub as one quoted text, e.g. '-q short -R 2 -T 30'",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one level."""
+    import os
     import sys
 
-    from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
-    from fsl_mrs_dl.bids.derivative import write_root
-    from fsl_mrs_dl.bids.group import write_group
-    from fsl_mrs_dl.bids.scratch import remove_leftovers
     from fsl_mrs_dl.errors import ConfigError
 
     if args.analysis_level not in ("participant", "group"):
@@ -47,24 +67,40 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 17
-    if not 1 <= args.workers <= 1024:
-        raise ConfigError("--workers is out of range", expected="1 to 1024", got=args.workers)
+    for name, value in (("--workers", args.workers), ("--n-threads", args.n_threads)):
+        if value is not None and not 1 <= value <= 1024:
+            raise ConfigError(f"{name} is out of range", expected="1 to 1024", got=value)
+    if args.submit and args.analysis_level == "group":
+        raise ConfigError("--submit belongs to the participant level", hint="It has the group level run after it")
+    if args.n_threads is not None:
+        # before numpy is loaded, here and in the workers
+        os.environ.update({f"{library}_NUM_THREADS": str(args.n_threads) for library in ("OMP", "OPENBLAS", "MKL")})
+
+    from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
+    from fsl_mrs_dl.bids.derivative import write_root
+    from fsl_mrs_dl.bids.filters import read_filter_file
+    from fsl_mrs_dl.bids.group import write_group
+    from fsl_mrs_dl.bids.scratch import remove_leftovers
+
     check_dataset(args.bids_dir)
     if args.analysis_level == "group":
         write_group(args.output_dir)
         print(f"written to {args.output_dir / 'group_desc-dl_mrsquant.tsv'}")
         return 0
     filters = Filters(
-        args.participant_label, args.session_label, args.acquisition_label, args.task_label, args.run_label
-    )
+        args.participant_label, args.session_label, args.acquisition_label, args.task_label, args.run_label,
+        **(read_filter_file(args.bids_filter_file) if args.bids_filter_file is not None else {}),
+    )  # fmt: skip
     scans = find_scans(args.bids_dir, filters, reference_suffixes=args.reference_suffix or REFERENCE_SUFFIXES)
     if args.dry_run:
         for scan in scans:
-            print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join(scan.notes)}")
+            print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
         return 0
     _model(args.model)  # a wrong name is an error before anything is written
     write_root(args.output_dir, args.bids_dir)
     remove_leftovers(args.output_dir)
+    if args.submit:
+        return _submit(scans, args)
     counts = {"done": 0, "refused": 0, "kept": 0, "failed": 0}
     for number, outcome in enumerate(_outcomes(scans, args), start=1):
         counts[outcome.state] += 1
@@ -75,6 +111,46 @@ def run(args: argparse.Namespace) -> int:
     if counts["failed"] == len(scans):
         return 1
     return 3 if counts["failed"] else 0
+
+
+def _submit(scans: list[Any], args: argparse.Namespace) -> int:
+    """Participants as tasks of one array job, the group after them."""
+    import shlex
+    import sys
+
+    from fsl_mrs_dl.bids.submit import log_folder, submit
+
+    program = [sys.executable, "-m", "fsl_mrs_dl", "bids", str(args.bids_dir.resolve()), str(args.output_dir.resolve())]
+    participants = sorted({scan.name.entities["sub"] for scan in scans})
+    options = _task_options(args)
+    folder = log_folder(args.output_dir)
+    tasks = [[*program, "participant", "--participant-label", label, *options] for label in participants]
+    done = submit(tasks, [*program, "group"], folder, shlex.split(args.fsl_sub))
+    for message in done.messages:
+        print(message, file=sys.stderr)
+    if done.queued:
+        print(f"{len(tasks)} participants: job {done.jobs[0]}; group: job {done.jobs[1]}; logs in {folder}")
+        return 0
+    print(f"{len(tasks)} participants have run here, and the group; logs in {folder}")
+    if done.group_failed:
+        return 1
+    return 3 if done.failed else 0
+
+
+def _task_options(args: argparse.Namespace) -> list[str]:
+    """The options of this call that its tasks need, with paths that hold wherever a task runs."""
+    options: list[str] = []
+    for name in ("session_label", "acquisition_label", "task_label", "run_label", "reference_suffix"):
+        if getattr(args, name):
+            options += [f"--{name.replace('_', '-')}", *getattr(args, name)]
+    if args.bids_filter_file is not None:
+        options += ["--bids-filter-file", str(args.bids_filter_file.resolve())]
+    if args.model is not None:
+        options += ["--model", str(Path(args.model).resolve()) if Path(args.model).exists() else args.model]
+    for name in ("workers", "n_threads"):
+        if getattr(args, name) not in (None, 1):
+            options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    return [*options, "--skip-existing"] if args.skip_existing else options
 
 
 def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:

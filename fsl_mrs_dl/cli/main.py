@@ -18,6 +18,7 @@ from fsl_mrs_dl.errors import FslMrsDlError
 
 COMMANDS = {
     "fit": "quantify one data set",
+    "convert": "convert a scanner's own file to NIfTI-MRS (spec2nii)",
     "preproc": "preprocess raw data as fsl_mrs_preproc_edit does",
     "simulate": "simulate a basis set, or a bank of them",
     "pulse": "show what a radio-frequency pulse does",

@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ def _scratch_name(path: Path) -> Path:
     return path.with_name(f".tmp-{uuid.uuid4().hex[:12]}-{path.name}")
 
 
-def _cannot_write(path: Path, exc: OSError) -> DataError:
+def cannot_write(path: Path, exc: OSError) -> DataError:
+    """What the user is told when `exc` stood in the way of writing to `path`."""
     reason = os.strerror(exc.errno) if exc.errno else str(exc)
     return DataError(f"cannot write here: {reason[:1].lower()}{reason[1:]}", where=path)
 
@@ -50,7 +51,8 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only file system even what is missing cannot be unlinked
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(scratch, path)
     except OSError as exc:
         if _concerns(exc, scratch):
-            raise _cannot_write(path, exc) from exc
+            raise cannot_write(path, exc) from exc
         raise
     finally:
         _remove(scratch)
@@ -191,7 +193,7 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
     try:
         scratch.mkdir()
     except OSError as exc:
-        raise _cannot_write(path, exc) from exc
+        raise cannot_write(path, exc) from exc
     try:
         yield scratch
         if inside:
@@ -201,7 +203,7 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
             _swap_in(scratch, path)
     except OSError as exc:
         if _concerns(exc, scratch) or exc.filename in (str(path), path):
-            raise _cannot_write(path, exc) from exc
+            raise cannot_write(path, exc) from exc
         raise
     finally:
         _remove(scratch)

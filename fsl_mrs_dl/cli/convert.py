@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convert a scanner's own file (Siemens TWIX, RDA, DICOM; Philips SDAT/SPAR, DICOM; GE P-file; UIH) to NIfTI-MRS.
+
+spec2nii reads it; then ON and OFF get their own dimension and their names. docs/convert.md has a section for each
+vendor.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``convert``."""
+    parser.add_argument("data", nargs="*", type=Path, metavar="FILE", help="file, folder of DICOM, or SDAT and SPAR")
+    parser.add_argument("--on", type=Path, metavar="FILE", help="ON condition, when the two are separate files")
+    parser.add_argument("--off", type=Path, metavar="FILE", help="OFF condition")
+    parser.add_argument("--output", type=Path, required=True, metavar="NAME.nii.gz", help="file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier files of this name")
+    parser.add_argument("--sidecar", action="store_true", help="write BIDS's NAME.json too")
+    parser.add_argument("--format", metavar="F", help="twix, rda, dicom, sdat, philips_dcm, ge or uih (default: found)")
+
+    editing = parser.add_argument_group("editing, where the file does not tell it")
+    editing.add_argument(
+        "--order", choices=("on-off", "off-on", "auto"),
+        help="ON and OFF are among the dynamics in this order; auto: by NAA, which is missing in ON",
+    )  # fmt: skip
+    editing.add_argument(
+        "--block", default="1", metavar="N", help="dynamics in a row of a condition, or half (default 1)"
+    )
+    editing.add_argument("--edit-on", type=float, metavar="PPM", help="editing pulse of ON")
+    editing.add_argument("--edit-off", type=float, metavar="PPM", help="editing pulse of OFF")
+    editing.add_argument("--edit-duration", type=float, metavar="S", help="duration of the editing pulses in s")
+
+    more = parser.add_argument_group("of spec2nii")
+    more.add_argument("--evalinfo", default="image", metavar="FLAG", help="part of a TWIX file (default image)")
+    more.add_argument("--anon", action="store_true", help="leave out what names the patient")
+    more.add_argument("--spec2nii", default="", metavar="ARGS", help="further arguments, as one quoted text")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert."""
+    import shlex
+
+    from fsl_mrs_dl.bids.sidecar import sidecar_of
+    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of
+
+    if args.block != "half" and not args.block.isdigit():
+        raise ConfigError("--block is no number", expected="1 or more, or half", got=args.block)
+    pulses = edit_pulses_of({"ON": (args.edit_on, args.edit_duration), "OFF": (args.edit_off, args.edit_duration)})
+    editing = Editing(args.order, None if args.block == "half" else int(args.block), pulses)
+    made = convert_scan(
+        args.data, args.output, editing, on=args.on, off=args.off, form=args.format, evalinfo=args.evalinfo,
+        anonymise=args.anon, more=shlex.split(args.spec2nii), overwrite=args.overwrite,
+    )  # fmt: skip
+    for item in made:
+        if args.sidecar:
+            write_json(item.path.with_name(item.path.name.removesuffix(".nii.gz") + ".json"), sidecar_of(item.file))
+        lengths = [f"{n} {tag}" for n, tag in zip(item.file.data.shape[4:], item.file.tags, strict=True)]
+        order = f" ({', '.join(item.file.labels)})" if item.file.labels else ""
+        print(f"{item.path}: {', '.join([f'{item.file.data.shape[3]} points', *lengths])}{order}")
+        for note in item.notes:
+            print(f"caution: {note}")

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scan from the scanner's own file to NIfTI-MRS that says which condition is ON and which OFF."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fsl_mrs_dl.errors import ConfigError, DataError
+from fsl_mrs_dl.io import vendor
+from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
+from fsl_mrs_dl.io.nifti import read_acquisition
+from fsl_mrs_dl.preprocess.coils import combine_coils
+from fsl_mrs_dl.preprocess.conditions import assign_conditions
+
+ORDERS = {"on-off": ("ON", "OFF"), "off-on": ("OFF", "ON"), "auto": None}
+"""What can be said of the order; ``auto`` tells it from NAA at 2.01 ppm."""
+
+_BESIDE = ("_ref", "_wref", "_ecc", "_quant", "_diff")
+
+
+@dataclass(frozen=True)
+class Editing:
+    """What the user knows of the editing.
+
+    Parameters
+    ----------
+    order : str or None
+        Member of `ORDERS`, for files whose header does not name the conditions.
+    block : int or None
+        Dynamics in a row of one condition; None: half of them.
+    pulses : dict
+        ``{"ON": {"PulseOffset": ppm, "PulseDuration": s}, "OFF": {...}}``, as far as it is known.
+    """
+
+    order: str | None = None
+    block: int | None = 1
+    pulses: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.order is not None and self.order not in ORDERS:
+            raise ConfigError("unknown order", expected=", ".join(ORDERS), got=self.order)
+        if self.block is not None and self.block < 1:
+            raise ConfigError("--block is out of range", expected="1 or more, or half", got=self.block)
+        for name, pulse in self.pulses.items():
+            if not 1e-3 <= pulse.get("PulseDuration", 0.014) <= 0.05:
+                raise ConfigError(f"the duration of the {name} pulse is impossible", expected="0.001 to 0.05 s",
+                                  got=f"{pulse['PulseDuration']:g}")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that was written.
+
+    Parameters
+    ----------
+    path : Path
+    file : MrsFile
+        What it holds.
+    notes : tuple of str
+        What the user should know of it.
+    """
+
+    path: Path
+    file: MrsFile
+    notes: tuple[str, ...] = ()
+
+
+def convert_scan(
+    paths: Sequence[Path], output: Path, editing: Editing, *, on: Path | None = None, off: Path | None = None,
+    form: str | None = None, evalinfo: str = "image", anonymise: bool = False, more: Sequence[str] = (),
+    overwrite: bool = False,
+) -> list[Converted]:  # fmt: skip
+    """Convert a scan and write it, with what else spec2nii finds in its file (water references), whole or not at all.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The scan; empty where `on` and `off` give its conditions as two scans.
+    output : Path
+        ``NAME.nii.gz``; water references become ``NAME_ref.nii.gz`` and the like.
+    editing : Editing
+    on, off : Path, optional
+    form, evalinfo, anonymise, more
+        As `fsl_mrs_dl.io.vendor.convert`.
+    overwrite : bool
+        Replace files of these names.
+
+    Raises
+    ------
+    ConfigError, DataError, MissingExtraError
+        One line on what is wrong; nothing is written.
+    """
+    if not output.name.endswith(".nii.gz"):
+        raise ConfigError("--output is the name of a NIfTI-MRS file", expected="NAME.nii.gz", got=output)
+    if not output.parent.is_dir():
+        raise DataError("the folder does not exist", where=output.parent, hint="Create it first")
+    if bool(paths) == (on is not None or off is not None) or (on is None) != (off is None):
+        raise ConfigError("what is to be converted?", expected="one scan, or --on and --off")
+    stem = output.name.removesuffix(".nii.gz")
+    with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
+        found = []
+        for name, source in (("scan", list(paths)),) if paths else (("on", [on]), ("off", [off])):
+            folder = Path(scratch) / name
+            folder.mkdir()
+            given = [path for path in source if path is not None]
+            files = vendor.convert(given, folder, stem, form=form, evalinfo=evalinfo, anonymise=anonymise, more=more)
+            found.append([load(path) for path in files])
+        if not paths:
+            found = [[_joined(found[0], found[1])]]
+        plain = any(file.path.name == f"{stem}.nii.gz" for file in found[0])
+        made = [
+            Converted(file.path, file) if _is_beside(file, stem, plain)
+            else _edited(file, editing, given=not paths, scratch=Path(scratch))
+            for file in found[0]
+        ]  # fmt: skip
+        main = _main(made, stem)
+        placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
+        for target, _ in placed:
+            if target.exists() and not overwrite:
+                raise DataError("the file exists", where=target, hint="Add --overwrite to replace it")
+        placed.sort(key=lambda pair: pair[1] is main)  # the scan itself last: it stands for all of them
+        done = []
+        for target, item in placed:
+            save(item.file, target)
+            done.append(replace(item, path=target, notes=(*item.notes, *_unreadable(target, item.file))))
+    return done
+
+
+def order_of(path: Path) -> tuple[str, str]:
+    """ON and OFF in the order of a file with two conditions, told from NAA.
+
+    Raises
+    ------
+    DataError
+        When NAA is not seen, or the same in both.
+    """
+    data = read_acquisition(path)
+    fids = combine_coils(data.fids)[0] if data.fids.shape[1] > 1 else data.fids
+    order, flags = assign_conditions(fids[:, 0].mean(axis=1), data.dwell_s, data.f0_mhz)
+    if any(flag.code == "order_assumed" for flag in flags):
+        raise DataError("ON and OFF cannot be told apart by NAA at 2.01 ppm", where=path.name,
+                        hint="Say --order on-off or --order off-on")  # fmt: skip
+    return ("ON", "OFF") if order == ("edit_on", "edit_off") else ("OFF", "ON")
+
+
+def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
+    """OFF and ON of two conversions of one file each (FSL-MRS subtracts the first from the second)."""
+    for files in (on, off):
+        if len(files) != 1:
+            raise DataError("one condition is one spectrum", where=files[0].path.name, expected="1 file of spec2nii",
+                            got=len(files))  # fmt: skip
+    return join(off[0], on[0])
+
+
+def _is_beside(file: MrsFile, stem: str, plain: bool) -> bool:
+    """Whether a file of spec2nii is a reference and the like, beside the scan; `plain`: the scan has no suffix."""
+    suffix = file.path.name.removeprefix(stem).removesuffix(".nii.gz")
+    return file.is_reference or suffix.startswith(_BESIDE) or (plain and suffix != "")
+
+
+def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> Converted:
+    """A scan with its editing said, and notes on what is not known."""
+    if given:
+        return Converted(file.path, label(file, ("OFF", "ON"), editing.pulses))
+    file = with_absolute_offsets(file)
+    if editing.order is not None:
+        before = file.labels
+        file = split(file, editing.block)
+        labels = ORDERS[editing.order]
+        if labels is None:
+            unlabelled = scratch / file.path.name
+            save(_unlabelled(file), unlabelled)
+            labels = order_of(unlabelled)
+        notes = (f"EditCondition was {', '.join(before)}",) if before and tuple(before) != labels else ()
+        return Converted(file.path, label(file, labels, editing.pulses), notes)
+    if file.labels is not None and set(file.labels) == {"ON", "OFF"}:
+        return Converted(file.path, label(file, file.labels, editing.pulses))
+    if editing.pulses:
+        raise ConfigError("editing pulses are given, but which condition is ON is not known", where=file.path.name,
+                          hint="Say --order")  # fmt: skip
+    if "DIM_EDIT" in file.tags:
+        length = file.data.shape[4 + file.tags.index("DIM_EDIT")]
+        note = "which condition is ON is not in the file: say --order" if length == 2 else f"{length} conditions"
+        return Converted(file.path, file, (note,))
+    if "DIM_DYN" in file.tags:
+        length = file.data.shape[4 + file.tags.index("DIM_DYN")]
+        return Converted(file.path, file, (f"if ON and OFF are among the {length} dynamics, say --order",))
+    return Converted(file.path, file)
+
+
+def _unlabelled(file: MrsFile) -> MrsFile:
+    key = f"dim_{file.tags.index('DIM_EDIT') + 5}_header"
+    return replace(file, header={name: value for name, value in file.header.items() if name not in (key, "EditPulse")})
+
+
+def _main(made: Sequence[Converted], stem: str) -> Converted | None:
+    """The scan itself: the file with both conditions, else the one without a suffix."""
+    edited = [item for item in made if "DIM_EDIT" in item.file.tags and not item.file.is_reference]
+    plain = [item for item in made if item.path.name == f"{stem}.nii.gz"]
+    return next(iter([*edited, *plain, *(made if len(made) == 1 else [])]), None)
+
+
+def _unreadable(path: Path, file: MrsFile) -> tuple[str, ...]:
+    """Why `fit` would not take the file."""
+    if file.is_reference:
+        return ()
+    try:
+        read_acquisition(path)
+    except DataError as error:
+        return (f"fit does not take it: {error.what}",)
+    return ()
+
+
+def edit_pulses_of(values: dict[str, tuple[float | None, float | None]]) -> dict[str, dict[str, float]]:
+    """Pulses as NIfTI-MRS wants them from ``{"ON": (ppm, s), "OFF": (ppm, s)}``, without what is None."""
+    keys = ("PulseOffset", "PulseDuration")
+    return {
+        name: {key: float(value) for key, value in zip(keys, pair, strict=True) if value is not None}
+        for name, pair in values.items() if any(value is not None for value in pair)
+    }  # fmt: skip
