@@ -238,3 +238,31 @@ def test_unknown_network_and_emphasis():
     with pytest.raises(ConfigError, match="unknown setting 'widht'"):
         build_network({"name": "cnn", "widht": 3}, 721, 3)
     assert TrainConfig(name="x").emphasis == {}
+
+
+def test_sums_are_weighed_by_their_own_spread(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import bank_of_recipe
+
+    config = read_config(tiny_config)
+    trainer = Trainer(config, Synthesiser(config.recipe, bank_of_recipe(config.recipe, tiny_model / "bank")), tmp_path)
+    both = trainer.validation.present.all(axis=1)
+    scaled = trainer.validation.target[both] / trainer.target_scale
+    sums = scaled @ trainer.sums.numpy()
+    glx = trainer.validation.target[both][:, [trainer.outputs.index(n) for n in ("Glu", "Gln")]].sum(axis=1)
+    np.testing.assert_allclose(sums.std(axis=0), 1.0, rtol=1e-4)
+    assert np.abs(np.corrcoef(sums.T, glx)[-1]).max() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_coarse_steps_and_sums_train_as_well(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    config = read_config(tiny_config)
+    optimiser = dataclasses.replace(config.optimiser, coarse_share=0.8, sum_weight=0.5)
+    train(dataclasses.replace(config, optimiser=optimiser), tmp_path)
+    history = json.loads((tmp_path / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.8 * history[0]["validation"]
+    with pytest.raises(ConfigError, match="coarse_share"):
+        dataclasses.replace(optimiser, coarse_share=1.5)
