@@ -87,7 +87,7 @@ def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
 
 
 SMALL = {
-    "yae": {"name": "yae", "widths": [8, 16], "strides": [4, 4], "latent": 24, "dense": 32},
+    "yae": {"name": "yae", "widths": [8, 16], "strides": [4, 4], "dense": 32},
     "fcnn": {"name": "fcnn", "filters": [8, 16, 16], "dense": 96, "dropout": 0.0},
 }
 

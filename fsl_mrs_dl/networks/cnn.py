@@ -88,5 +88,9 @@ class Cnn(nn.Module):
 
     def forward(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """See `fsl_mrs_dl.networks.build_network`."""
-        output = self.head(torch.cat([self.trunk(channels), present], dim=1))
+        return self.quantify(self.trunk(channels), present)
+
+    def quantify(self, code: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Amplitudes from what the trunk made of the spectra."""
+        output = self.head(torch.cat([code, present], dim=1))
         return output[:, : self.n_outputs], output[:, self.n_outputs :].clamp(-9.0, 3.0)

@@ -30,7 +30,7 @@ from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw
 log = logging.getLogger(__name__)
 
 
-_TRAINING_ONLY = ("network.decoder.", "network.unfold.")
+_TRAINING_ONLY = "network.decoder."
 
 
 class _Scaled(nn.Module):
