@@ -167,7 +167,11 @@ def _misc(quantification: Quantification, panel: Panel | None, f0_mhz: float) ->
 def _inputs(quantification: Quantification, spectra: EditedSpectra) -> list[str]:
     lines = ["method = 'fsl_mrs_dl, a neural network'"]
     model = quantification.model
-    lines += [f"model_{key} = '{model[key]}'" for key in ("name", "version", "hash") if key in model]
+    lines += [f"model_{key} = '{model[key]}'" for key in ("name", "version") if key in model]
+    # a line holds 73 characters: a SHA-256 does not fit in one
+    digest = str(model.get("hash", ""))
+    parts = [digest[i : i + 32] for i in range(0, len(digest), 32)]
+    lines += [f"model_hash({i}) = '{part}'" for i, part in enumerate(parts, 1)]
     panel = quantification.panels[0].name if quantification.panels else ""
     lines += [f"spectrum = '{panel}'", f"conditions = '{' '.join(spectra.present)}'"]
     lines += [f"namrel = '{quantification.reference_name}'", f"hzpppm = {spectra.f0_mhz:.6f}"]
