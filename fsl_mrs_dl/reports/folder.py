@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import CATALOGUE
@@ -30,6 +31,7 @@ def write_folder(
     options: Mapping[str, Any],
     report: bool,
     reproduce: str,
+    unaligned: Mapping[str, NDArray] | None = None,
 ) -> None:
     """Write the output of one data set into `folder`, which exists (a temporary one, for it is filled file by file).
 
@@ -46,6 +48,8 @@ def write_folder(
         Whether ``report.html`` is wanted.
     reproduce : str
         Command line that repeats the run.
+    unaligned : mapping of str to complex array, optional
+        `Preprocessed.unaligned`, for the report.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def write_folder(
     if report:
         from fsl_mrs_dl.reports.html import render_report
 
-        html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce)
+        html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce, unaligned=unaligned)
         write_text(folder / "report.html", html)
 
 
