@@ -14,7 +14,8 @@ from fsl_mrs_dl.io import lcmodel
 from fsl_mrs_dl.io.lcmodel import Curves, Diagnostic, Misc, Row
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference" / "lcmodel"
-EXAMPLES = ("off", "diff", "test_lcm")
+REFERENCES = {"off": "Cr", "diff": "NAA+NAAG", "test_lcm": "Cr+PCr"}
+EXAMPLES = tuple(REFERENCES)
 
 ROWS = [
     Row("GABA", 2.4401, 5.4, 0.336),
@@ -111,8 +112,7 @@ def parse_coord(lines):
 def test_rows_of_real_tables_come_out_byte_for_byte(name):
     table = parse_table(real_example(name, "table"))["$$CONC"]
     assert len(table) >= 6
-    reference = {"off": "Cr", "diff": "NAA+NAAG", "test_lcm": "Cr+PCr"}[name]
-    assert lcmodel.format_header(reference) == table[0]
+    assert lcmodel.format_header(REFERENCES[name]) == table[0]
     for line in table[1:]:
         metabolite, value, percent, ratio, flag = parse_row(line)
         assert flag == " "
@@ -295,7 +295,9 @@ def test_suspect_reads_the_coord(tmp_path, curves):
     np.testing.assert_allclose(back["metabolite_spectra"]["GABA"], expected, rtol=6e-6)
 
 
-@pytest.mark.parametrize(("phase_deg", "text"), [(7.4, "   7"), (-4.0, "  -4"), (-99.0, " -99"), (-100.0, " 260"), (359.0, "  -1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("phase_deg", "text"), [(7.4, "   7"), (-4.0, "  -4"), (-99.0, " -99"), (-100.0, " 260"), (359.0, "  -1")]
+)
 def test_phase_is_the_same_angle_and_leaves_a_blank(tmp_path, phase_deg, text):
     lcmodel.write_table(tmp_path / "t", title="t", rows=[], reference="Cr", misc=Misc(phase0_deg=phase_deg))
     assert f"  Ph:{text} deg" in (tmp_path / "t").read_text()
@@ -341,7 +343,7 @@ def test_print_has_the_layout_of_real_ones(name, tmp_path):
     number = r"-?[\d.]+"
     fwhm, snr, shift, phase, slope = (float(t) for line in real["misc"] for t in re.findall(number, line))
     lcmodel.write_print(
-        tmp_path / "p", title="s008", rows=rows, reference={"off": "Cr", "diff": "NAA+NAAG", "test_lcm": "Cr+PCr"}[name],
+        tmp_path / "p", title="s008", rows=rows, reference=REFERENCES[name],
         misc=Misc(fwhm, snr, shift, phase, slope), inputs=[line.strip() for line in real["inputs"]],
     )  # fmt: skip
     ours = parse_print((tmp_path / "p").read_text().split("\n"))
