@@ -14,7 +14,8 @@ from fsl_mrs_dl.io import lcmodel
 from fsl_mrs_dl.io.lcmodel import Curves, Diagnostic, Misc, Row
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference" / "lcmodel"
-EXAMPLES = ("off", "diff", "test_lcm")
+REFERENCES = {"off": "Cr", "diff": "NAA+NAAG", "test_lcm": "Cr+PCr"}
+EXAMPLES = tuple(REFERENCES)
 
 ROWS = [
     Row("GABA", 2.4401, 5.4, 0.336),
@@ -111,8 +112,7 @@ def parse_coord(lines):
 def test_rows_of_real_tables_come_out_byte_for_byte(name):
     table = parse_table(real_example(name, "table"))["$$CONC"]
     assert len(table) >= 6
-    reference = {"off": "Cr", "diff": "NAA+NAAG", "test_lcm": "Cr+PCr"}[name]
-    assert lcmodel.format_header(reference) == table[0]
+    assert lcmodel.format_header(REFERENCES[name]) == table[0]
     for line in table[1:]:
         metabolite, value, percent, ratio, flag = parse_row(line)
         assert flag == " "
@@ -144,8 +144,9 @@ def test_layout_of_sections_is_that_of_real_tables(name, tmp_path):
     shift = float(re.findall(number, line1)[0])
     phase, slope = (float(t) for t in re.findall(number, line2))
     diagnostics = [
-        Diagnostic(line[5:14].strip(), line[15:21].strip(), int(line[21:24]))
-        for line in real["$$DIAG"] if line.strip() and int(line[:4]) == 1
+        Diagnostic(line[5:14].strip().removesuffix("'s"), line[15:21].strip(), int(line[21:24]))
+        for line in real["$$DIAG"] if line.strip()
+        for _ in range(int(line[:4]))
     ]  # fmt: skip
     lcmodel.write_table(
         tmp_path / "t", title="s", rows=[], reference="Cr", misc=Misc(fwhm, snr, shift, phase, slope),
@@ -153,7 +154,7 @@ def test_layout_of_sections_is_that_of_real_tables(name, tmp_path):
     )  # fmt: skip
     ours = parse_table((tmp_path / "t").read_text().split("\n"))
     assert ours["$$MISC"] == real["$$MISC"][:3]
-    assert ours["$$DIAG"] == [line for line in real["$$DIAG"] if line.strip() and int(line[:4]) == 1]
+    assert ours["$$DIAG"] == real["$$DIAG"]
     if " doecc = F".ljust(74) in real["$$INPU"]:
         assert " doecc = F".ljust(74) in ours["$$INPU"]
 
@@ -183,6 +184,7 @@ def test_real_coord_comes_out_byte_for_byte(name, tmp_path):
     for metabolite in parsed["metabolites"]:
         head = f" {metabolite:<6s}   Conc. ="
         assert section(ours, head)[0] == section(real, head)[0]
+        np.testing.assert_allclose(again["metabolites"][metabolite][1], parsed["metabolites"][metabolite][1], rtol=2e-5)
 
 
 def test_table_reads_back_by_columns(tmp_path):
@@ -272,6 +274,89 @@ def test_what_does_not_fit_is_refused(tmp_path, curves):
     assert not (tmp_path / "x").exists()
 
 
+def test_suspect_reads_the_coord(tmp_path, curves):
+    suspect = pytest.importorskip("suspect.io.lcmodel", reason="suspect is not installed")
+    misc = Misc(0.031, 123456.0, -0.027, -120.0, -0.1)
+    lcmodel.write_coord(tmp_path / "c", title="two words", rows=ROWS, reference="Cr", misc=misc, curves=curves)
+    back = suspect.read_coord(tmp_path / "c")
+    assert back["metabolite_fits"]["GABA"] == {"concentration": 2.44, "sd": 5}
+    assert back["metabolite_fits"]["Ins"] == {"concentration": 0.0, "sd": 999}
+    assert back["metabolite_fits"]["Glx"] == back["metabolite_fits"]["Glu+Gln"] == {"concentration": 1.53e4, "sd": 2}
+    # it splits at blanks, so no number may touch what stands before it
+    assert back["misc_output"] == {
+        "fwhm": 0.031, "snr": 999.0, "frequency_shift": -0.027, "phase0": 240.0, "phase1": -0.1,
+    }  # fmt: skip
+    np.testing.assert_allclose(back["ppm"], curves.ppm[::-1], atol=6e-7)
+    for key, curve in (("data", curves.data), ("fit", curves.fit)):
+        np.testing.assert_allclose(back[key], curve[::-1], rtol=6e-6)
+    np.testing.assert_allclose(back["baseline"], curves.background[::-1], rtol=6e-4)
+    assert list(back["metabolite_spectra"]) == ["GABA", "NAA"]
+    expected = (curves.components["GABA"] + curves.background)[::-1]
+    np.testing.assert_allclose(back["metabolite_spectra"]["GABA"], expected, rtol=6e-6)
+
+
+@pytest.mark.parametrize(
+    ("phase_deg", "text"), [(7.4, "   7"), (-4.0, "  -4"), (-99.0, " -99"), (-100.0, " 260"), (359.0, "  -1")]
+)
+def test_phase_is_the_same_angle_and_leaves_a_blank(tmp_path, phase_deg, text):
+    lcmodel.write_table(tmp_path / "t", title="t", rows=[], reference="Cr", misc=Misc(phase0_deg=phase_deg))
+    assert f"  Ph:{text} deg" in (tmp_path / "t").read_text()
+
+
+def test_messages_that_are_alike_share_a_line(tmp_path):
+    messages = [Diagnostic("info", "DLFLAG", 9), Diagnostic("warning", "DLFLAG", 5), Diagnostic("info", "DLFLAG", 9)]
+    lcmodel.write_table(tmp_path / "t", title="t", rows=[], reference="", misc=Misc(), diagnostics=messages)
+    found = parse_table((tmp_path / "t").read_text().split("\n"))["$$DIAG"]
+    assert found == ["   2 info's    DLFLAG  9".ljust(74), "   1 warning   DLFLAG  5".ljust(74)]
+
+
+def parse_print(lines):
+    """Sections of a .print file by their headings, which stand at fixed columns."""
+    at = {key: lines.index(key) for key in (INPUT_HEAD, QUANTITY_HEAD, " Summary of diagnostics")}
+    head = next(i for i, line in enumerate(lines) if line.startswith("    Conc.  %SD"))
+    rows = []
+    for line in lines[head + 1 :]:
+        if not line:
+            break
+        rows.append(line)
+    after = head + 1 + len(rows)
+    misc = next(i for i, line in enumerate(lines[after:], after) if line.startswith("  FWHM ="))
+    inputs = lines[at[INPUT_HEAD] + 1 : at[QUANTITY_HEAD]]
+    return {
+        "banner": lines[3], "blank before banner": lines[:3], "title": lines[5], "again": lines[head - 3 : head],
+        "inputs": inputs[: inputs.index("")], "gap after inputs": len(inputs) - inputs.index(""),
+        "data set": next(line for line in lines if line.startswith(" Data set ID = ")),
+        "header": lines[head], "rows": rows, "gap after rows": misc - after,
+        "misc": lines[misc : misc + 3], "diagnostics": lines[at[" Summary of diagnostics"] + 1 :],
+    }  # fmt: skip
+
+
+INPUT_HEAD = "          Input changes to Control Variables"
+QUANTITY_HEAD = "           Other quantities"
+
+
+@pytest.mark.with_shared
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_print_has_the_layout_of_real_ones(name, tmp_path):
+    real = parse_print(real_example(name, "print"))
+    rows = [Row(*parse_row(line)[:4]) for line in real["rows"]]
+    number = r"-?[\d.]+"
+    fwhm, snr, shift, phase, slope = (float(t) for line in real["misc"] for t in re.findall(number, line))
+    lcmodel.write_print(
+        tmp_path / "p", title="s008", rows=rows, reference=REFERENCES[name],
+        misc=Misc(fwhm, snr, shift, phase, slope), inputs=[line.strip() for line in real["inputs"]],
+    )  # fmt: skip
+    ours = parse_print((tmp_path / "p").read_text().split("\n"))
+    for key in ("header", "rows", "misc", "gap after rows", "gap after inputs", "blank before banner"):
+        assert ours[key] == real[key], key
+    # the first tells what %SD is; LCModel keeps the blanks of the control file
+    assert [line.strip() for line in ours["inputs"][1:]] == [line.strip() for line in real["inputs"]]
+    assert {len(line) for line in ours["inputs"]} == {len(line) for line in real["inputs"]}
+    assert len(ours["banner"]) == len(real["banner"])
+    assert len(ours["data set"]) == len(real["data set"])
+    assert [len(line) for line in ours["again"]] == [len(line) for line in real["again"]]
+
+
 def test_print_has_the_same_table(tmp_path):
     lcmodel.write_print(
         tmp_path / "p", title="t", rows=ROWS, reference="Cr", misc=Misc(),
@@ -282,5 +367,10 @@ def test_print_has_the_same_table(tmp_path):
     assert lcmodel.format_header("Cr") in lines
     assert lcmodel.format_row(ROWS[0]) in lines
     assert " Summary of diagnostics" in lines
-    assert " fwhm_hz = 5.1" in lines
-    assert any("not a CRLB" in line for line in lines)
+    assert lines[lines.index(QUANTITY_HEAD) + 1] == " fwhm_hz = 5.1"
+    assert " preprocess: {}" in lines
+    found = parse_print(lines)
+    assert "not a CRLB" in found["inputs"][0]
+    assert "not a CRLB" in found["title"]
+    assert found["diagnostics"][0] == "   1 info      DLFLAG  1".ljust(74)
+    assert found["data set"] == f" Data set ID = {'t':<20s}"

@@ -113,7 +113,10 @@ def _write(
         relative = scan.path.relative_to(root).as_posix()
         options = {"data": relative, "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None}
         command = f"fsl_mrs_dl fit --data {relative}" + (f" --h2o {options['h2o']}" if options["h2o"] else "")
-        write_folder(result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=command)
+        write_folder(
+            result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=command,
+            unaligned=data.unaligned,
+        )  # fmt: skip
         files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
         files += _spectra(scratch, data)
         for path, kept in list(files):

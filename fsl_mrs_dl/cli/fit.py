@@ -57,7 +57,10 @@ def run(args: argparse.Namespace) -> None:
             if key not in ("run", "command", "verbose")
         }
         reproduce = shlex.join(["fsl_mrs_dl", *sys.argv[1:]])
-        write_folder(result, folder, spectra=spectra, options=options, report=args.report, reproduce=reproduce)
+        write_folder(
+            result, folder, spectra=spectra, options=options, report=args.report, reproduce=reproduce,
+            unaligned=data.unaligned,
+        )  # fmt: skip
 
     if result.refused:
         reason = next(flag.detail for flag in result.flags if flag.severity == "refused")

@@ -11,6 +11,7 @@ input section say so.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +33,14 @@ MAX_CSV_METABOLITES = 84
 """Metabolites on a line of the .csv file."""
 
 PERCENT_SD_CAP = 999
+
+SNR_CAP = 999
+"""With four digits the number touches its ``=``, and readers that split at blanks (suspect) lose it."""
+
 SD_NOTE = "%SD = SD of the network, not a CRLB"
 _ROW_WIDTH = 75
 _INPUT_WIDTH = 74
+_BANNER_WIDTH, _SET_WIDTH = 121, 123
 _TITLE_WIDTH = 120
 
 
@@ -84,7 +90,10 @@ class Curves:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One line of the diagnostics section: a level, a source of at most 6 characters and a number."""
+    """One message of the diagnostics section: a level, a source of at most 6 characters and a number.
+
+    Messages that are alike share a line, which says how many there are.
+    """
 
     level: Literal["info", "warning", "FATAL"]
     source: str
@@ -233,28 +242,34 @@ def write_print(
     quantities: Mapping[str, str] | None = None,
     history: Sequence[str] = (),
 ) -> None:
-    """Write a .print file: the log, in LCModel's order of sections.
+    """Write a .print file: the summary of a run, with LCModel's headings and layout where the content is the same.
 
-    LCModel's sections about its own algorithm (namelist, iterations, covariances) are left out, for there is nothing
-    of the kind; `quantities` (name: value) stands where it prints other quantities and `history` are free lines about
-    the steps taken. Other parameters as in `write_table`.
+    LCModel's sections about its own algorithm (namelist, bases, iterations, starting values, correlations, shift and
+    broadening of each metabolite) are left out, for there is nothing of the kind. `quantities` (name: value) stands
+    where it prints other quantities, and `history` are lines about the steps taken. Other parameters as in
+    `write_table`.
     """
     table = _table_lines(path, rows, reference)
+    banner, data_set = f" {_program()}".ljust(_BANNER_WIDTH), f" {_title(title)}".ljust(_SET_WIDTH)
+    gap = [""] * 3
     lines = [
+        *gap,
+        f"          {_program()}".ljust(_BANNER_WIDTH + 9),
         "",
-        f"          {_program()}",
+        data_set,
+        *gap,
+        f"{'':10s}Input changes to Control Variables",
+        *(f" {line}" for line in _input_lines(inputs)),
+        *gap,
+        f"{'':11s}Other quantities",
+        *(f" {key} = {_clean(str(text))}" for key, text in (quantities or {}).items()),
         "",
-        f" {_title(title)}",
-        "",
-        "",
-        " Input changes",
-        *_input_lines(inputs),
-        "",
+        f" Data set ID = {_clean(title)[:20]:<20s}",
+        *gap,
     ]
-    lines += [" Other quantities", *(f" {key} = {_clean(str(text))}" for key, text in (quantities or {}).items()), ""]
     if history:
-        lines += [" Processing", *(f" {_clean(text)}" for text in history), ""]
-    lines += ["", "", f" {_program()}", f" {_title(title)}", "", *table, "", *_misc_lines(misc), "", ""]
+        lines += [f"{'':11s}Processing", *(f" {_clean(text)}" for text in history), *gap]
+    lines += [banner, data_set, "", *table, *gap, *_misc_lines(misc), *gap, ""]
     lines += [" Summary of diagnostics", *_diagnostic_lines(diagnostics), ""]
     _write(path, lines)
 
@@ -307,17 +322,23 @@ def _misc_lines(misc: Misc) -> list[str]:
     def bounded(value: float, low: float, high: float) -> float:
         return min(high, max(low, value)) if math.isfinite(value) else 0.0
 
+    # -120 deg would touch its colon, 240 deg is the same and does not
+    phase_deg = (round(bounded(misc.phase0_deg, -1e6, 1e6)) + 99) % 360 - 99
     lines = [
-        f"  FWHM ={bounded(misc.fwhm_ppm, 0, 9.999):6.3f} ppm    S/N ={round(bounded(misc.snr, 0, 9999)):4d}",
+        f"  FWHM ={bounded(misc.fwhm_ppm, 0, 9.999):6.3f} ppm    S/N ={round(bounded(misc.snr, 0, SNR_CAP)):4d}",
         f"  Data shift ={bounded(misc.shift_ppm, -9.999, 9.999) + 0.0:6.3f} ppm",
-        f"  Ph:{round(bounded(misc.phase0_deg, -360, 360)):4d} deg"
-        f"{bounded(misc.phase1_deg_per_ppm, -9999, 9999) + 0.0:10.1f} deg/ppm",
+        f"  Ph:{phase_deg:4d} deg{bounded(misc.phase1_deg_per_ppm, -9999, 9999) + 0.0:10.1f} deg/ppm",
     ]
     return [line.ljust(_ROW_WIDTH) for line in lines]
 
 
 def _diagnostic_lines(diagnostics: Sequence[Diagnostic]) -> list[str]:
-    return [f"{1:4d} {d.level:<9s} {d.source[:6]:<6s}{d.number:3d}".ljust(_INPUT_WIDTH) for d in diagnostics]
+    counts = Counter((d.level, d.source[:6], d.number) for d in diagnostics)
+    plural = {"info": "info's", "warning": "warnings"}
+    return [
+        f"{n:4d} {level if n == 1 else plural.get(level, level):<9s} {source:<6s}{number:3d}".ljust(_INPUT_WIDTH)
+        for (level, source, number), n in counts.items()
+    ]
 
 
 def _input_lines(inputs: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import CATALOGUE
@@ -30,6 +31,7 @@ def write_folder(
     options: Mapping[str, Any],
     report: bool,
     reproduce: str,
+    unaligned: Mapping[str, NDArray] | None = None,
 ) -> None:
     """Write the output of one data set into `folder`, which exists (a temporary one, for it is filled file by file).
 
@@ -46,6 +48,8 @@ def write_folder(
         Whether ``report.html`` is wanted.
     reproduce : str
         Command line that repeats the run.
+    unaligned : mapping of str to complex array, optional
+        `Preprocessed.unaligned`, for the report.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def write_folder(
     if report:
         from fsl_mrs_dl.reports.html import render_report
 
-        html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce)
+        html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce, unaligned=unaligned)
         write_text(folder / "report.html", html)
 
 
@@ -167,7 +171,11 @@ def _misc(quantification: Quantification, panel: Panel | None, f0_mhz: float) ->
 def _inputs(quantification: Quantification, spectra: EditedSpectra) -> list[str]:
     lines = ["method = 'fsl_mrs_dl, a neural network'"]
     model = quantification.model
-    lines += [f"model_{key} = '{model[key]}'" for key in ("name", "version", "hash") if key in model]
+    lines += [f"model_{key} = '{model[key]}'" for key in ("name", "version") if key in model]
+    # a line holds 73 characters: a SHA-256 does not fit in one
+    digest = str(model.get("hash", ""))
+    parts = [digest[i : i + 32] for i in range(0, len(digest), 32)]
+    lines += [f"model_hash({i}) = '{part}'" for i, part in enumerate(parts, 1)]
     panel = quantification.panels[0].name if quantification.panels else ""
     lines += [f"spectrum = '{panel}'", f"conditions = '{' '.join(spectra.present)}'"]
     lines += [f"namrel = '{quantification.reference_name}'", f"hzpppm = {spectra.f0_mhz:.6f}"]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""report.html: one self-contained file (inline SVG, style and script) that opens with no network."""
+"""report.html: one self-contained file that opens with no network."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,45 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.quantify.result import Estimate, Panel, Quantification
+from fsl_mrs_dl.quantify.result import Estimate, Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.figures import (
-    PANEL_TITLES,
-    PEAKS,
-    display_floor,
-    format_value,
-    headline,
-    label_place,
-    real,
-    refusal,
-    visible,
-)
+from fsl_mrs_dl.reports.alignment_view import before_after, drift_view
+from fsl_mrs_dl.reports.drawing import Axis, px
+from fsl_mrs_dl.reports.explanations import explained
+from fsl_mrs_dl.reports.figures import format_value, headline, refusal
+from fsl_mrs_dl.reports.methods import methods
 from fsl_mrs_dl.reports.mrsinmrs import mrsinmrs
-
-TEMPLATES = Path(__file__).with_name("templates")
-_WIDTH, _LEFT, _HEIGHT = 920.0, 10.0, 360.0
-_ROW_PX = 26.0
-_COMPONENT_SHOWN = 0.002  # of the span of the data; smaller components would be a flat line
-_SEVERITIES = ("refused", "caution", "info")
-_DEFAULT_ON = ("GABA", "MM30", "Glu", "Gln")
-_OVERLAYS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#6A3D9A", "#A6761D")
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """A linear map of values to pixels."""
-
-    v0: float
-    v1: float
-    p0: float
-    p1: float
-
-    def __call__(self, value: Any) -> Any:
-        return self.p0 + (np.asarray(value, float) - self.v0) / ((self.v1 - self.v0) or 1.0) * (self.p1 - self.p0)
+from fsl_mrs_dl.reports.page import SEVERITIES, render_page
+from fsl_mrs_dl.reports.panel_view import panel_view, with_edit_on
 
 
 def render_report(
-    quantification: Quantification, *, spectra: EditedSpectra, options: Mapping[str, Any], reproduce: str
+    quantification: Quantification,
+    *,
+    spectra: EditedSpectra,
+    options: Mapping[str, Any],
+    reproduce: str,
+    unaligned: Mapping[str, NDArray] | None = None,
 ) -> str:
     """The report as one HTML text.
 
@@ -65,49 +45,71 @@ def render_report(
         Arguments of the run.
     reproduce : str
         Command line that repeats the run.
+    unaligned : mapping of str to complex array, optional
+        Plain means of the transients by condition (`Preprocessed.unaligned`), to be shown beside the final averages.
 
     Returns
     -------
     str
         Every text that comes from outside is escaped by jinja2; no resource is loaded from anywhere.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     q = quantification
+    table = _table(q)
+    shown = {
+        r["name"]: f"{r['value']} {'' if r['unit'] == 'raw' else r['unit']} ({r['lo95']} – {r['hi95']})" for r in table
+    }
+    views = [panel_view(p, refused=q.refused, values=shown) for p in with_edit_on(q.panels)]
+    text = methods(q, spectra)
     context = {
         "source": spectra.source.name,
-        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        "script": (TEMPLATES / "report.js").read_text(encoding="utf-8"),
         "refused": refusal(q),
         "reference": q.reference_name if q.reference_estimate is not None else "",
         "headline": [_value_dict(e) for e in headline(q)],
         "acquisition": _acquisition(spectra),
-        "flags": sorted((f.to_dict() for f in q.flags), key=lambda f: _SEVERITIES.index(f["severity"])),
-        "panels": [_panel(p, refused=q.refused) for p in q.panels],
-        "table": _table(q),
+        "flags": sorted((explained(f) for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),
+        "panels": [drawing for drawing, _ in views],
+        "table": table,
         "water": _water(q),
         "has_classical": bool(q.classical) and not q.refused,
         "quality": [{"name": n, "snr": _text(c.snr, 1), "fwhm": _text(c.fwhm_hz, 1)} for n, c in sorted(q.qc.items())],
         "fit_parameters": [(_label(k), _number(v)) for k, v in q.fit_parameters.items()],
-        "drift": _drift(q.history),
+        "drift": drift_view(q.history),
+        "before_after": before_after(spectra, unaligned or {}),
+        "cr_width": _cr_width(q.history),
         "history": [(_label(step), _entries(content)) for step, content in q.history.items()],
-        "model": [(k, str(q.model[k])) for k in ("name", "version", "hash") if q.model.get(k) is not None],
+        "model": [(k, str(q.model[k])) for k in ("name", "version", "basis") if q.model.get(k) is not None],
+        "limits": [str(text) for text in q.model.get("known_limits") or ()],
         "checks": [_check(c) for c in q.range_checks],
         "outside": [_label(c.name) for c in q.range_checks if not c.inside],
-        "versions": tables.versions(),
+        "hashes": _hashes(q, spectra, options),
         "reproduce": reproduce,
         "options": [(k, str(v)) for k, v in options.items() if v is not None],
-        "methods": _methods(q, spectra),
+        "methods": text.text,
+        "references": text.references,
         "mrsinmrs": mrsinmrs(q, spectra, options),
     }
-    return environment.get_template("report.html.j2").render(context)
+    plots = {"panels": {drawing["name"]: plot for drawing, plot in views}}
+    return render_page("report.html.j2", plots, context)
+
+
+def _hashes(q: Quantification, spectra: EditedSpectra, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """SHA-256 of the model and of the files that the values were made from, as far as they are files here."""
+    found = [("model", str(q.model["hash"]))] if q.model.get("hash") else []
+    paths = {spectra.source, *(Path(str(options[k])) for k in ("data_off", "data_on", "h2o") if options.get(k))}
+    for path in sorted(paths):
+        try:
+            found.append((path.name, hashlib.sha256(path.read_bytes()).hexdigest()))
+        except (OSError, ValueError):
+            continue  # a folder, or a path relative to a dataset
+    return found
+
+
+def _cr_width(history: Mapping[str, Any]) -> str:
+    record = history.get("cr_width_hz")
+    widths = [record.get(key) for key in ("before", "after")] if isinstance(record, Mapping) else []
+    if not widths or not all(isinstance(w, (int, float)) and math.isfinite(w) for w in widths):
+        return ""
+    return f"Cr at 3.03 ppm is {widths[0]:.1f} Hz wide in the plain mean and {widths[1]:.1f} Hz in the final average."
 
 
 def _water(q: Quantification) -> dict[str, Any] | None:
@@ -144,81 +146,6 @@ def _interval(found: Mapping[str, Any] | None) -> str:
 def _relaxation(values: Mapping[str, Any]) -> str:
     content = f", content {values['content']:g}" if "content" in values else ""
     return f"T1 {values['t1_s']:g} s, T2 {values['t2_s']:g} s{content}: {values['source']}"
-
-
-def _panel(panel: Panel, *, refused: bool) -> dict[str, Any]:
-    """Geometry of one panel: paths in pixels, ticks, labels of peaks, metabolite components."""
-    mask = visible(panel)
-    order = np.argsort(np.asarray(panel.ppm)[mask])[::-1]
-    ppm = np.asarray(panel.ppm, float)[mask][order]
-
-    def curve(values: NDArray) -> NDArray:
-        return real(values)[mask][order]
-
-    data, fit, baseline = curve(panel.data), curve(panel.fit), curve(panel.baseline)
-    residual = data - fit
-    shown = [data] if refused else [data, fit]
-    low, high = display_floor(panel, ppm, shown), max(float(c.max()) for c in shown)
-    span = float(high - low) or 1.0
-    offset = float(high + 0.08 * span - residual.min()) if not refused else 0.0
-    top = float(max(high, offset + residual.max())) if not refused else float(high)
-    x = _Axis(float(ppm[0]), float(ppm[-1]), _LEFT, _WIDTH - _LEFT)
-    y = _Axis(low - 0.08 * span, top + 0.06 * span, _HEIGHT - 30, 8)
-    data_shown, fit_shown = (np.maximum(c, low - 0.05 * span) for c in (data, fit))
-    curves = [{"name": "data", "label": "data", "d": _path(x(ppm), y(data_shown))}]
-    if not refused:
-        curves += [
-            {"name": "baseline", "label": "baseline", "d": _path(x(ppm), y(baseline))},
-            {"name": "fit", "label": "re-made from the estimates", "d": _path(x(ppm), y(fit_shown))},
-            {"name": "residual", "label": "residual (offset)", "d": _path(x(ppm), y(residual + offset))},
-        ]
-    peaks = []
-    for name, shift in PEAKS.get(panel.name, {}).items():
-        near = np.abs(ppm - shift) < 0.06
-        if near.any():
-            place, side = label_place(data[near], float(np.median(data)))
-            label = name
-            if place < low:
-                place, label = low - 0.02 * span, f"{name} (cut off)"
-            peaks.append({"name": label, "x": _px(x(shift)), "y": _px(y(place) + (-6 if side > 0 else 14))})
-    components = [] if refused else _components(panel, curve, span)
-    overlays = [
-        {
-            "name": c["name"],
-            "colour": _OVERLAYS[i % len(_OVERLAYS)],
-            "on": c["name"] in _DEFAULT_ON,
-            "d": _path(x(ppm), y(np.maximum(c["values"] + baseline, low - 0.05 * span))),
-        }
-        for i, c in enumerate(components)
-    ]
-    stack = []
-    # one scale for all rows, so that they can be compared; three rows are the height of the tallest
-    tallest = max((float(np.ptp(c["values"])) for c in components), default=1.0) or 1.0
-    heights = [c["values"] / tallest * 3 * _ROW_PX for c in components]
-    first = 16 + max((float(h.max()) - _ROW_PX * i for i, h in enumerate(heights)), default=0.0)
-    height = 10 + max((first + _ROW_PX * i - float(h.min()) for i, h in enumerate(heights)), default=0.0)
-    for i, (c, h) in enumerate(zip(components, heights, strict=True)):
-        base = first + _ROW_PX * i
-        stack.append({"name": c["name"], "y": _px(base), "d": _path(x(ppm), base - h)})
-    return {
-        "name": panel.name,
-        "title": PANEL_TITLES.get(panel.name, panel.name),
-        "width": _px(_WIDTH), "height": _px(_HEIGHT), "axis_y": _px(_HEIGHT - 30),
-        "left": _px(_LEFT), "right": _px(_WIDTH - _LEFT),
-        "ppm0": float(ppm[0]), "ppm1": float(ppm[-1]),
-        "curves": curves,
-        "residual_zero": _px(y(offset)) if not refused else None,
-        "ticks": [{"x": _px(x(t)), "label": f"{t:.1f}"} for t in _ticks(float(ppm[-1]), float(ppm[0]))],
-        "peaks": peaks,
-        "overlays": overlays,
-        "stack": stack, "stack_height": _px(height + 25), "stack_axis_y": _px(height),
-        "label": f"{panel.name}: data{'' if refused else ', re-made spectrum and residual'} over ppm",
-    }  # fmt: skip
-
-
-def _components(panel: Panel, curve: Any, span: float) -> list[dict[str, Any]]:
-    found = [{"name": name, "values": curve(values)} for name, values in panel.components.items()]
-    return [c for c in found if float(np.ptp(c["values"])) > _COMPONENT_SHOWN * span]
 
 
 def _table(q: Quantification) -> list[dict[str, Any]]:
@@ -259,16 +186,16 @@ def _classical(q: Quantification, name: str) -> float | None:
 def _bar(e: Estimate, classical: float | None) -> dict[str, str] | None:
     if not e.value > 0:
         return None
-    x = _Axis(-1.0, 1.0, 2.0, 158.0)
+    x = Axis(-1.0, 1.0, 2.0, 158.0)
 
     def place(value: float) -> float:
         return float(x(max(-1.0, min(1.0, value / e.value - 1.0))))
 
     (lo68, hi68), (lo95, hi95) = ([place(v) for v in ends] for ends in (e.interval68, e.interval95))
     return {
-        "x95": _px(lo95), "w95": _px(hi95 - lo95), "x68": _px(lo68), "w68": _px(hi68 - lo68), "mid": _px(x(0.0)),
+        "x95": px(lo95), "w95": px(hi95 - lo95), "x68": px(lo68), "w68": px(hi68 - lo68), "mid": px(x(0.0)),
         "beyond": "1" if e.interval95[1] > 2 * e.value else "",
-        "classical": _px(place(classical)) if classical is not None and math.isfinite(classical) else "",
+        "classical": px(place(classical)) if classical is not None and math.isfinite(classical) else "",
     }  # fmt: skip
 
 
@@ -280,31 +207,6 @@ def _value_dict(e: Estimate) -> dict[str, str]:
         "lo95": format_value(e.interval95[0]), "hi95": format_value(e.interval95[1]),
         "unit": e.unit, "flag": e.flag,
     }  # fmt: skip
-
-
-def _drift(history: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Geometry of the frequency shift per transient, rejected ones marked, where the preprocessing recorded it."""
-    record = history.get("transients")
-    if not isinstance(record, Mapping):
-        return None
-    found = {str(k): v["shifts_hz"] for k, v in record.items() if isinstance(v, Mapping) and "shifts_hz" in v}
-    # a single transient per condition has no drift to show
-    series = {k: np.asarray(v, float).ravel() for k, v in found.items() if np.size(v) > 1}
-    values = np.concatenate([v[np.isfinite(v)] for v in series.values()]) if series else np.zeros(0)
-    if not values.size:
-        return None
-    pad = 0.1 * float(np.ptp(values)) or 0.5
-    x = _Axis(0, max(1, max(len(v) for v in series.values()) - 1), 50, 900)
-    y = _Axis(float(values.min()) - pad, float(values.max()) + pad, 170, 10)
-    groups = []
-    for i, (name, v) in enumerate(series.items()):
-        out = {int(k) for k in record[name].get("rejected", [])}
-        points = [{"x": _px(x(k)), "y": _px(y(s)), "out": k in out} for k, s in enumerate(v) if math.isfinite(s)]
-        groups.append(
-            {"name": name, "colour": _OVERLAYS[i % len(_OVERLAYS)], "points": points, "rejected": sorted(out)}
-        )
-    ticks = [{"y": _px(y(t)), "label": f"{t:.1f}"} for t in np.linspace(values.min(), values.max(), 4)]
-    return {"groups": groups, "ticks": ticks, "span": f"{np.ptp(values):.1f}"}
 
 
 def _check(check: Any) -> dict[str, Any]:
@@ -338,35 +240,6 @@ def _brief(value: Any) -> str:
     return format_value(plain) if isinstance(plain, float) else str(plain)
 
 
-def _methods(q: Quantification, spectra: EditedSpectra) -> str:
-    """A paragraph for a paper: only what is known to be true of this run."""
-    versions, model = tables.versions(), q.model
-    conditions = " and ".join(spectra.present)
-    text = (
-        f"Spectra ({conditions}; {spectra.f0_mhz:.2f} MHz"
-        f"{f', TE {1e3 * spectra.te_s:.0f} ms' if spectra.te_s else ''}"
-        f"{f', TR {1e3 * spectra.tr_s:.0f} ms' if spectra.tr_s else ''}) were analysed with fsl_mrs_dl "
-        f"{versions['fsl_mrs_dl']} (Python {versions['python']}, numpy {versions.get('numpy', '?')}). "
-    )
-    if q.history:
-        text += f"Processing steps recorded: {', '.join(_label(step) for step in q.history)}. "
-    if q.refused:
-        return text + "The data were refused as unusable for the model; no concentrations are reported."
-    version = f" version {model['version']}" if model.get("version") else ""
-    text += (
-        f"Metabolite amplitudes and their uncertainties were estimated by the neural network "
-        f"'{model.get('name', '?')}'{version} "
-        f"(hash {str(model.get('hash', '?'))[:12]})"
-    )
-    if q.reference_estimate is not None:
-        text += f" and are given relative to {q.reference_name}"
-    return text + (
-        ". Intervals are the network's, calibrated on its own test spectra; they are not Cramér-Rao bounds. "
-        "The spectrum was re-made from the estimates and compared with the data by a fit of nuisance parameters "
-        "(frequency, phase, line width, baseline)."
-    )
-
-
 def _acquisition(spectra: EditedSpectra) -> list[tuple[str, str]]:
     rows = [("File", str(spectra.source)), ("Conditions", ", ".join(spectra.present))]
     rows.append(("Frequency", f"{spectra.f0_mhz:.3f} MHz"))
@@ -380,18 +253,6 @@ def _label(key: str) -> str:
     units = {"hz": "Hz", "ppm": "ppm", "deg": "deg", "mhz": "MHz", "s": "s", "c": "°C", "t": "T", "mm": "mm"}
     head, _, tail = str(key).rpartition("_")
     return f"{head.replace('_', ' ')} / {units[tail]}" if head and tail in units else str(key).replace("_", " ")
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    return [float(t) for t in np.arange(math.ceil(low * 2) / 2, high + 1e-9, 0.5)]
-
-
-def _path(x: NDArray, y: NDArray) -> str:
-    return "M" + " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-
-
-def _px(value: Any) -> str:
-    return f"{float(value):.1f}"
 
 
 def _number(value: float) -> str:

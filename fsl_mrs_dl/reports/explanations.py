@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each flag means for the numbers, in one sentence: the table that all reports take their explanations from."""
+
+from __future__ import annotations
+
+from fsl_mrs_dl.flags import Flag
+
+EXPLANATIONS: dict[str, str] = {
+    "order_from_header": "ON and OFF were told apart by what the scanner or converter wrote, which is the safest way.",
+    "order_from_naa": "NAA is saturated in ON, so the condition with the larger NAA line is OFF; look at the NAA line "
+    "in DIFF, which has to point down.",
+    "order_assumed": "If the assumption is wrong, DIFF is upside down and GABA is not to be used: NAA has to point "
+    "down in DIFF.",
+    "order_contradiction": "The converter may have mislabelled the conditions; the values hold if NAA points down in "
+    "DIFF.",
+    "diff_inverted": "Some programs write OFF minus ON; turning the sign changes no value.",
+    "diff_only": "Ratios are to NAA, not to creatine, and intervals are wider than with both conditions.",
+    "off_only": "GABA lies under creatine and macromolecules there, so its value says little.",
+    "preprocessed_by_fsl": "The average was made by FSL-MRS; its settings belong in the methods of a paper.",
+    "transients_rejected": "Single transients spoilt by motion or swallowing would bias the average; leaving few out "
+    "costs little signal.",
+    "many_transients_rejected": "What is left may not be from one voxel position; consider to exclude the scan or "
+    "measure again.",
+    "drift": "Alignment puts the lines back; the editing pulse moved with the frequency, by too little to change the "
+    "editing noticeably.",
+    "large_drift": "The editing pulse acted off its target in part of the scan, so GABA tends to be read too low and "
+    "more macromolecule is edited.",
+    "water_removed": "The tail of the water line was modelled and subtracted; metabolites above 4.2 ppm are not used.",
+    "eddy_current_uncorrected": "Lines may be distorted or asymmetric; give a water reference of the same voxel and "
+    "scan.",
+    "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
+    "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
+    "broad_lines": "Overlapping lines cannot be told apart, and the intervals were not tested for such a width.",
+    "low_snr": "The intervals were not tested for so much noise; more transients are needed.",
+    "outside_training": "The network has not seen such data, so its intervals are not assured; see the table of "
+    "training ranges.",
+    "poor_fit": "There is signal that no metabolite of the model explains: look for lipid, water or artefact in the "
+    "residual.",
+    "scale_uncertain": "Use ratios, not raw amplitudes or concentrations by water.",
+    "subtraction_artefact": "A rest of creatine at 3.0 ppm or choline at 3.2 ppm lies beside GABA and biases it.",
+    "frequency_uncertain": "If the frequency is off by more than 0.05 ppm, lines are read as other metabolites.",
+    "classical_disagrees": "One of the two is wrong: compare the curves before using the value.",
+    "refused": "Any number would be a guess; the reason is given, and the report shows the data.",
+}
+"""Code of `fsl_mrs_dl.flags.CATALOGUE`: sentence."""
+
+
+def explained(flag: Flag) -> dict[str, str]:
+    """`Flag.to_dict` with ``meaning``, the explanation."""
+    return {**flag.to_dict(), "meaning": EXPLANATIONS.get(flag.code, "")}
