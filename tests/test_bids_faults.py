@@ -53,11 +53,15 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(study, tmp_path):
     """A file system that the first scan fits on, and the second does not."""
+    assert call(study, tmp_path / "one", "participant", "--participant-label", "01").returncode == 0
+    n_bytes = sum(path.stat().st_size for path in (tmp_path / "one").rglob("*"))
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={int(1.6 * n_bytes)}", "tmpfs", folder], capture_output=True, text=True
+    )
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     yield folder
