@@ -9,7 +9,8 @@ import pytest
 
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.reports.group_page import render_group
-from tests.test_reports import check_page, plots_of, with_plotly, without_plotly  # noqa: F401
+from tests.helpers import without_plotly
+from tests.test_reports import check_page, plots_of, with_plotly  # noqa: F401
 
 HEAD = [
     "participant_id",
