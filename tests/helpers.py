@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,8 @@ def write_nifti(
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(44, content))
     nibabel.save(image, path)
     return Path(path)
+
+
+def without_plotly(text):
+    """A page without the source of plotly.js, which names addresses that it does not visit."""
+    return re.sub(r'<script id="plotly">.*?</script>', "", text, flags=re.DOTALL)

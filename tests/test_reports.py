@@ -20,6 +20,7 @@ from fsl_mrs_dl.flags import CATALOGUE, Flag
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, MetaboliteQC, Panel, Quantification, RangeCheck, combine
 from fsl_mrs_dl.reports import alignment_view, figures, folder, html, methods, panel_view, tables
 from fsl_mrs_dl.reports.explanations import EXPLANATIONS
+from tests.helpers import without_plotly
 
 LINES = {
     "GABA": (3.013, 2.284, 1.89), "Glu": (3.743, 2.339, 2.08), "Gln": (3.753, 2.43, 2.12),
@@ -310,11 +311,6 @@ def with_plotly(request, monkeypatch):
     else:
         monkeypatch.setitem(sys.modules, "plotly.offline", None)
     return request.param
-
-
-def without_plotly(text):
-    """The page without the source of plotly.js, which names addresses that it does not visit."""
-    return re.sub(r'<script id="plotly">.*?</script>', "", text, flags=re.DOTALL)
 
 
 def plots_of(text):

@@ -178,7 +178,7 @@ def test_lines_are_their_closed_form():
 def test_instrument_errors_are_their_closed_form():
     n, n_times, rng = 40, 848, np.random.default_rng(2)
     f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, 1.2e-3)
-    errors = InstrumentConfig().draw(n, rng)
+    errors = InstrumentConfig().draw(n, np.zeros(n), rng)
     off, on = np.ones((n, 2, n_times), np.float32), np.ones((n, 2, n_times), np.float32)
     errors.apply_mismatch(on, dwell_s)
     errors.apply_common(off, on, f0_mhz, dwell_s)
@@ -190,6 +190,12 @@ def test_instrument_errors_are_their_closed_form():
         1j * (errors.mismatch_rad[:, None] + 2 * np.pi * errors.mismatch_hz[:, None] * time_s)
     )
     np.testing.assert_allclose(as_complex(on), common * mismatch, atol=5e-5)
+
+
+def test_naag_pulls_the_reference_along():
+    share = np.array([0.0, 0.2])
+    errors = InstrumentConfig(shift_ppm=0.0, naag_pull=(0.5, 0.5)).draw(2, share, np.random.default_rng(0))
+    np.testing.assert_allclose(errors.shift_ppm, -0.5 * 0.034 * share)
 
 
 def test_echoes_stand_where_they_were_drawn():

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
 
+NAAG_DISTANCE_PPM = 0.034
+"""From NAA's to NAAG's acetyl protons (Govindaraju et al. 2000, NMR Biomed 13:129, Table 1)."""
+
+
 @dataclass(frozen=True)
 class InstrumentConfig:
     """Standard deviations of the errors that remain after referencing; zero leaves the signal as it is.
@@ -19,6 +23,9 @@ class InstrumentConfig:
     ----------
     shift_ppm, phase_deg : float
         Error of the common frequency and zero-order phase reference.
+    naag_pull : tuple of two float
+        How far NAAG draws the frequency reference along, as a share of its distance from NAA times its share of both:
+        the reference takes the two for one line. Uniform.
     outlier_fraction, outlier_factor : float
         Fraction of spectra whose reference is worse, by this factor.
     delay_s : float
@@ -35,6 +42,7 @@ class InstrumentConfig:
 
     shift_ppm: float = 0.0025
     phase_deg: float = 3.5
+    naag_pull: tuple[float, float] = (0.0, 0.0)
     outlier_fraction: float = 0.1
     outlier_factor: float = 5.0
     delay_s: float = 2e-5
@@ -45,11 +53,14 @@ class InstrumentConfig:
     eddy_deg: float = 12.0
     eddy_s: tuple[float, float] = (0.005, 0.12)
 
-    def draw(self, n: int, rng: np.random.Generator) -> InstrumentErrors:
-        """Errors of `n` spectra."""
+    def draw(self, n: int, naag_share: NDArray, rng: np.random.Generator) -> InstrumentErrors:
+        """Errors of `n` spectra; `naag_share` is NAAG over NAA + NAAG, shape ``(n,)``."""
         worse = np.where(rng.uniform(size=n) < self.outlier_fraction, self.outlier_factor, 1.0)
+        pulled_ppm = np.zeros(n)
+        if self.naag_pull[1]:
+            pulled_ppm = -NAAG_DISTANCE_PPM * naag_share * rng.uniform(*self.naag_pull, size=n)
         return InstrumentErrors(
-            shift_ppm=self.shift_ppm * worse * rng.standard_normal(n),
+            shift_ppm=self.shift_ppm * worse * rng.standard_normal(n) + pulled_ppm,
             phase_rad=np.deg2rad(self.phase_deg) * worse * rng.standard_normal(n),
             eddy_rad=np.deg2rad(self.eddy_deg) * rng.standard_normal(n),
             eddy_s=log_uniform(self.eddy_s, n, rng),

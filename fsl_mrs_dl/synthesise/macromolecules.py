@@ -50,6 +50,9 @@ class MacromoleculeConfig:
         The echo time over which they decay.
     coupled : tuple of two float
         By what couplings multiply the lines below 3.1 ppm in edit_off: about cos(pi J TE) with J of 6 to 8 Hz.
+    mobile_factor : tuple of two float
+        Where the second is not 0: size of the background lines above 3.1 ppm by the table's, after relaxation. Mobile
+        groups there decay slowly, and amino acids' alpha protons add to them.
     mm30_width_hz : tuple of two float
         Gaussian width of the co-edited line at 3.0 ppm.
     mm09_diff : tuple of two float
@@ -71,6 +74,7 @@ class MacromoleculeConfig:
     t2_s: tuple[float, float] = (0.008, 0.09)
     te_s: float = 0.068
     coupled: tuple[float, float] = (-0.2, 0.5)
+    mobile_factor: tuple[float, float] = (0.0, 0.0)
     mm30_width_hz: tuple[float, float] = (10.0, 26.0)
     mm09_diff: tuple[float, float] = (0.15, 0.75)
     diff_residue: float = 0.05
@@ -101,6 +105,9 @@ class MacromoleculeConfig:
         off = level * rng.uniform(*self.line_factor, size=(n, table))
         off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=(n, table)))
         off *= np.where(np.array(BACKGROUND_PPM) < 3.1, rng.uniform(*self.coupled, size=(n, table)), 1.0)
+        if self.mobile_factor[1]:
+            mobile = level * rng.uniform(*self.mobile_factor, size=(n, table))
+            off = np.where(np.array(BACKGROUND_PPM) < 3.1, off, mobile)
         diff = off * self._left(left_in_diff, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
         diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
 

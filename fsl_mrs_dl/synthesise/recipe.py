@@ -183,7 +183,7 @@ class Synthesiser:
             conc_mm=conc_mm,
             is_brain=is_brain,
             lines=recipe.line_shape.draw(is_brain, n_metabolites, rng),
-            instrument=recipe.instrument.draw(n, rng),
+            instrument=recipe.instrument.draw(n, self._naag_share(conc_mm), rng),
             macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], rng),
             background=recipe.background.draw_lines(size, rng),
             echo=recipe.background.draw_echo(size, rng),
@@ -193,6 +193,13 @@ class Synthesiser:
             keep_diff=fate < 1 - recipe.drop_diff,
             noise=rng.standard_normal((n, 2, 2, self.n_times), dtype=np.float32),
         )
+
+    def _naag_share(self, conc_mm: NDArray) -> NDArray:
+        parts = [
+            conc_mm[:, self.recipe.outputs.index(name)] if name in self.recipe.outputs else np.zeros(len(conc_mm))
+            for name in ("NAAG", "NAA")
+        ]
+        return parts[0] / np.maximum(parts[0] + parts[1], 1e-9)
 
     def render(self, draw: Draw, *, clean: bool = False) -> SynthesisedBatch:
         """The spectra of a draw; each depends on its own row alone."""

@@ -80,6 +80,8 @@ class TrainConfig:
         Of weights and spectra.
     dataset : str
         Folder that ``fsl_mrs_dl dataset`` wrote; spectra are synthesised while training where it is empty.
+    start : str
+        Folder of a finished run with the same network and outputs, whose weights training starts from.
     emphasis : mapping of str to float
         Weight of an output in the loss; 1 where not given.
     network : mapping
@@ -91,6 +93,7 @@ class TrainConfig:
     name: str
     seed: int = 1
     dataset: str = ""
+    start: str = ""
     emphasis: dict[str, float] = field(default_factory=dict)
     network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)

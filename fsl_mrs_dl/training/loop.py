@@ -32,6 +32,8 @@ from fsl_mrs_dl.training.dataset import Dataset
 
 log = logging.getLogger(__name__)
 
+WEIGHTS = "model.safetensors"
+
 TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
 """Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
 
@@ -112,6 +114,8 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
             self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
+        if config.start:
+            _load_start(self.network, Path(config.start))
         self.decoder_weight = float(getattr(self.network, "decoder_weight", 0.0))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -123,6 +127,8 @@ class Trainer:
         self.validation = draw(synthesiser, config.seed, VALIDATION, 0, config.optimiser.n_validation)
         both = self.validation.present.all(axis=1)
         self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
+        if config.start:
+            self.target_scale = load_file(Path(config.start) / WEIGHTS)["target_scale"].numpy()
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
         self.sums = self._sums(self.validation.target[both])
 
@@ -261,6 +267,20 @@ class Trainer:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.best, self.since_best, self.history = state["best"], state["since_best"], state["history"]
         log.info("resumed at step %d", self.step)
+
+
+def _load_start(network: nn.Module, folder: Path) -> None:
+    """Give `network` the weights of a model folder; what serves training only (a decoder) starts afresh."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ConfigError("there are no weights to start from", where=path,
+                          hint="Train that configuration first: fsl_mrs_dl train ... --output " + str(folder))  # fmt: skip
+    tensors = load_file(path)
+    weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    own = network.state_dict()
+    if any(k not in own or own[k].shape != v.shape for k, v in weights.items()):
+        raise ConfigError("the weights to start from are those of another network or of other outputs", where=path)
+    network.load_state_dict(own | weights)
 
 
 def _plain(value: Any) -> Any:

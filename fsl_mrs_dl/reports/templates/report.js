@@ -42,6 +42,10 @@
     });
   });
   document.querySelectorAll("[data-forest]").forEach(forest);
+  // what is folded is printed too
+  const folded = Array.from(document.querySelectorAll("details:not([open])"));
+  window.addEventListener("beforeprint", function () { folded.forEach(function (d) { d.dataset.open = d.open; d.open = true; }); });
+  window.addEventListener("afterprint", function () { folded.forEach(function (d) { d.open = d.dataset.open === "true"; }); });
 
   function curves(figure, name) {
     return Array.from(figure.querySelectorAll("svg.static [data-curve]"))
