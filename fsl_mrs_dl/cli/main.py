@@ -25,6 +25,7 @@ COMMANDS = {
     "dataset": "synthesise a data set of training spectra",
     "select": "choose architecture and training parameters by Bayesian optimisation",
     "train": "train a network from a configuration",
+    "ladder": "train with perturbations added one group at a time, and compare",
     "validate": "compare estimates with known concentrations",
     "bids": "quantify a BIDS dataset (BIDS App)",
     "models": "list the shipped models, or show a model's card",
@@ -33,7 +34,7 @@ COMMANDS = {
 }
 """Sub-command: what it does. Each is the module of the same name in `fsl_mrs_dl.cli`."""
 
-LONG = ("dataset", "select", "train", "validate")
+LONG = ("dataset", "select", "train", "ladder", "validate")
 """Commands that log their progress without being asked."""
 
 
@@ -66,9 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what a scheduler sends: as an interrupt, it lets workers end and scratch folders go
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
-    level = (
-        logging.INFO if args.verbose or args.command in ("dataset", "select", "train", "validate") else logging.WARNING
-    )
+    level = logging.INFO if args.verbose or args.command in LONG else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
         return int(args.run(args) or 0)

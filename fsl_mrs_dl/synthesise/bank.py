@@ -66,6 +66,20 @@ class BasisBank:
         """Sampling interval of each member, s; shape ``(n_members,)``."""
         return CYCLES_PER_PPM / self.f0_mhz
 
+    def first(self, n: int) -> BasisBank:
+        """The bank of the first `n` members: what a bank of the same seed with that many members would be.
+
+        Raises
+        ------
+        ConfigError
+            When there are fewer.
+        """
+        if not 1 <= n <= self.n_members:
+            raise ConfigError("the bank has not that many members", expected=f"1 to {self.n_members}", got=n)
+        return dataclasses.replace(
+            self, protocols=self.protocols[:n], edit_off=self.edit_off[:n], edit_on=self.edit_on[:n]
+        )
+
     @property
     def digest(self) -> str:
         """SHA-256 over protocols and signals, for the model card."""

@@ -12,17 +12,25 @@ from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import open_dataset
 
 
-def train(config: TrainConfig, folder: Path) -> None:
+def train(config: TrainConfig, folder: Path, bank: BasisBank | None = None) -> None:
     """Run a training configuration; resumes what an interrupted run left in `folder`.
 
     The folder then holds ``model.onnx``, ``model.safetensors``, ``card.json``, and of the run itself ``bank/``,
     ``checkpoint.safetensors`` and ``progress.json``.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    folder : Path
+        Made when missing.
+    bank : BasisBank, optional
+        That of the recipe, where there is one already; simulated into ``bank/`` otherwise.
     """
     from fsl_mrs_dl.training.export import export
     from fsl_mrs_dl.training.loop import Trainer
 
     folder.mkdir(parents=True, exist_ok=True)
-    bank = bank_of_recipe(config.recipe, folder / "bank", config.optimiser.threads)
+    bank = bank or bank_of_recipe(config.recipe, folder / "bank", config.optimiser.threads)
     dataset = open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
     trainer = Trainer(config, Synthesiser(config.recipe, bank), folder, dataset)
     trainer.run()

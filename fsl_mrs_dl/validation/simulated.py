@@ -8,11 +8,16 @@ import numpy as np
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantities import MODES
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
 from fsl_mrs_dl.validation.outputs import Case
 
 STREAM = 4
 """Stream of random numbers of these spectra: none of those that training, calibration or data sets draw from."""
+
+
+def draw_simulated(synthesiser: Synthesiser, n: int, seed: int) -> Draw:
+    """The draw of the spectra of `run_simulated`; the same whenever it is made."""
+    return synthesiser.draw(n, np.random.default_rng((seed, STREAM)))
 
 
 def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: int) -> list[Case]:
@@ -42,7 +47,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
     if not shared:
         raise DataError("the model estimates nothing of what the recipe holds", where=model.folder.path,
                         expected=", ".join(synthesiser.recipe.outputs), got=", ".join(model.outputs))  # fmt: skip
-    batch = synthesiser.batch(n, np.random.default_rng((seed, STREAM)))
+    batch = synthesiser.render(draw_simulated(synthesiser, n, seed))
     prediction = model.predict_batch(batch.channels, batch.present, batch.scale)
     modes = {present: name for name, present in MODES.items()}
     cases = []
