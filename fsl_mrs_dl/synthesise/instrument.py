@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
-
 NAAG_DISTANCE_PPM = 0.034
 """From NAA's to NAAG's acetyl protons (Govindaraju et al. 2000, NMR Biomed 13:129, Table 1)."""
 

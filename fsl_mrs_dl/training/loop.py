@@ -273,8 +273,10 @@ def _load_start(network: nn.Module, folder: Path) -> None:
     """Give `network` the weights of a model folder; what serves training only (a decoder) starts afresh."""
     path = folder / WEIGHTS
     if not path.is_file():
-        raise ConfigError("there are no weights to start from", where=path,
-                          hint="Train that configuration first: fsl_mrs_dl train ... --output " + str(folder))  # fmt: skip
+        raise ConfigError(
+            "there are no weights to start from", where=path,
+            hint=f"Train the first stage: fsl_mrs_dl train ... --output {folder}",
+        )  # fmt: skip
     tensors = load_file(path)
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     own = network.state_dict()
