@@ -19,6 +19,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The header's order of ON and OFF contradicts NAA at 2.01 ppm; NAA was followed.",
     ),
+    "not_edited": (
+        "caution",
+        "Both conditions show the same spectrum: the editing pulse was off, or far from 1.9 ppm, or one file was given "
+        "twice.",
+    ),
     "diff_inverted": ("caution", "The DIFF spectrum is inverted (NAA upright); its sign was turned."),
     "diff_only": (
         "caution",
@@ -38,11 +43,15 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The frequency drifted by more than 10 Hz; alignment corrects the lines, not where the editing pulse acted.",
     ),
     "water_removed": ("info", "Residual water was removed."),
+    "water_suppression_poor": (
+        "caution",
+        "The residual water was so strong that its removal may have disturbed the lines: check water suppression.",
+    ),
     "eddy_current_uncorrected": ("caution", "The reference could not be used to correct eddy currents."),
     "eddy_current_corrected": ("info", "Eddy currents were corrected with the reference."),
     "alignment_failed": ("caution", "Transients could not be aligned reliably."),
     # quality
-    "broad_lines": ("caution", "The lines are broader than the model was trained on."),
+    "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),
     "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
     "outside_training": ("caution", "A property of the data lies outside the ranges the model was trained on."),
     "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
@@ -50,7 +59,21 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The estimates have the right ratios at best: their common scale does not fit the data.",
     ),
-    "subtraction_artefact": ("caution", "Residue of subtraction (a dispersive line) stands in the DIFF spectrum."),
+    "subtraction_artefact": (
+        "caution",
+        "Around choline at 3.2 ppm, where DIFF should be empty, stands a residue of subtraction or a spurious echo; "
+        "the like is to be expected under GABA at 3.0 ppm.",
+    ),
+    "lipid": ("caution", "Broad signal around 1.3 ppm: lipid from outside the brain, or from the voxel itself."),
+    "editing_missed": (
+        "caution",
+        "NAA at 2.0 ppm is left in ON: the editing pulse missed its frequency or was too weak, and GABA is edited less "
+        "than the model assumes.",
+    ),
+    "other_model": (
+        "caution",
+        "The data look like another kind of sample (brain or solution) than the model was trained on.",
+    ),
     "frequency_uncertain": ("caution", "No clear reference line: the frequency reference is uncertain."),
     "classical_disagrees": ("caution", "The classical fit of the same spectrum disagrees with the network."),
     # the answer

@@ -65,11 +65,19 @@ def test_without_naa_the_header_decides(first_stronger):
 
 @pytest.mark.parametrize("header", [None, OFF_ON])
 @pytest.mark.parametrize("second", [{}, {"phase": 1.0}, {"shift_ppm": 0.03}, {"lw_hz": 5.5}])
-def test_unedited_pair_is_refused(header, second):
+def test_unedited_pair_is_told(header, second):
     rng = np.random.default_rng(5)
     pair = np.stack([fid_of(OFF_LINES, noise=0.1, rng=rng), fid_of(OFF_LINES, noise=0.1, rng=rng, **second)])
-    with pytest.raises(DataError, match=r"unedited data: both conditions show the same NAA line"):
-        assign(pair, header)
+    assert assign(pair, header)[1] == "not_edited"
+
+
+def test_one_measurement_given_twice_is_not_edited():
+    lines = {3.027: 6.0, 3.913: 4.0}
+    once = fid_of(lines, noise=0.1, rng=np.random.default_rng(5))
+    again = fid_of(lines, noise=0.1, rng=np.random.default_rng(6))
+    assert assign(np.stack([once, once]), ON_OFF) == (ON_OFF, "not_edited")
+    # a solution of Cr alone has nothing to edit: its conditions differ by noise only
+    assert assign(np.stack([once, again])) == (OFF_ON, "order_assumed")
 
 
 def test_weak_editing_still_has_an_order():

@@ -40,6 +40,9 @@ CLEAR_RATIO = 1.5
 UNEDITED_RATIO = 1.25
 """Below this ratio of NAA, and with equal spectra elsewhere, no editing took place."""
 
+IDENTICAL = 1e-6
+"""Largest difference, relative to the largest value, of conditions that are one measurement given twice."""
+
 OFF_SCORE = 0.04
 """The smaller Cr line plus half of Glx, each in phase with NAA and relative to it, is above this in an edit_off.
 Over 57 simulated pairs (phantoms and brains) and 11 measured DIFFs: OFF at least 0.10, DIFF at most -0.02."""
@@ -124,34 +127,28 @@ def assign_conditions(
     order : pair of str
         ``edit_off`` / ``edit_on`` for each of the two FIDs.
     flags : tuple of Flag
-        One of ``order_from_header``, ``order_from_naa``, ``order_contradiction``, ``order_assumed``.
-
-    Raises
-    ------
-    DataError
-        When NAA is strong and the same in both, and so is the rest: unedited data.
+        One of ``order_from_header``, ``order_from_naa``, ``order_contradiction``, ``order_assumed``; or
+        ``not_edited`` where NAA is strong and the same in both, and so is the rest, or the data are the same.
     """
     fids = np.asarray(fids)
+    said = tuple(header_conditions) if header_conditions is not None else ()
+    given = (said[0], said[1]) if said in (("edit_off", "edit_on"), ("edit_on", "edit_off")) else None
+    if np.abs(fids[0] - fids[1]).max() <= IDENTICAL * np.abs(fids).max():
+        return given or ("edit_off", "edit_on"), (Flag("not_edited", "the two hold the same data"),)
     spectra = _weighted(fids, dwell_s, f0_mhz, TAU_S)
     offset = _offset_ppm(spectra.ppm, np.sqrt(np.sum(np.abs(spectra.values) ** 2, axis=0)))
     naa = np.array([abs(spectra.line(index, NAA_PPM + offset, 0.06)) for index in (0, 1)])
     ratio = float(naa.max() / max(naa.min(), np.finfo(float).tiny))
     visible = naa / spectra.noise > SIGNIFICANT
     if ratio < UNEDITED_RATIO and visible.all() and _spectra_are_equal(spectra, offset):
-        raise DataError(
-            "unedited data: both conditions show the same NAA line at 2.01 ppm",
-            expected="NAA absent in the ON condition (GABA editing)",
-            got=f"NAA {min(ratio, 99):.2f} : 1",
-            hint="Was the editing pulse on, and at 1.9 ppm?",
-        )
+        return given or ("edit_off", "edit_on"), (Flag("not_edited", f"NAA at 2.01 ppm {ratio:.2f} : 1"),)
     seen = ("edit_off", "edit_on") if naa[0] > naa[1] else ("edit_on", "edit_off")
     detail = f"NAA {min(ratio, 99):.1f} : 1"
-    said = tuple(header_conditions) if header_conditions is not None else None
     clear = bool(visible.any()) and ratio >= CLEAR_RATIO
-    if said in (("edit_off", "edit_on"), ("edit_on", "edit_off")):
-        if clear and said != seen:
+    if given is not None:
+        if clear and given != seen:
             return seen, (Flag("order_contradiction", detail),)
-        return (said[0], said[1]), (Flag("order_from_header"),)
+        return given, (Flag("order_from_header"),)
     contradictions = [note for note in notes if "contradicts" in note]
     if clear or (visible.any() and ratio >= UNEDITED_RATIO):
         if contradictions:

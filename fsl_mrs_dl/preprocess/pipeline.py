@@ -20,16 +20,19 @@ from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
 from fsl_mrs_dl.preprocess.reference import find_reference, line_width_hz, reference_spectra
-from fsl_mrs_dl.preprocess.water import remove_water
+from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 DRIFT_HZ = 2.0
 """Range of frequency from which on the drift is mentioned, Hz."""
 
 LARGE_DRIFT_HZ = 10.0
-"""Range from which on the drift counts as large, Hz: 0.08 ppm at 3 T. Our convention, not a measurement."""
+"""Range from which on the drift counts as large, Hz: 0.08 ppm at 3 T. GABA+ falls with the drift in spite of alignment,
+measurably from 15.5 Hz on (Tsai et al. 2016, Sci Rep 6:24564, doi 10.1038/srep24564); a caution should come before. An
+editing pulse that is 10 Hz off all the time edits 3 to 6 % less (`docs/flags.md`)."""
 
 MANY_REJECTED = 0.25
-"""Share of rejected transients that calls for caution."""
+"""Share of rejected transients that calls for caution: noise then grows by more than 15 %, and a subject who moved so
+often hardly lay still in the rest. Our convention."""
 
 MIN_SIMILARITY = 0.3
 """Median correlation of the aligned transients with their target below which alignment is not to be trusted."""
@@ -165,14 +168,15 @@ def _eddy_flags(water: NDArray | None, corrected: bool) -> list[Flag]:
     return [Flag("eddy_current_corrected" if corrected else "eddy_current_uncorrected")]
 
 
-def _dry_pair(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, NDArray, bool]:
-    """OFF and ON without residual water.
+def _dry_pair(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, NDArray, dict[str, Any]]:
+    """OFF and ON without residual water, and how much there was.
 
     Water is modelled in OFF and in DIFF, and ON = OFF + DIFF: in DIFF most of the water has cancelled, and the model
     of what is left disturbs the small edited lines less than the difference of two models of the whole.
     """
     first, second = (remove_water(x, dwell_s, f0_mhz) for x in (off, on - off))
-    return first.fid, first.fid + second.fid, bool(first.n_removed or second.n_removed)
+    removed = bool(first.n_removed or second.n_removed)
+    return first.fid, first.fid + second.fid, {"removed": removed, "ratio": water_ratio(first, dwell_s, f0_mhz)}
 
 
 def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
@@ -193,9 +197,9 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
         on = apply_alignment(on, dwell_s, pair.shift_hz, pair.phase_rad)
     off, corrected = correct_eddy(off, water, dwell_s)
     on, _ = correct_eddy(on, water, dwell_s)
-    off, on, removed = _dry_pair(off, on, dwell_s, f0_mhz)
+    off, on, residual = _dry_pair(off, on, dwell_s, f0_mhz)
     flags += _eddy_flags(water, corrected)
-    if removed:
+    if residual["removed"]:
         flags.append(Flag("water_removed"))
     figures: dict[str, Any] = {
         "on_off_alignment": {
@@ -203,7 +207,7 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
             "residue_before": pair.residue_before, "residue_after": pair.residue_after,
         },
         "eddy_current": {"corrected": corrected},
-        "water": {"removed": removed},
+        "water": residual,
     }  # fmt: skip
     return _spectra(acq, {"edit_off": off, "edit_on": on, "diff": on - off}, flags, figures), order
 
@@ -218,7 +222,8 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
     more += _eddy_flags(water, corrected)
     if dry.n_removed:
         more.append(Flag("water_removed"))
-    figures = {"eddy_current": {"corrected": corrected}, "water": {"removed": bool(dry.n_removed)}}
+    residual = {"removed": bool(dry.n_removed), "ratio": water_ratio(dry, acq.dwell_s, acq.f0_mhz)}
+    figures: dict[str, Any] = {"eddy_current": {"corrected": corrected}, "water": residual}
     return _spectra(acq, {name: sign * dry.fid}, [*more, *flags], figures), (name,)
 
 

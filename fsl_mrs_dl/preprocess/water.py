@@ -29,6 +29,9 @@ SEARCH_PPM = (4.25, 5.25)
 MIN_WATER_SNR = 6.0
 """The line counts as water when its magnitude is above this many times the noise's median magnitude."""
 
+METABOLITES_PPM = (1.8, 4.1)
+"""Where the lines stand with which residual water is compared, ppm."""
+
 MAX_GROWTH = 1.0
 """A growing component may grow by exp(MAX_GROWTH) over the FID; more is cut to that, so that nothing blows up."""
 
@@ -263,3 +266,12 @@ def remove_water(
     inside = (shift_ppm > window_ppm[0]) & (shift_ppm < window_ppm[1])
     water = parts.fid(fid.size, dwell_s, inside)
     return WaterRemoval(fid - water, water, int(inside.sum()), window_ppm)
+
+
+def water_ratio(removal: WaterRemoval, dwell_s: float, f0_mhz: float) -> float:
+    """Height of the water line that was removed over the highest line of what remains; 0 where none was removed."""
+    axis = ppm_axis(removal.fid.size, dwell_s, f0_mhz)
+    inside = (axis > METABOLITES_PPM[0]) & (axis < METABOLITES_PPM[1])
+    highest = float(np.abs(spectrum(removal.fid))[inside].max(initial=0.0))
+    water = float(np.abs(spectrum(removal.water_fid)).max())
+    return water / highest if highest > 0 else 0.0

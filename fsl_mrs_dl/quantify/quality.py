@@ -83,8 +83,14 @@ def metabolite_quality(
 
 
 def data_snr(fit: FitResult, noise: dict[str, float]) -> float:
-    """Highest point of the fitted signal (without baseline) of any condition over its noise; infinite without noise."""
-    peaks = {condition: float(np.abs(c.sum(axis=0)).max()) for condition, c in fit.components.items()}
+    """Highest point of the fitted signal (without baseline) of any condition over its noise; infinite without noise.
+
+    No more than the data reach: in a fit to noise alone components and baseline may cancel.
+    """
+    peaks = {
+        condition: min(float(np.abs(c.sum(axis=0)).max()), float(np.abs(fit.data[condition]).max()))
+        for condition, c in fit.components.items()
+    }
     return max(peak / noise[condition] if noise[condition] > 0 else float("inf") for condition, peak in peaks.items())
 
 
