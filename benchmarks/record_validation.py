@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Put what ``fsl_mrs_dl validate`` found into a model's card.
 
-``python benchmarks/record_validation.py weights/te68 NAME=OUT [NAME=OUT ...]``: OUT is the folder that validate wrote,
-NAME the set's name. Of the other methods the mean absolute errors are kept. A card's own hash is not part of it, and
-nothing else of the card changes.
+``python benchmarks/record_validation.py weights/invivo NAME=OUT [NAME=OUT ...]``: OUT is the folder that validate
+wrote, NAME the set's name. Of the other methods the mean absolute errors are kept. A card's own hash is not part of it,
+and nothing else of the card changes.
 """
 
 from __future__ import annotations

@@ -76,6 +76,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     "frequency_uncertain": ("caution", "No clear reference line: the frequency reference is uncertain."),
     "classical_disagrees": ("caution", "The classical fit of the same spectrum disagrees with the network."),
+    "model_chosen": ("info", "No model was named; it was chosen by whether the sample is a brain or a solution."),
     # the answer
     "refused": ("refused", "The data are not usable for this model; no values are given."),
 }

@@ -18,7 +18,7 @@ from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.kind import kind_of_sample, kinds_of_model
 from fsl_mrs_dl.quantify.load import load
-from fsl_mrs_dl.quantify.model import LoadedModel, load_model
+from fsl_mrs_dl.quantify.model import load_model
 from fsl_mrs_dl.quantify.signals import basis_signals
 from fsl_mrs_dl.simulate import voigt_decay
 from fsl_mrs_dl.units import ppm_to_hz, time_axis
@@ -59,7 +59,7 @@ def spectra_of(off, on):
 
 @functools.lru_cache(maxsize=1)
 def model():
-    return load_model("te68")
+    return None  # chosen by the kind of sample
 
 
 def codes(result):
@@ -156,20 +156,20 @@ def test_noise_is_refused(n_conditions, seed):
     assert "times the noise" in next(f.detail for f in result.flags if f.code == "refused")
 
 
-def test_a_model_of_solutions_says_that_it_sees_a_brain(tiny_model):
-    tiny = load_model(str(tiny_model))
-    brain, solution = (codes(quantify(spectra_of(*pair(conc)), tiny)) for conc in (BRAIN, SOLUTION))
-    assert "other_model" in brain
-    assert "other_model" not in solution
+@pytest.mark.parametrize(("name", "own", "other"), [("invivo", BRAIN, SOLUTION), ("phantom_cnn", SOLUTION, BRAIN)])
+def test_a_model_says_that_it_sees_the_other_kind_of_sample(name, own, other):
+    right, wrong = (codes(quantify(spectra_of(*pair(conc)), load_model(name))) for conc in (own, other))
+    assert "other_model" in wrong
+    assert "other_model" not in right
+    assert "model_chosen" not in right | wrong
 
 
-def test_a_model_of_brains_says_that_it_sees_a_solution():
-    card = json.loads(json.dumps(model().folder.card))
-    card["config"]["recipe"]["concentrations"]["solution_fraction"] = 0.0
-    of_brains = LoadedModel(dataclasses.replace(model().folder, card=card))
-    brain, solution = (codes(quantify(spectra_of(*pair(conc)), of_brains)) for conc in (BRAIN, SOLUTION))
-    assert "other_model" in solution
-    assert "other_model" not in brain
+@pytest.mark.parametrize(("conc", "name"), [(BRAIN, "invivo"), (SOLUTION, "phantom_cnn")])
+def test_without_a_name_the_sample_chooses_the_model(conc, name):
+    result = quantify(spectra_of(*pair(conc)))
+    assert result.model["name"] == name
+    assert name in next(f.detail for f in result.flags if f.code == "model_chosen")
+    assert set(conc) <= {e.name for e in result.estimates}
 
 
 def test_marks_that_disagree_decide_nothing():
@@ -179,7 +179,11 @@ def test_marks_that_disagree_decide_nothing():
     assert kind_of_sample({}) is None
     assert kinds_of_model({"outputs": ["Cr", "GABA"]}) == {"solution"}
     assert kinds_of_model({"outputs": ["Cr", "GPC", "PCh", "Ins"]}) == {"brain"}
-    assert kinds_of_model(model().folder.card) == {"brain", "solution"}
+    assert kinds_of_model(load_model("invivo").folder.card) == {"brain"}
+    assert kinds_of_model(load_model("phantom_cnn").folder.card) == {"solution"}
+    mixed = json.loads(json.dumps(load_model("invivo").folder.card))
+    mixed["config"]["recipe"]["concentrations"]["solution_fraction"] = 0.5
+    assert kinds_of_model(mixed) == {"brain", "solution"}
 
 
 def test_the_command_refuses_with_exit_code_0(tmp_path):

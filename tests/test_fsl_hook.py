@@ -192,7 +192,7 @@ def test_every_other_method_passes_through_with_the_same_objects(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "model"), [("dl", ""), ("dl:", ""), ("DL", ""), ("dl:te68", "te68"), ("dl:/a/b:c", "/a/b:c")]
+    ("method", "model"), [("dl", ""), ("dl:", ""), ("DL", ""), ("dl:invivo", "invivo"), ("dl:/a/b:c", "/a/b:c")]
 )
 def test_what_asks_for_the_back_end(method, model):
     assert hook.model_asked_for(method) == model
@@ -242,7 +242,7 @@ def test_the_script_makes_its_folder_and_fits_as_ever(stand_in, tmp_path):
     ("algo", "data", "message"),
     [
         ("dl", "absent.nii.gz", "absent.nii.gz: no such file"),
-        ("dl:te86", "diff.nii.gz", "there is no model 'te86' (did you mean 'te68'?)"),
+        ("dl:invivi", "diff.nii.gz", "there is no model 'invivi' (did you mean 'invivo'?)"),
         ("dl", "raw.nii.gz", "fsl_mrs fits one averaged spectrum"),
         ("dl", "zero.nii.gz", "all data are zero"),
     ],
@@ -340,7 +340,7 @@ def test_doctor_finds_the_package_whole_and_says_what_is_missing(capsys):
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert code == (1 if any(entry["state"] == "bad" for entry in found.values()) else 0)
     assert found["network runtime"]["state"] == "ok"
-    assert found["weights te68"]["state"] == "ok"
+    assert found["weights invivo"]["state"] == "ok"
     assert found["FSL-MRS"]["detail"]
     for name, entry in found.items():
         assert entry["state"] == "ok" or "install" in entry["advice"].lower(), name
@@ -353,13 +353,13 @@ def test_doctor_finds_altered_weights(tmp_path, monkeypatch, capsys):
     from fsl_mrs_dl.cli.main import main
 
     folder = tmp_path / "weights"
-    shutil.copytree(resources.weights_folder() / "te68", folder / "te68")
-    with (folder / "te68" / "model.onnx").open("ab") as stream:
+    shutil.copytree(resources.weights_folder() / "invivo", folder / "invivo")
+    with (folder / "invivo" / "model.onnx").open("ab") as stream:
         stream.write(b"x")
     monkeypatch.setattr(resources, "weights_folder", lambda: folder)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "BAD  weights te68" in out
+    assert "BAD  weights invivo" in out
     assert "force-reinstall" in out
 
 

@@ -46,7 +46,7 @@ def preprocessed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
     fsl("fsl_mrs_preproc_edit", "--data", EXAMPLE / "megapress_raw.nii.gz", "--reference",
         EXAMPLE / "water_reference.nii.gz", "--output", folder / "pp")  # fmt: skip
-    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
+    lines = load_line_basis(next(basis_folder().glob("mega_press_invivo_127*/lines.npz")))
     write_fsl_basis(folder / "basis", lines)
     return folder
 
@@ -105,11 +105,11 @@ def test_dl_writes_all_files_with_numbers_near_the_truth(full):
 
 def test_the_report_says_dl(full):
     text = (full[0] / "report.html").read_text(encoding="utf-8")
-    digest = json.loads((ROOT / "weights" / "te68" / "card.json").read_text())["files"]["model.onnx"]
+    digest = json.loads((ROOT / "weights" / "invivo" / "card.json").read_text())["files"]["model.onnx"]
     assert "Deep-learning estimates (--algo dl" in text
     assert digest in text
     assert "truncated Newton" not in text
-    assert "neural network 'te68'" in text
+    assert "neural network 'invivo'" in text
     assert "Trained on" in text
 
 

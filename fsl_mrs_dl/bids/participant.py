@@ -22,6 +22,7 @@ from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
+from fsl_mrs_dl.quantify.choice import models
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.result import Quantification
@@ -56,7 +57,7 @@ class Outcome:
     message: str = ""
 
 
-def process(scan: Scan, root: Path, output: Path, model: LoadedModel, *, skip_existing: bool = False) -> Outcome:
+def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, skip_existing: bool = False) -> Outcome:
     """Quantify a scan and write its files; a failure is an outcome, not an exception.
 
     Parameters
@@ -64,7 +65,8 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel, *, skip_ex
     scan : Scan
     root, output : Path
         The dataset and the derivative dataset.
-    model : LoadedModel
+    model : LoadedModel or None
+        None chooses by the kind of sample.
     skip_existing : bool
         Keep the results of an earlier run of the same input with the same model.
     """
@@ -188,12 +190,18 @@ def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str)
     return "\t".join((name, numbers[0], unit, *numbers[1:], sub, "n/a"))
 
 
-def _digest(scan: Scan, model: LoadedModel) -> str:
+def _digest(scan: Scan, model: LoadedModel | None) -> str:
     """Of everything that the result depends on: images, sidecars, model, version of the program."""
     digest = hashlib.sha256()
     for path in (scan.path, scan.reference):
         digest.update(path.read_bytes() if path is not None else b"")
-    rest = [dict(scan.metadata), dict(scan.reference_metadata), model.folder.digest, tables.versions()]
+    candidates = [model] if model else models().values()
+    rest = [
+        dict(scan.metadata),
+        dict(scan.reference_metadata),
+        sorted(m.folder.digest for m in candidates),
+        tables.versions(),
+    ]
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 

@@ -179,10 +179,10 @@ def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
 
 @functools.cache
 def _model(name: str | None) -> Any:
-    """The model, loaded once in each process."""
+    """The model that was named, loaded once in each process."""
     from fsl_mrs_dl.quantify.model import load_model
 
-    return load_model(name)
+    return load_model(name) if name else None
 
 
 def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool) -> Any:

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--n", type=int, default=5000, metavar="N", help="how many of them (default: 5000)")
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
-    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
+    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the classical fit")
     parser.add_argument(
         "--against", nargs="+", choices=("newton", "lcmodel"), default=[], metavar="PROGRAM",
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
 
     _check(args)
-    model = load_model(args.model)
+    model = load_model(args.model) if args.model or args.simulated else None
     cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         cases = cases_of()
-        result = write_outputs(folder, cases, model.folder.name)
+        result = write_outputs(folder, cases, ", ".join(sorted({case.model for case in cases})))
     print(text_table(result))
     print(f"written to {args.output}")
 

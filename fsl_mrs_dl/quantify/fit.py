@@ -15,6 +15,7 @@ from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.prepare import PpmGrid, prepare
 from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
+from fsl_mrs_dl.quantify.choice import choose
 from fsl_mrs_dl.quantify.kind import heights, kind_flags
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.model import LoadedModel
@@ -57,7 +58,7 @@ class Limits:
 
 
 def quantify(
-    spectra: EditedSpectra, model: LoadedModel, *, basis: Path | None = None, limits: Limits | None = None
+    spectra: EditedSpectra, model: LoadedModel | None = None, *, basis: Path | None = None, limits: Limits | None = None
 ) -> Quantification:
     """Quantify one data set.
 
@@ -65,7 +66,8 @@ def quantify(
     ----------
     spectra : EditedSpectra
         Preprocessed: water removed, frequency and phase referenced.
-    model : LoadedModel
+    model : LoadedModel, optional
+        Otherwise the shipped one for the kind of sample that is found, see `fsl_mrs_dl.quantify.choice`.
     basis : Path, optional
         FSL-MRS basis for the fits beside the network; the shipped one otherwise.
     limits : Limits, optional
@@ -83,7 +85,14 @@ def quantify(
         When `basis` does not suit the data.
     """
     limits = limits or Limits()
-    grid = model.folder.grid
+    grid = model.folder.grid if model else PpmGrid()
+    surveyed = basis_signals(spectra, (*SIMULATED, *BROAD), basis)
+    # a free fit with every known quantity, whatever the model estimates: it tells what is foreign
+    survey, known = fit_linear_combination(spectra, surveyed, grid), surveyed.names
+    marks = heights(survey, known)
+    if model is None:
+        model, chosen = choose(marks)
+        spectra = spectra.with_flags(chosen)
     data = prepare(spectra, grid)
     mode = next(name for name, present in MODES.items() if tuple(data.present) == present)
     estimates = model.estimates(model.predict(data), mode)
@@ -92,10 +101,10 @@ def quantify(
     noise = {c: noise_sd(getattr(spectra, c), spectra.dwell_s, spectra.f0_mhz, grid) for c in conditions}
 
     # the classical fit, being free, finds the nuisance parameters best; the network's answer is drawn from there
-    classical = fit_linear_combination(spectra, signals, grid)
+    same = signals.names == known
+    classical = survey if same else fit_linear_combination(spectra, signals, grid, start=survey.parameters)
     amplitudes = np.array([next(e.value for e in estimates if e.name == name) for name in signals.names])
     fit = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
-    survey, known = _survey(spectra, classical, signals, basis, grid)
     left, left_classical, left_survey = (
         unexplained(f, noise, grid, acquired_s(spectra)) for f in (fit, classical, survey)
     )
@@ -107,7 +116,7 @@ def quantify(
 
     flags = list(spectra.flags)
     reason = _refusal(spectra, left_survey, snr, fwhm_hz, model, limits)
-    figures, marks = measure(spectra, survey, known, noise, grid), heights(survey, known)
+    figures = measure(spectra, survey, known, noise, grid)
     hidden = _not_visible(classical, signals, spectra, grid, limits.visible)
     estimates = tuple(replace(e, flag=NOT_VISIBLE) if e.name in hidden else e for e in estimates)
     shown = [e for e in estimates if not e.flag]
@@ -170,19 +179,6 @@ def _range_checks(
         for name, value in values.items()
         if value is not None and name in ranges
     )
-
-
-def _survey(
-    spectra: EditedSpectra, classical: FitResult, signals: BasisSignals, basis: Path | None, grid: PpmGrid
-) -> tuple[FitResult, tuple[str, ...]]:
-    """A free fit with every known quantity, whatever the model estimates: it tells what is foreign."""
-    known = (*SIMULATED, *BROAD)
-    if set(known) <= set(signals.names):
-        return classical, signals.names
-    wider = basis_signals(spectra, known, basis)
-    if set(wider.names) <= set(signals.names):
-        return classical, signals.names
-    return fit_linear_combination(spectra, wider, grid, start=classical.parameters), wider.names
 
 
 def _refusal(

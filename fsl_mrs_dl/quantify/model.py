@@ -17,7 +17,8 @@ from fsl_mrs_dl.prepare import NetworkInput
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, combine
 from fsl_mrs_dl.resources import shipped_models, weights_folder
 
-DEFAULT_MODEL = "te68"
+DEFAULT_MODEL = "invivo"
+"""For brains, which is what is measured; `fsl_mrs_dl.quantify.choice` tells when another one is taken."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Case:
     series : str or None
         The group that the data set belongs to.
     refused : bool
+    model : str
+        Name of the model that answered.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Case:
     flags: tuple[str, ...] = ()
     series: str | None = None
     refused: bool = False
+    model: str = ""
 
     def pairs(self) -> dict[str, Pair]:
         """The network's estimates beside the truth, max-normalised."""

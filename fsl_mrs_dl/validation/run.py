@@ -75,7 +75,7 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
 
 
 def run_cases(
-    folder: Path, truths: Sequence[Truth], model: LoadedModel, *, basis: Path | None = None,
+    folder: Path, truths: Sequence[Truth], model: LoadedModel | None, *, basis: Path | None = None,
     programs: Mapping[str, Program] | None = None, diff_alone: bool = False,
 ) -> list[Case]:  # fmt: skip
     """Quantify every data set that `truths` names.
@@ -85,7 +85,8 @@ def run_cases(
     folder : Path
         Of ``<id>.nii.gz``.
     truths : sequence of Truth
-    model : LoadedModel
+    model : LoadedModel or None
+        None chooses by the kind of sample, for each data set.
     basis : Path, optional
         For the embedded classical fit; the shipped one otherwise.
     programs : mapping of str to Program, optional
@@ -124,6 +125,7 @@ def run_cases(
                 flags=tuple(flag.code for flag in result.flags),
                 series=truth.series,
                 refused=result.refused,
+                model=str(result.model["name"]),
             )
         )
         log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")

@@ -69,6 +69,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
                 flags=(),
                 series=mode,
                 refused=not answered,
+                model=model.folder.name,
             )
         )
     return cases
