@@ -21,6 +21,7 @@ from fsl_mrs_dl.resources import basis_folder
 from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, bank_of
 from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
+from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig, read_config
@@ -36,6 +37,7 @@ TOP = Recipe(
     drop_diff=0.0,
     bank=BankConfig(n_members=3, n_positions=4),
     concentrations=ConcentrationConfig(solution_fraction=1.0),
+    instrument=InstrumentConfig(naag_pull=(0.0, 1.0)),
 )
 
 
@@ -70,6 +72,19 @@ def test_the_top_is_the_recipe_and_each_rung_adds_the_settings_of_its_group_alon
         changed = {path for path in new if new[path] != old[path]}
         assert changed == set(GROUPS[above.name].off)
         assert {path: new[path] for path in changed} == {path: settings(TOP)[path] for path in changed}
+
+
+def test_every_perturbation_belongs_to_a_group():
+    # what is left only says how a perturbation looks that another setting switches off
+    looks = {
+        "line_shape.asymmetry_hz", "instrument.outlier_fraction", "instrument.outlier_factor", "instrument.eddy_s",
+        "background.snr", "background.baseline_width_hz", "background.n_baseline", "background.baseline_difference",
+        "background.water_ppm", "background.water_width_hz", "background.echo_size",
+    }  # fmt: skip
+    switched = [path for group in GROUPS.values() for path in group.off]
+    assert len(set(switched)) == len(switched)
+    every = {p for p in settings(TOP) if p.startswith(("line_shape.", "instrument.", "background."))}
+    assert every - set(switched) == looks
 
 
 def test_the_lowest_rung_is_the_basis_with_lines_of_2_hz_and_the_noise_of_the_paper(bank):
@@ -280,6 +295,7 @@ def test_a_rung_of_another_configuration_is_not_taken(climbed, config_path, tmp_
         ('"line_width"', '"line_width", "line_width"', "named twice"),
         ("n_simulated = 6", "n_simulated = 0", "at least 1"),
         ('name = "tiny"', 'name = "tiny"\ndataset = "x"', "synthesises the spectra"),
+        ('name = "tiny"', 'name = "tiny"\nstart = "x"', "starts afresh"),
         ("seed = 5", "sede = 5", "did you mean 'seed'"),
     ],
 )

@@ -50,6 +50,9 @@ class LadderConfig:
         if self.base.dataset:
             raise ConfigError("a ladder synthesises the spectra of each rung", where="base, dataset",
                               expected="no data set", got=self.base.dataset)  # fmt: skip
+        if self.base.start:
+            raise ConfigError("every rung starts afresh: earlier weights have seen other rungs", where="base, start",
+                              expected="no folder", got=self.base.start)  # fmt: skip
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -48,7 +48,11 @@ GROUPS: dict[str, Group] = {
         },
     ),
     "frequency_phase": Group(
-        "+ frequency, phase", {"instrument.shift_ppm": 0.0, "instrument.phase_deg": 0.0, "instrument.delay_s": 0.0}
+        "+ frequency, phase",
+        {
+            "instrument.shift_ppm": 0.0, "instrument.phase_deg": 0.0, "instrument.delay_s": 0.0,
+            "instrument.naag_pull": (0.0, 0.0),
+        },
     ),
     "mismatch_drift": Group(
         "+ ON/OFF mismatch, drift",
