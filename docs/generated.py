@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages take from the program itself, so that they cannot be out of date; a hook of mkdocs.
+
+A line ``<!-- NAME -->`` or ``<!-- NAME: ARGUMENT -->`` of a page, NAME being a key of `PARTS`, is replaced by Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.cli.main import build_parser
+from fsl_mrs_dl.flags import CATALOGUE
+from fsl_mrs_dl.model_folder import open_model
+from fsl_mrs_dl.reports.explanations import EXPLANATIONS
+from fsl_mrs_dl.resources import shipped_models, weights_folder
+
+_DIRECTIVE = re.compile(r"^<!-- (?P<name>[a-z-]+)(?:: (?P<argument>\S+))? -->$", re.MULTILINE)
+
+
+def commands() -> Mapping[str, argparse.ArgumentParser]:
+    """The parser of each command, by its name."""
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.choices
+    raise LookupError("the parser has no commands")
+
+
+def purpose(command: str) -> str:
+    """What a command is for."""
+    return escape(commands()[command].description or "", quote=False)
+
+
+def options(command: str) -> str:
+    """The arguments of a command, a table for each group of them."""
+    parts = []
+    for group in commands()[command]._action_groups:
+        rows = [
+            (_names(action), _helped(action))
+            for action in group._group_actions
+            if not isinstance(action, argparse._HelpAction)
+        ]
+        if rows:
+            title = {"positional arguments": "Arguments", "options": "Options"}.get(group.title or "", group.title)
+            parts.append(f"## {title[:1].upper()}{title[1:]}\n\n{_table(('', 'what'), rows)}")
+    return "\n\n".join(parts)
+
+
+def _names(action: argparse.Action) -> str:
+    value = "" if action.nargs == 0 else _value(action)
+    names = [f"{option} {value}".strip() for option in action.option_strings] or [value]
+    # the spelling with underscores is there for BIDS Apps' sake
+    return ", ".join(f"`{name}`" for name in names if "_" not in name.split()[0] or len(names) == 1)
+
+
+def _value(action: argparse.Action) -> str:
+    metavar = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest)
+    if isinstance(metavar, tuple):
+        return " ".join(metavar)
+    if not action.option_strings:
+        return metavar
+    metavar = metavar.upper() if action.metavar is None and not action.choices else metavar
+    return " ".join([metavar] * action.nargs) if isinstance(action.nargs, int) else metavar + (
+        " ..." if action.nargs in ("+", "*") else ""
+    )  # fmt: skip
+
+
+def _helped(action: argparse.Action) -> str:
+    text = escape((action.help or "").replace("%%", "%"), quote=False)
+    return f"{text} (needed)" if action.required and action.option_strings else text
+
+
+def fields(dotted: str) -> str:
+    """The fields of a configuration: name, default, and what its docstring says; `dotted` is module and class."""
+    module, _, name = dotted.rpartition(".")
+    config = getattr(importlib.import_module(module), name)
+    said = _documented(inspect.getdoc(config) or "")
+    rows = [(f"`{f.name}`", _default(f), escape(said.get(f.name, ""), quote=False)) for f in dataclasses.fields(config)]
+    return _table(("field", "default", "what"), rows)
+
+
+def _documented(doc: str) -> dict[str, str]:
+    """Text of each parameter of a numpydoc docstring; of a line that documents several, for each of them."""
+    _, _, body = doc.partition("Parameters\n----------\n")
+    said: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in body.splitlines():
+        if line.startswith(" ") or not line.strip():
+            for name in current:
+                said[name].append(line.strip())
+        else:
+            current = [name.strip() for name in line.partition(" : ")[0].split(",")]
+            said.update({name: [] for name in current})
+    return {name: " ".join(filter(None, lines)) for name, lines in said.items()}
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        made = dataclasses.MISSING if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if made is dataclasses.MISSING:
+            return "(needed)"
+        return "(see below)" if dataclasses.is_dataclass(made) or (isinstance(made, dict) and len(made) > 2) else (
+            f"`{made!r}`"
+        )  # fmt: skip
+    value = field.default
+    if isinstance(value, tuple):
+        return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
+    return "(empty)" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def flags(severity: str) -> str:
+    """The flags of one severity, with what they mean for the numbers."""
+    rows = [
+        (f"`{code}`", escape(text, quote=False), escape(EXPLANATIONS.get(code, ""), quote=False))
+        for code, (level, text) in CATALOGUE.items()
+        if level == severity
+    ]
+    return _table(("flag", "what was seen", "what it means"), rows)
+
+
+def model_cards() -> str:
+    """One section for each model that lies in ``weights/``."""
+    cards = [open_model(weights_folder() / name).card for name in shipped_models()]
+    return "\n\n".join(_card(card) for card in cards)
+
+
+def _card(card: Mapping[str, Any]) -> str:
+    config, training = card["config"], card["training"]
+    share = config["recipe"]["concentrations"]["solution_fraction"]
+    samples = {0.0: "brains", 1.0: "solutions"}.get(share, f"solutions ({share:.0%}) and brains")
+    network = ", ".join(f"{k} {v}" for k, v in config["network"].items() if k != "name")
+    rows = [
+        ("samples", samples),
+        ("quantities", ", ".join(card["outputs"])),
+        ("conditions", ", ".join(f"`{name}`" for name in card["calibration"])),
+        ("network", f"{config['network']['name']} ({network})" if network else config["network"]["name"]),
+        ("training", f"{training['spectra']:,} spectra, {training['minutes']:g} min ({training['machine']}), "
+                     f"seed {training['seed']}, {config['recipe']['bank']['n_members']} protocols"),
+        *((f"trained on, `{name}`", f"{low:.6g} to {high:.6g}") for name, (low, high) in card["ranges"].items()),
+        ("bank", f"SHA-256 `{card['bank_sha256']}`"),
+        *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in card["files"].items()),
+        ("versions", ", ".join(f"{name} {version}" for name, version in card["versions"].items())),
+    ]  # fmt: skip
+    parts = [f"## {card['name']}", _table(("", ""), rows)]
+    if card.get("known_limits"):
+        parts.append("Known limits:\n\n" + "\n".join(f"- {escape(text, quote=False)}" for text in card["known_limits"]))
+    parts += [_validation(name, found) for name, found in card.get("validation", {}).items()]
+    return "\n\n".join(parts)
+
+
+def _validation(name: str, found: Mapping[str, Any]) -> str:
+    """Errors on one set of known concentrations, other methods beside the network."""
+    methods = list(found["against"])
+    rows = []
+    for metabolite, entry in found["metabolites"].items():
+        others = [found["against"][m].get(metabolite, {}).get("mae") for m in methods]
+        rows.append((
+            metabolite, _number(entry["mae"]), _number(entry["slope"], 2), _number(entry["r2"]),
+            *(_number(entry[key] and 100 * entry[key], 0) for key in ("coverage68", "coverage95")),
+            _number(entry["mae_constant"]), *(_number(value) for value in others),
+        ))  # fmt: skip
+    heads = ("metabolite", "MAE", "slope", "R²", "in 68 % (%)", "in 95 % (%)", "constant", *methods)
+    return f"`{name}`: {found['n']} data sets, {found['refused']} refused.\n\n{_table(heads, rows)}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(heads)]
+    lines += [tuple("---" for _ in lines[0]), *(tuple(row) for row in rows)]
+    return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    # a bar inside code is no border for Python-Markdown, any other is
+    return "".join(part if part.startswith("`") else part.replace("|", "\\|") for part in re.split(r"(`[^`]*`)", text))
+
+
+PARTS: Mapping[str, Callable[..., str]] = {
+    "purpose": purpose, "options": options, "fields": fields, "flags": flags, "model-cards": model_cards,
+}  # fmt: skip
+"""Name of a directive: what makes its text."""
+
+
+def filled(markdown: str) -> str:
+    """A page's text with its directives replaced.
+
+    Raises
+    ------
+    KeyError
+        For a directive that is none of `PARTS`.
+    """
+    return _DIRECTIVE.sub(
+        lambda found: PARTS[found["name"]](*([found["argument"]] if found["argument"] else [])), markdown
+    )
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by mkdocs for each page."""
+    return filled(markdown)
+
+
+def on_config(config: Any) -> Any:
+    """Called by mkdocs once: a change of what the pages are made from is seen by ``mkdocs serve``."""
+    config["watch"] = [*config["watch"], str(Path(__file__).parents[1] / "fsl_mrs_dl")]
+    return config
