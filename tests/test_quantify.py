@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantification: the fits against known mixtures, flags and refusals, estimates as the model gives them."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -101,6 +102,21 @@ def test_estimates_scale_with_the_data(tiny_model):
         assert b.interval95[1] == pytest.approx(1000 * a.interval95[1], rel=1e-4, abs=1e-6)
     for a, b in zip(once.ratios(), thousand.ratios(), strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-4, abs=1e-6)
+
+
+def test_ratios_to_naa_have_intervals_of_their_own(tiny_model):
+    model = load_model(str(tiny_model))
+    both, alone = quantify(mixture(), model), quantify(mixture(only="diff"), model)
+    assert "ratio_naa" in model.folder.card["calibration"]["edit_off+diff"]
+    values = {e.name: e.value for e in both.estimates}
+    assert both.second_reference_name == "NAA"
+    for e in both.second_ratios():
+        assert e.value == pytest.approx(1.0 if e.name == "NAA" else values[e.name] / values["NAA"]), e.name
+        assert e.interval95[0] <= e.value <= e.interval95[1]
+    assert alone.second_reference == (), "NAA is the first reference there"
+    # a card without that calibration: intervals scaled from the amplitude's
+    plain = dataclasses.replace(both, calibrated_second_ratios=())
+    assert [e.value for e in plain.second_ratios()] == pytest.approx([e.value for e in both.second_ratios()])
 
 
 def test_a_diff_alone_has_naa_as_reference_and_no_cr(tiny_model):

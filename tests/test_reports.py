@@ -18,6 +18,7 @@ import pytest
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import CATALOGUE, Flag
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, MetaboliteQC, Panel, Quantification, RangeCheck, combine
+from fsl_mrs_dl.quantities import definition
 from fsl_mrs_dl.reports import alignment_view, figures, folder, html, methods, panel_view, tables
 from fsl_mrs_dl.reports.explanations import EXPLANATIONS
 from tests.helpers import without_plotly
@@ -175,6 +176,31 @@ def test_summary_has_the_columns_and_the_values():
     assert glx[8:] == ["", ""]
     assert next(r for r in table if r[0] == "Asc")[1:8] == [""] * 7, "not visible: a row without numbers"
     assert "CRLB" not in tables.summary_csv(q)
+
+
+def test_the_second_reference_stands_beside_the_first():
+    q = replace(full(), second_reference=("NAA", "NAAG"))
+    table = rows(tables.summary_csv(q))
+    ref = "/NAA+NAAG"
+    assert table[0][10:] == [ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95"]
+    assert {len(row) for row in table} == {14}
+    gaba = dict(zip(table[0], next(r for r in table if r[0] == "GABA"), strict=True))
+    naa = sum(e.value for e in q.estimates if e.name in ("NAA", "NAAG"))
+    assert float(gaba[ref]) == pytest.approx(1.2 / naa)
+    entry = tables.quantities(q)["metabolites"]["GABA"]
+    assert entry["ratios"]["tNAA"]["value"] == pytest.approx(1.2 / naa)
+    assert entry["ratios"]["tCr"]["value"] == pytest.approx(entry["value"])
+    assert entry["ratios"]["tNAA"]["unit"] == ref
+
+
+def test_names_say_what_they_are():
+    brain, solution = tables.quantities(full())["metabolites"], tables.quantities(diff_only())["metabolites"]
+    assert brain["Glx"]["label"] == "Glx (edit_off+diff)"
+    assert solution["Glx"]["label"] == "Glx (diff)"
+    assert solution["GABA"]["definition"].startswith("GABA of a model that knows no macromolecules")
+    assert definition("GABA", ("GABA", "MM30")).startswith("GABA alone")
+    assert definition("GABA+", ("GABA", "MM30")).startswith("GABA and the co-edited macromolecule")
+    assert definition("Lac", ("Lac",)) == ""
 
 
 def test_concentrations_have_two_header_rows():

@@ -22,7 +22,7 @@ from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, metabolite_quality, noise_sd, unexplained
 from fsl_mrs_dl.quantify.result import NOT_VISIBLE, Estimate, Panel, Quantification, RangeCheck, combine
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
-from fsl_mrs_dl.quantities import MODES, REFERENCES
+from fsl_mrs_dl.quantities import MODES, REFERENCES, SECOND_REFERENCE
 from fsl_mrs_dl.synthesise.recipe import BROAD, SIMULATED
 
 
@@ -142,6 +142,7 @@ def quantify(
         estimates=() if reason else model.with_calibrated_sd(estimates, mode, "raw"),
         combinations=() if reason else model.with_calibrated_sd(sums, mode, "raw"),
         reference=REFERENCES[mode],
+        second_reference=_second_reference(model.outputs, mode),
         panels=_panels(classical if reason else fit, signals, grid),
         qc=qc,
         fit_parameters=parameters,
@@ -152,13 +153,29 @@ def quantify(
         classical={} if reason else classical_values,
         history=spectra.history,
     )
-    reference = result.reference_estimate
-    if reason or reference is None:
+    if reason:
         return result
-    uncalibrated = combine(result.reference_name, [e for e in estimates if e.name in result.reference])
-    assert uncalibrated is not None
-    ratios = model.ratios((*estimates, *sums), uncalibrated, mode)
-    return replace(result, calibrated_ratios=model.with_calibrated_sd(ratios, mode, "ratio"))
+    every = (*estimates, *sums)
+
+    def ratios(measured: Estimate | None, parts: tuple[str, ...], kind: str) -> tuple[Estimate, ...]:
+        if measured is None:
+            return ()
+        # intervals of ratios are calibrated on the spreads that the network predicts
+        predicted = combine(measured.name, [e for e in estimates if e.name in parts])
+        assert predicted is not None
+        return model.with_calibrated_sd(model.ratios(every, predicted, mode, kind), mode, kind)
+
+    return replace(
+        result,
+        calibrated_ratios=ratios(result.reference_estimate, result.reference, "ratio"),
+        calibrated_second_ratios=ratios(result.second_reference_estimate, result.second_reference, "ratio_naa"),
+    )
+
+
+def _second_reference(outputs: tuple[str, ...], mode: str) -> tuple[str, ...]:
+    """What the model knows of the second reference; nothing where that is the first one."""
+    parts = tuple(name for name in SECOND_REFERENCE if name in outputs)
+    return () if parts == tuple(name for name in REFERENCES[mode] if name in outputs) else parts
 
 
 def _voigt_fwhm_hz(lorentz_hz: float, gauss_hz: float) -> float:

@@ -106,13 +106,21 @@ class LoadedModel:
                 found.append(total)
         return tuple(found)
 
-    def ratios(self, estimates: Sequence[Estimate], reference: Estimate, mode: str) -> tuple[Estimate, ...]:
-        """`estimates` and sums relative to `reference`, with calibrated intervals; empty where none were calibrated."""
-        factors = self._factors(mode, "ratio")
+    def ratios(
+        self, estimates: Sequence[Estimate], reference: Estimate, mode: str, kind: str = "ratio"
+    ) -> tuple[Estimate, ...]:
+        """`estimates` and sums relative to `reference`, with calibrated intervals; empty where none were calibrated.
+
+        kind: ``ratio`` (to the mode's reference) or ``ratio_naa`` (to the second one).
+        """
+        factors = self._factors(mode, kind)
         return tuple(e.relative_to(reference, factors[e.name]) for e in estimates if e.name in factors)
 
     def with_calibrated_sd(self, estimates: Sequence[Estimate], mode: str, kind: str) -> tuple[Estimate, ...]:
-        """`estimates` with the predicted spread turned into half the width of the 68 % interval; kind: raw or ratio."""
+        """`estimates` with the predicted spread turned into half the width of the 68 % interval.
+
+        kind: ``raw``, or as of `ratios`.
+        """
         factors = self._factors(mode, kind)
         return tuple(replace(e, sd=e.sd * factors[e.name]["68"]) for e in estimates)
 

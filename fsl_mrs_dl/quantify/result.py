@@ -151,6 +151,8 @@ class Quantification:
         Amplitudes of the embedded classical fit of the same spectra, for comparison; may be empty.
     reference : tuple of str
         Metabolites whose sum is the internal reference (``("Cr", "PCr")``; ``("NAA",)`` for a DIFF alone).
+    second_reference : tuple of str
+        The same of the second reference (``("NAA", "NAAG")``); empty where there is none.
     panels : tuple of Panel
         Pictures, DIFF first where there is one.
     qc : mapping of str to MetaboliteQC
@@ -163,8 +165,9 @@ class Quantification:
     fitted_fid : complex array, shape ``(n_points,)``, or None
         Re-made signal of the first panel's condition in the data's own frequency and phase.
     flags : tuple of Flag
-    calibrated_ratios : tuple of Estimate
-        Ratios to the reference with intervals of their own calibration; without them `ratios` makes its own.
+    calibrated_ratios, calibrated_second_ratios : tuple of Estimate
+        Ratios to the references with intervals of their own calibration; without them `ratios` and `second_ratios`
+        scale those of the amplitudes.
     history : mapping
         `EditedSpectra.history` of the data.
     absolute : mapping
@@ -185,6 +188,8 @@ class Quantification:
     fitted_fid: NDArray | None = None
     classical: Mapping[str, float] = field(default_factory=dict)
     calibrated_ratios: tuple[Estimate, ...] = ()
+    second_reference: tuple[str, ...] = ()
+    calibrated_second_ratios: tuple[Estimate, ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
     absolute: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     water: Mapping[str, Any] = field(default_factory=dict)
@@ -202,17 +207,34 @@ class Quantification:
     @property
     def reference_estimate(self) -> Estimate | None:
         """The sum of the reference metabolites, named `reference_name`; None when absent or zero."""
-        total = combine(self.reference_name, [e for e in self.estimates if e.name in self.reference])
-        return total if total is not None and total.value > REFERENCE_MIN_SD * total.sd else None
+        return self._measured(self.reference)
+
+    @property
+    def second_reference_name(self) -> str:
+        """The second reference, e.g. ``NAA+NAAG``; empty where there is none."""
+        return "+".join(self.second_reference)
+
+    @property
+    def second_reference_estimate(self) -> Estimate | None:
+        """The sum of the metabolites of the second reference; None when absent or zero."""
+        return self._measured(self.second_reference)
 
     def ratios(self) -> tuple[Estimate, ...]:
         """Every estimate and combination relative to the reference; empty where the reference is not measured."""
-        reference = self.reference_estimate
-        if self.calibrated_ratios and reference is not None:
-            return self.calibrated_ratios
+        return self._relative_to(self.reference_estimate, self.calibrated_ratios)
+
+    def second_ratios(self) -> tuple[Estimate, ...]:
+        """The same relative to the second reference."""
+        return self._relative_to(self.second_reference_estimate, self.calibrated_second_ratios)
+
+    def _measured(self, parts: tuple[str, ...]) -> Estimate | None:
+        total = combine("+".join(parts), [e for e in self.estimates if e.name in parts])
+        return total if total is not None and total.value > REFERENCE_MIN_SD * total.sd else None
+
+    def _relative_to(self, reference: Estimate | None, calibrated: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
         if reference is None:
             return ()
-        return tuple(e.relative_to(reference) for e in (*self.estimates, *self.combinations))
+        return calibrated or tuple(e.relative_to(reference) for e in (*self.estimates, *self.combinations))
 
 
 def combine(name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None) -> Estimate | None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.quantify.result import Estimate, Quantification
+from fsl_mrs_dl.quantities import definition, label, short_name
 
 WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
 """Columns of concentrations by water, by the unit's name in quantities.json."""
@@ -30,8 +31,9 @@ PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib
 def summary_csv(quantification: Quantification) -> str:
     """``Metab, Raw conc, Raw SD, /REF, /REF SD, /REF lo95, /REF hi95, %SD, SNR, FWHM``; rows sorted by name.
 
-    With a water reference also ``mMol/kg`` and ``mM`` with their SD (``mM alpha`` of GABA), or ``i.u.`` where tissue
-    and relaxation were not corrected for.
+    Then the ratio to the second reference where there is one (``/NAA+NAAG``, SD, lo95, hi95). With a water reference
+    also ``mMol/kg`` and ``mM`` with their SD (``mM alpha`` of GABA), or ``i.u.`` where tissue and relaxation were not
+    corrected for.
 
     Ratios are empty where there is no reference, SNR and FWHM for sums, values for what is not visible; a refusal
     has the header alone.
@@ -39,21 +41,27 @@ def summary_csv(quantification: Quantification) -> str:
     ref = f"/{quantification.reference_name}"
     head = ["Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM"]
     units = [unit for unit in WATER_UNITS if any(unit in found for found in quantification.absolute.values())]
+    second = [f"/{quantification.second_reference_name}"] if quantification.second_reference else []
+    head += [f"{name}{column}" for name in second for column in ("", " SD", " lo95", " hi95")]
     head += [column for unit in units for column in (WATER_UNITS[unit], f"{WATER_UNITS[unit]} SD")]
-    ratios = {e.name: e for e in quantification.ratios()}
-    rows = []
+    ratios, second_ratios = (
+        {e.name: (e.value, e.sd, *e.interval95) for e in found}
+        for found in (quantification.ratios(), quantification.second_ratios())
+    )
+    rows: list[list[Any]] = []
     for estimate in sorted(all_estimates(quantification), key=lambda e: e.name):
-        ratio = ratios.get(estimate.name)
-        relative = (ratio.value, ratio.sd, *ratio.interval95) if ratio else (None,) * 4
+        relative = ratios.get(estimate.name, (None,) * 4)
+        relative_to_second = second_ratios.get(estimate.name, (None,) * 4) if second else ()
         qc = quantification.qc.get(estimate.name)
         quality = (qc.snr, qc.fwhm_hz) if qc else (None, None)
         if estimate.flag:
             # what does not show was not measured: the row stays, without numbers
-            rows.append([estimate.name, *[None] * 7, *quality, *[None] * (2 * len(units))])
+            rows.append([estimate.name, *[None] * 7, *quality, *[None] * (4 * len(second) + 2 * len(units))])
             continue
         by_water = quantification.absolute.get(estimate.name, {})
         molar = [by_water.get(unit, {}).get(key) for unit in units for key in ("value", "sd")]
-        rows.append([estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality, *molar])
+        own = [estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality]
+        rows.append([*own, *relative_to_second, *molar])
     return _csv([head, *rows])
 
 
@@ -107,12 +115,19 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
     -------
     dict
         ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
-        raw}: relative to the reference where there is one, else raw; ``raw`` {name: amplitude} of the model's own
+        raw, label, definition, ratios, absolute}: relative to the reference where there is one, else raw; ``ratios``
+        to both references by their short names (``tCr``, ``tNAA``); ``raw`` {name: amplitude} of the model's own
         metabolites that are visible; ``flags`` codes; ``flag_details``; ``refused``; model, range checks, fit
         parameters, quality, classical fit, history, versions.
     """
     q = quantification
     ratios = {e.name: e for e in q.ratios()}
+    outputs = {e.name for e in q.estimates}
+    by_reference = {
+        short_name(tuple(part for part in parts if part in outputs)): {e.name: e for e in found}
+        for parts, found in ((q.reference, ratios.values()), (q.second_reference, q.second_ratios()))
+        if found
+    }
     total = None if q.refused else q.reference_estimate
     reference = q.reference_name if total is not None else None
     content = {
@@ -130,6 +145,12 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
                 "percent_sd": e.percent_sd,
                 "combination": e in q.combinations,
                 "raw": _estimate_dict(e),
+                "label": label(e.name, e.sub_spectrum),
+                "definition": definition(e.name, outputs),
+                "ratios": {
+                    name: _estimate_dict(found[e.name]) for name, found in by_reference.items() if e.name in found
+                },
+                "absolute": dict(q.absolute.get(e.name, {})),
             }
             for e in all_estimates(q)
         },

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.quantities import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES
+from fsl_mrs_dl.quantities import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES, SECOND_REFERENCE
 
 LEVELS = {"68": 0.6827, "95": 0.95}
 MIN_SPECTRA = 100
@@ -39,9 +39,9 @@ def calibrate(
     Returns
     -------
     dict
-        ``{mode: {"raw" | "ratio": {name: {"68": factor, "95": factor}}}}`` for outputs and sums; modes with fewer
-        than `MIN_SPECTRA` spectra are left out, as are the
-        ratios of a mode in which the reference is too seldom measured.
+        ``{mode: {"raw" | "ratio" | "ratio_naa": {name: {"68": factor, "95": factor}}}}`` for outputs and sums
+        (``ratio`` to the mode's reference, ``ratio_naa`` to `SECOND_REFERENCE`); modes with fewer than `MIN_SPECTRA`
+        spectra are left out, as are the ratios of a mode in which the reference is too seldom measured.
     """
     # estimates are clipped at zero before they are reported, so their errors are counted so
     names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs)
@@ -54,12 +54,14 @@ def calibrate(
             continue
         error = np.abs(values - truths) / spreads
         factors[mode] = {"raw": _largest(error, groups, names)}
-        reference = [outputs.index(name) for name in REFERENCES[mode] if name in outputs]
-        if reference:
+        for kind, parts in (("ratio", REFERENCES[mode]), ("ratio_naa", SECOND_REFERENCE)):
+            reference = [outputs.index(name) for name in parts if name in outputs]
+            if not reference:
+                continue
             error, usable = _ratio_errors(values, spreads, truths, sd, mean, target, reference)
             kept = [g & usable for g in groups if (g & usable).sum() >= MIN_SPECTRA]
             if kept:
-                factors[mode]["ratio"] = _largest(error, kept, names)
+                factors[mode][kind] = _largest(error, kept, names)
     return factors
 
 
