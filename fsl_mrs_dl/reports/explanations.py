@@ -34,13 +34,6 @@ EXPLANATIONS: dict[str, str] = {
     "scan.",
     "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
     "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
-    "not_edited": "Without editing there is no DIFF, and so no GABA; check which files and which dynamics were used.",
-    "water_suppression_poor": "The tail of strong water bends the baseline under the lines; compare with a scan where "
-    "suppression worked.",
-    "lipid": "Lipid overlaps Lac, Ala and the macromolecules at 0.9 to 1.5 ppm; GABA and Glx stand away from it.",
-    "editing_missed": "GABA, GABA+ and Glx of DIFF are read too low by the share of the pulse that was lost.",
-    "other_model": "A model of the other kind of sample answers for metabolites that are not there, or knows too few; "
-    "choose one with --model.",
     "model_chosen": "Brains hold choline and inositol, solutions of phantoms do not; --model decides otherwise.",
     "broad_lines": "Overlapping lines cannot be told apart, and the intervals were not tested for such a width.",
     "low_snr": "The intervals were not tested for so much noise; more transients are needed.",
