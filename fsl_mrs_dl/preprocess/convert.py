@@ -140,6 +140,10 @@ def order_of(path: Path) -> tuple[str, str]:
     data = read_acquisition(path)
     fids = combine_coils(data.fids)[0] if data.fids.shape[1] > 1 else data.fids
     order, flags = assign_conditions(fids[:, 0].mean(axis=1), data.dwell_s, data.f0_mhz)
+    unedited = next((flag for flag in flags if flag.code == "not_edited"), None)
+    if unedited is not None:
+        raise DataError("unedited data: both conditions show the same spectrum", where=path.name,
+                        expected="NAA absent in ON (GABA editing)", got=unedited.detail)  # fmt: skip
     if any(flag.code == "order_assumed" for flag in flags):
         raise DataError("ON and OFF cannot be told apart by NAA at 2.01 ppm", where=path.name,
                         hint="Say --order on-off or --order off-on")  # fmt: skip
