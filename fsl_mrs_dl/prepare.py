@@ -45,6 +45,11 @@ class PpmGrid:
         """The points, ascending; shape ``(n_points,)``."""
         return np.linspace(self.low_ppm, self.high_ppm, self.n_points)
 
+    @property
+    def step_ppm(self) -> float:
+        """Distance of the points."""
+        return (self.high_ppm - self.low_ppm) / (self.n_points - 1)
+
     def evaluate(self, fid: NDArray, dwell_s: float, f0_mhz: float, centre_ppm: float = RECEIVER_PPM) -> NDArray:
         """Spectrum at the grid's points, by the chirp-z transform (Bluestein; exact).
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantification: the fits against known mixtures, flags and refusals, estimates as the model gives them."""
 
-import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -104,19 +103,18 @@ def test_estimates_scale_with_the_data(tiny_model):
         assert b.value == pytest.approx(a.value, rel=1e-4, abs=1e-6)
 
 
-def test_ratios_to_naa_have_intervals_of_their_own(tiny_model):
-    model = load_model(str(tiny_model))
+def test_ratios_to_naa_stand_beside_those_to_cr():
+    model = load_model("phantom_cnn")
     both, alone = quantify(mixture(), model), quantify(mixture(only="diff"), model)
-    assert "ratio_naa" in model.folder.card["calibration"]["edit_off+diff"]
-    values = {e.name: e.value for e in both.estimates}
-    assert both.second_reference_name == "NAA"
+    values = {e.name: e.value for e in (*both.estimates, *both.combinations)}
+    assert (both.reference_name, both.second_reference_name) == ("Cr+PCr", "NAA")
+    assert {e.name for e in both.second_ratios()} == {e.name for e in both.ratios()}
     for e in both.second_ratios():
         assert e.value == pytest.approx(1.0 if e.name == "NAA" else values[e.name] / values["NAA"]), e.name
         assert e.interval95[0] <= e.value <= e.interval95[1]
+        assert e.unit == "/NAA"
     assert alone.second_reference == (), "NAA is the first reference there"
-    # a card without that calibration: intervals scaled from the amplitude's
-    plain = dataclasses.replace(both, calibrated_second_ratios=())
-    assert [e.value for e in plain.second_ratios()] == pytest.approx([e.value for e in both.second_ratios()])
+    assert alone.second_ratios() == ()
 
 
 def test_a_diff_alone_has_naa_as_reference_and_no_cr(tiny_model):

@@ -211,6 +211,11 @@ def test_each_kind_of_sample_is_covered_by_itself():
     assert raw["NAA"]["95"] == pytest.approx(0.39, abs=0.05)
     assert raw["tCr"]["95"] == pytest.approx(1.96 / np.sqrt(2), abs=0.15)
     assert set(ratio) == {"Cr", "PCr", "NAA", "tCr"}
+    by_naa = factors["edit_off+diff"]["ratio_naa"]
+    assert set(by_naa) == set(ratio)
+    assert by_naa["NAA"]["95"] == 0.0, "NAA over itself is one"
+    # errors of NAA go with Cr's here: 0.8 of Cr's is left in the ratio, and spreads of 1 were promised for both
+    assert by_naa["Cr"]["95"] == pytest.approx(0.8 * 1.96 / np.sqrt(2), abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.resources import shipped_models, weights_folder
 
     if args.name:
-        print(json.dumps(open_model(find_model(args.name)).card, indent=1, ensure_ascii=False))
+        card = dict(open_model(find_model(args.name)).card)
+        # of the description of the training spectra, the limits are for people
+        card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
+        print(json.dumps(card, indent=1, ensure_ascii=False))
         return
     for name in shipped_models():
         model = open_model(weights_folder() / name)

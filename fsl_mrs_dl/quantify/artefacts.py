@@ -105,7 +105,7 @@ def measure(
 
 def lipid_ratio(fit: FitResult, names: tuple[str, ...], grid: PpmGrid) -> float:
     """Broad signal around 1.3 ppm that metabolites do not explain, relative to the highest fitted line."""
-    sigma = LIPID_WIDTH_PPM / _step_ppm(grid) / (2 * np.sqrt(2 * np.log(2)))
+    sigma = LIPID_WIDTH_PPM / grid.step_ppm / (2 * np.sqrt(2 * np.log(2)))
     inside = _band(grid, LIPID_PPM)
     metabolites = [index for index, name in enumerate(names) if name not in BACKGROUND]
     heights = [
@@ -161,10 +161,6 @@ def artefact_flags(
 def _highest(fit: FitResult) -> float:
     """Highest point of the fitted signal of any condition."""
     return max(max(float(np.abs(c.sum(axis=0)).max()) for c in fit.components.values()), 1e-300)
-
-
-def _step_ppm(grid: PpmGrid) -> float:
-    return (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
 
 
 def _band(grid: PpmGrid, window_ppm: tuple[float, float]) -> NDArray:

@@ -13,7 +13,8 @@ import numpy as np
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.prepare import PpmGrid, prepare
+from fsl_mrs_dl.novelty import distances
+from fsl_mrs_dl.prepare import NetworkInput, PpmGrid, prepare
 from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
 from fsl_mrs_dl.quantify.choice import choose
 from fsl_mrs_dl.quantify.kind import heights, kind_flags
@@ -112,7 +113,10 @@ def quantify(
     # of the data, not of the network's answer
     snr = data_snr(classical, noise)
     fwhm_hz = signals.lw_hz + _voigt_fwhm_hz(classical.parameters["lorentz_hz"], classical.parameters["gauss_hz"])
-    checks = _range_checks(spectra, model.folder.card["ranges"], fwhm_hz, snr)
+    checks = (
+        *_range_checks(spectra, model.folder.card["ranges"], fwhm_hz, snr),
+        *_distances(data, model.folder.card.get("inputs", {})),
+    )
 
     flags = list(spectra.flags)
     reason = _refusal(spectra, left_survey, snr, fwhm_hz, model, limits)
@@ -196,6 +200,12 @@ def _range_checks(
         for name, value in values.items()
         if value is not None and name in ranges
     )
+
+
+def _distances(data: NetworkInput, described: Mapping[str, Any]) -> tuple[RangeCheck, ...]:
+    """Distance of each condition from the training spectra; nothing where the card does not describe them."""
+    found = distances(described, data.channels, data.present)
+    return tuple(RangeCheck(f"distance_of_{name}", value, 0.0, limit) for name, (value, limit) in found.items())
 
 
 def _refusal(

@@ -13,8 +13,6 @@ EXPLANATIONS: dict[str, str] = {
     "down in DIFF.",
     "order_contradiction": "The converter may have mislabelled the conditions; the values hold if NAA points down in "
     "DIFF.",
-    "not_edited": "DIFF holds nothing of GABA then, so no values are given; check the protocol and which files were "
-    "given as ON and OFF.",
     "diff_inverted": "Some programs write OFF minus ON; turning the sign changes no value.",
     "diff_only": "Ratios are to NAA, not to creatine, and intervals are wider than with both conditions.",
     "off_only": "GABA lies under creatine and macromolecules there, so its value says little.",
@@ -28,8 +26,6 @@ EXPLANATIONS: dict[str, str] = {
     "large_drift": "The editing pulse acted off its target in part of the scan, so GABA tends to be read too low and "
     "more macromolecule is edited.",
     "water_removed": "The tail of the water line was modelled and subtracted; metabolites above 4.2 ppm are not used.",
-    "water_suppression_poor": "The tail of so strong a water line runs through the whole spectrum and tilts its "
-    "baseline; look at the residual, and check water suppression before the next scan.",
     "eddy_current_uncorrected": "Lines may be distorted or asymmetric; give a water reference of the same voxel and "
     "scan.",
     "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
@@ -43,12 +39,6 @@ EXPLANATIONS: dict[str, str] = {
     "residual.",
     "scale_uncertain": "Use ratios, not raw amplitudes or concentrations by water.",
     "subtraction_artefact": "A rest of creatine at 3.0 ppm or choline at 3.2 ppm lies beside GABA and biases it.",
-    "lipid": "Its tail reaches NAA and the 2.3 ppm region; place the voxel farther from the skull, or use outer-volume "
-    "suppression.",
-    "editing_missed": "GABA and Glx are read too low, by about as many per cent as NAA is left; check the editing "
-    "frequency and the drift of the scan.",
-    "other_model": "A model is not to be trusted with a kind of sample that it was not trained on; run again with the "
-    "model of that kind.",
     "frequency_uncertain": "If the frequency is off by more than 0.05 ppm, lines are read as other metabolites.",
     "classical_disagrees": "One of the two is wrong: compare the curves before using the value.",
     "refused": "Any number would be a guess; the reason is given, and the report shows the data.",

@@ -22,6 +22,7 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.errors import FslMrsDlError, MissingExtraError
 from fsl_mrs_dl.io.atomic import atomic_path, write_json
 from fsl_mrs_dl.model_folder import CARD_VERSION, sha256
+from fsl_mrs_dl.novelty import describe_inputs
 from fsl_mrs_dl.quantities import MODES
 from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch
 from fsl_mrs_dl.training.calibrate import calibrate
@@ -102,6 +103,7 @@ def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray,
         "grid": dataclasses.asdict(recipe.grid),
         "ranges": training_ranges(recipe),
         "calibration": calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs),
+        "inputs": describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
         "simulation_test": _simulation_errors(mean, batch, trainer.outputs),
         "training": {
             "steps": trainer.step, "spectra": trainer.step * config.optimiser.batch_size, "seed": config.seed,
