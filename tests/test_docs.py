@@ -51,9 +51,9 @@ def test_options_are_those_of_the_parser(generated):
     for name, parser in generated.commands().items():
         table = generated.options(name)
         for action in parser._actions:
-            for option in action.option_strings or [action.dest]:
-                is_help_or_spelling = option in ("-h", "--help") or "_" in option.lstrip("-")
-                assert is_help_or_spelling or option in table or (action.metavar or "") in table, (name, option)
+            for option in action.option_strings or [action.metavar or (action.choices or [action.dest])[0]]:
+                is_spelling = option.startswith("-") and "_" in option
+                assert (f"`{option}" in table) == (option not in ("-h", "--help") and not is_spelling), (name, option)
 
 
 def test_a_bar_in_a_table_is_no_border(generated):
