@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='entities that scans and references must have, {"svs": {"acquisition": "megapress68"}, "mrsref": {...}}',
     )  # fmt: skip
     parser.add_argument("--reference-suffix", nargs="+", metavar="S", help="of water references (default: mrsref ref)")
-    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: the shipped one)")
+    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="scans at once (default 1)")
     parser.add_argument(
         "--n-threads", "--n_threads", type=int, metavar="N",
