@@ -143,6 +143,8 @@ def _card(card: Mapping[str, Any]) -> str:
         ("network", f"{config['network']['name']} ({network})" if network else config["network"]["name"]),
         ("training", f"{training['spectra']:,} spectra, {training['minutes']:g} min ({training['machine']}), "
                      f"seed {training['seed']}, {config['recipe']['bank']['n_members']} protocols"),
+        *([("weights at the start", f"those of an earlier run, `{config['start']}`, whose training comes on top")]
+          if config.get("start") else []),
         *((f"trained on, `{name}`", f"{low:.6g} to {high:.6g}") for name, (low, high) in card["ranges"].items()),
         ("bank", f"SHA-256 `{card['bank_sha256']}`"),
         *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in card["files"].items()),
@@ -166,7 +168,7 @@ def _validation(name: str, found: Mapping[str, Any]) -> str:
             *(_number(entry[key] and 100 * entry[key], 0) for key in ("coverage68", "coverage95")),
             _number(entry["mae_constant"]), *(_number(value) for value in others),
         ))  # fmt: skip
-    heads = ("metabolite", "MAE", "slope", "R²", "in 68 % (%)", "in 95 % (%)", "constant", *methods)
+    heads = ("metabolite", "MAE", "slope", "R²", "in 68 %", "in 95 %", "constant", *methods)
     return f"`{name}`: {found['n']} data sets, {found['refused']} refused.\n\n{_table(heads, rows)}"
 
 
