@@ -22,7 +22,6 @@ from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
-from fsl_mrs_dl.quantify.choice import models
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.result import Quantification
@@ -195,13 +194,8 @@ def _digest(scan: Scan, model: LoadedModel | None) -> str:
     digest = hashlib.sha256()
     for path in (scan.path, scan.reference):
         digest.update(path.read_bytes() if path is not None else b"")
-    candidates = [model] if model else models().values()
-    rest = [
-        dict(scan.metadata),
-        dict(scan.reference_metadata),
-        sorted(m.folder.digest for m in candidates),
-        tables.versions(),
-    ]
+    answering = [model.folder.digest] if model else digests()
+    rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions()]
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 

@@ -7,23 +7,28 @@ import functools
 from collections.abc import Mapping
 
 from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.model_folder import open_model
 from fsl_mrs_dl.quantify.kind import kind_of_sample
-from fsl_mrs_dl.quantify.model import DEFAULT_MODEL, LoadedModel, load_model
+from fsl_mrs_dl.quantify.model import DEFAULT_MODEL, LoadedModel, find_model, load_model
 
 MODEL_OF: Mapping[str, str] = {"brain": DEFAULT_MODEL, "solution": "phantom_cnn"}
 """Shipped model of each kind of sample; of the two for solutions the better one on ``phantom_dev`` (README)."""
 
 
+def digests() -> tuple[str, ...]:
+    """SHA-256 of every model that may be chosen."""
+    return tuple(open_model(find_model(name)).digest for name in MODEL_OF.values())
+
+
 @functools.cache
-def models() -> dict[str, LoadedModel]:
-    """The models among which is chosen, by kind of sample; loaded once."""
-    return {kind: load_model(name) for kind, name in MODEL_OF.items()}
+def _loaded(kind: str) -> LoadedModel:
+    return load_model(MODEL_OF[kind])
 
 
 def choose(marks: Mapping[str, float]) -> tuple[LoadedModel, Flag]:
     """The model for a sample with the given marks, see `fsl_mrs_dl.quantify.kind.heights`; a brain's in doubt."""
     kind = kind_of_sample(marks)
-    model = models()[kind or "brain"]
+    model = _loaded(kind or "brain")
     found = ", ".join(f"{mark} {100 * height:.1f} %" for mark, height in marks.items()) or "no mark can be told"
     what = {"brain": "a brain", "solution": "a solution", None: "undecided, taken for a brain"}[kind]
     return model, Flag("model_chosen", f"{model.folder.name}: {found} of the highest line, {what}")
