@@ -22,6 +22,7 @@ from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
+from fsl_mrs_dl.quantify.choice import digests
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.result import Quantification

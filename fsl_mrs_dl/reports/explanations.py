@@ -31,6 +31,14 @@ EXPLANATIONS: dict[str, str] = {
     "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
     "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
     "model_chosen": "Brains hold choline and inositol, solutions of phantoms do not; --model decides otherwise.",
+    "lipid": "Lipid overlaps Lac, Ala and the macromolecules at 0.9 to 1.5 ppm; GABA and Glx stand away from it.",
+    "editing_missed": "GABA, GABA+ and Glx of DIFF are read too low by the share of the pulse that was lost.",
+    "not_edited": "DIFF holds nothing of GABA then, so no values are given; check the protocol and which files were "
+    "given as ON and OFF.",
+    "water_suppression_poor": "The tail of so strong a water line runs through the whole spectrum and tilts its "
+    "baseline; look at the residual, and check water suppression before the next scan.",
+    "other_model": "A model of the other kind of sample answers for metabolites that are not there, or knows too few; "
+    "choose one with --model.",
     "broad_lines": "Overlapping lines cannot be told apart, and the intervals were not tested for such a width.",
     "low_snr": "The intervals were not tested for so much noise; more transients are needed.",
     "outside_training": "The network has not seen such data, so its intervals are not assured; see the table of "
