@@ -27,8 +27,8 @@ DRIFT_HZ = 2.0
 
 LARGE_DRIFT_HZ = 10.0
 """Range from which on the drift counts as large, Hz: 0.08 ppm at 3 T. GABA+ falls with the drift in spite of alignment,
-measurably from 15.5 Hz on (Tsai et al. 2016, Sci Rep 6:24564, doi 10.1038/srep24564); a caution should come before. An
-editing pulse that is 10 Hz off all the time edits 3 to 6 % less (`docs/flags.md`)."""
+measurably from 15.5 Hz on (Tsai et al. 2016, Sci Rep 6:24564, doi 10.1038/srep24564); a caution should come before. At
+10 Hz the editing pulse loses 2 % of GABA at worst, at 25 Hz 8 % (`docs/flags.md`)."""
 
 MANY_REJECTED = 0.25
 """Share of rejected transients that calls for caution: noise then grows by more than 15 %, and a subject who moved so

@@ -52,7 +52,7 @@ class ArtefactLimits:
         Root mean square of what the fit leaves of DIFF around choline, relative to the highest fitted line.
     naa_left : float
         Share of NAA's line that is left in ON. A 14 ms pulse at 1.9 ppm leaves nothing; 0.10 is left when it acts
-        0.16 ppm too low, and GABA is then edited 13 % less. A pulse that acts too high leaves none either: not seen.
+        0.16 ppm too low, and GABA is then edited 15 % less. A pulse that acts too high leaves none either: not seen.
     water : float
         Height of the residual water line over that of the highest metabolite line, before it is removed.
     width_ppm : float
@@ -61,7 +61,7 @@ class ArtefactLimits:
         Biomed 34:e4410, doi 10.1002/nbm.4410).
     """
 
-    lipid: float = 0.25
+    lipid: float = 0.20
     residue: float = 0.03
     naa_left: float = 0.10
     water: float = 100.0
