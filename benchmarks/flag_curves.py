@@ -220,6 +220,11 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
             for s in sides
         )
         print(f"{code:24s} {threshold:9.3g} {text}")
+    most = Limits().refuse_fit
+    left_over = np.array([(left, abs(y)) for left, y in every if np.isfinite(y) and 0.03 < left <= most])
+    middle, most_of = 100 * np.quantile(left_over[:, 1], (0.5, 0.9))
+    print(f"{len(left_over)} data sets with 3 to {100 * most:.0f} % unexplained: |change| median {middle:.0f} %, "
+          f"90 % {most_of:.0f} %")  # fmt: skip
     axes[0].legend(fontsize=8)
     offsets, left, edited = simulated
     axes[6].plot(100 * left, 100 * (1 - edited), ".-")
