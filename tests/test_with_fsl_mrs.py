@@ -46,7 +46,7 @@ def preprocessed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
     fsl("fsl_mrs_preproc_edit", "--data", EXAMPLE / "megapress_raw.nii.gz", "--reference",
         EXAMPLE / "water_reference.nii.gz", "--output", folder / "pp")  # fmt: skip
-    lines = load_line_basis(next(basis_folder().glob("mega_press_invivo_127*/lines.npz")))
+    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
     write_fsl_basis(folder / "basis", lines)
     return folder
 
