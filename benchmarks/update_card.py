@@ -12,6 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.io.atomic import write_json
 from fsl_mrs_dl.novelty import describe_inputs
@@ -49,7 +51,7 @@ def main() -> None:
     batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     model = load_model(str(args.model))
     # of scale one, as the network sees them
-    found = model.predict_batch(batch.channels, batch.present, batch.scale / batch.scale)
+    found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)))
     factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs)
     change = worst_change(card["calibration"], factors)
     print(f"{args.model.name}: {len(batch.channels)} spectra, largest change of a factor {100 * change:.2f} %")

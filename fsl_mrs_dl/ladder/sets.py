@@ -23,8 +23,8 @@ from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.signals import basis_signals
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.validation.classical import fit_simulated
-from fsl_mrs_dl.validation.outputs import Case, build_result
-from fsl_mrs_dl.validation.run import CLASSICAL, Truth
+from fsl_mrs_dl.validation.outputs import Case, answers_of, build_result
+from fsl_mrs_dl.validation.run import CLASSICAL, Truth, files_of
 from fsl_mrs_dl.validation.simulated import run_simulated
 
 log = logging.getLogger(__name__)
@@ -91,13 +91,8 @@ class MeasuredSpectra(Spectra):
     def __init__(self, folder: Path, truths: Sequence[Truth], names: Sequence[str], grid: PpmGrid) -> None:
         self.truths = truths
         self.fitted: list[Mapping[str, float]] = []
-        missing = [t.id for t in truths if not (folder / f"{t.id}.nii.gz").is_file()]
-        if missing:
-            raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
-                            expected=f"{missing[0]}.nii.gz ...")  # fmt: skip
         inputs = []
-        for truth in truths:
-            path = folder / f"{truth.id}.nii.gz"
+        for path in files_of(folder, truths):
             spectra = load(path).spectra
             if spectra.edit_off is None or spectra.diff is None:
                 raise DataError("a ladder is judged on OFF/ON pairs", where=path, got=", ".join(spectra.present))
@@ -122,9 +117,7 @@ class MeasuredSpectra(Spectra):
                 Case(
                     id=truth.id,
                     truth=truth.values,
-                    estimate={e.name: e.value for e in every},
-                    interval68={e.name: e.interval68 for e in every},
-                    interval95={e.name: e.interval95 for e in every},
+                    **answers_of(every),
                     against={CLASSICAL: fitted},
                     series=truth.series,
                 )

@@ -35,7 +35,7 @@ class Limits:
     ----------
     poor_fit, refuse_fit : float
         Share of the signal's power left over by the spectrum re-made from the estimates (caution), and by a free fit
-        of all known metabolites (refusal). The largest of 69 usable data sets are 0.033 and 0.035, see
+        of all known metabolites (refusal). The largest of 69 usable data sets are 0.034 and 0.035, see
         `docs/flags.md`; a failed acquisition has 0.32 and 0.12.
     scale : float
         How far the common factor that fits the network's answer best may lie from 1.
@@ -140,6 +140,7 @@ def quantify(
     parameters = {
         **fit.parameters, "fwhm_hz": fwhm_hz, "snr": snr, "residual_ratio": left,
         "residual_ratio_classical": left_classical, "residual_ratio_known": left_survey, **figures,
+        **{f"height_of_{mark}": height for mark, height in marks.items()},
     }  # fmt: skip
     sums = model.sums(shown, mode)
     result = Quantification(

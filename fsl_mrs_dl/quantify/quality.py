@@ -102,8 +102,7 @@ def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisit
     """
     worst = 0.0
     inside = (grid.ppm > 1.8) & (grid.ppm < 4.1)
-    step_ppm = (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
-    sigma = SMOOTH_PPM / step_ppm / (2 * np.sqrt(2 * np.log(2)))
+    sigma = SMOOTH_PPM / grid.step_ppm / (2 * np.sqrt(2 * np.log(2)))
 
     # white noise of a FID of length T has independent values 1 / T apart; a Gaussian of width s averages over
     # 2 sqrt(pi) s of them

@@ -106,7 +106,6 @@ class Draw:
     instrument : InstrumentErrors
     macromolecules, background : Lines
     echo : Echo
-        Their areas are relative to `size` of the spectrum, see `Synthesiser.draw`.
     noise_level : NoiseLevel
     acquired_s : array
     keep_off, keep_diff : bool arrays
@@ -236,8 +235,7 @@ class Synthesiser:
     def _spectra(self, fids: NDArray) -> NDArray:
         """Spectra on the grid; a plain transform where its points are the grid's."""
         grid = self.recipe.grid
-        step_ppm = (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
-        size, below = 1 / (CYCLES_PER_PPM * step_ppm), (CENTRE_PPM - grid.low_ppm) / step_ppm
+        size, below = 1 / (CYCLES_PER_PPM * grid.step_ppm), (CENTRE_PPM - grid.low_ppm) / grid.step_ppm
         matches = abs(size - round(size)) < 1e-6 and abs(below - round(below)) < 1e-6
         size, below = round(size), round(below)
         if not (matches and 0 < below < grid.n_points <= size and size >= fids.shape[-1]):

@@ -78,9 +78,8 @@ def spectra_of(values: NDArray, grid: PpmGrid, f0_mhz: float) -> EditedSpectra:
     grid : PpmGrid
     f0_mhz : float
     """
-    step_ppm = (grid.high_ppm - grid.low_ppm) / (grid.n_points - 1)
-    n_points = max(grid.n_points, round(BANDWIDTH_PPM / step_ppm))
-    dwell_s = 1 / (n_points * step_ppm * f0_mhz)
+    n_points = max(grid.n_points, round(BANDWIDTH_PPM / grid.step_ppm))
+    dwell_s = 1 / (n_points * grid.step_ppm * f0_mhz)
     padded = np.zeros((2, n_points), dtype=complex)
     padded[:, : grid.n_points] = values
     turn = np.exp(2j * np.pi * (grid.low_ppm - RECEIVER_PPM) * f0_mhz * time_axis(n_points, dwell_s))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fsl_mrs_dl.quantify.result import Estimate
 from fsl_mrs_dl.validation.metrics import Interval, Pair, evaluate_groups, evaluate_pairs, normalise, ordered
 
 REFUSED_SHARE_TO_SAY_FIRST = 0.05
@@ -60,6 +61,15 @@ class Case:
         """The estimates of `method` beside the truth; empty where it has none."""
         values = self.against.get(method)
         return normalise(self.truth, values) if values else {}
+
+
+def answers_of(estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """The fields of a `Case` that hold a network's answer."""
+    return {
+        "estimate": {e.name: e.value for e in estimates},
+        "interval68": {e.name: e.interval68 for e in estimates},
+        "interval95": {e.name: e.interval95 for e in estimates},
+    }
 
 
 def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.load import load
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.validation.neighbours import Program, answers, wanted_metabolites
-from fsl_mrs_dl.validation.outputs import Case
+from fsl_mrs_dl.validation.outputs import Case, answers_of
 
 log = logging.getLogger(__name__)
 
@@ -99,16 +99,13 @@ def run_cases(
     DataError
         When a file is missing or cannot be used.
     """
-    missing = [truth.id for truth in truths if not (folder / f"{truth.id}.nii.gz").is_file()]
-    if missing:
-        raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
-                        expected=f"{missing[0]}.nii.gz ...")  # fmt: skip
+    paths = files_of(folder, truths)
     cases = []
     wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
-    for index, truth in enumerate(truths):
-        spectra = load(folder / f"{truth.id}.nii.gz").spectra
+    for index, (truth, path) in enumerate(zip(truths, paths, strict=True)):
+        spectra = load(path).spectra
         if diff_alone:
-            spectra = _diff_of(spectra)
+            spectra = diff_of(spectra)
         result = quantify(spectra, model, basis=basis)
         against = {CLASSICAL: result.classical} if result.classical else {}
         for name, program in (programs or {}).items():
@@ -118,9 +115,7 @@ def run_cases(
             Case(
                 id=truth.id,
                 truth=truth.values,
-                estimate={e.name: e.value for e in every},
-                interval68={e.name: e.interval68 for e in every},
-                interval95={e.name: e.interval95 for e in every},
+                **answers_of(every),
                 against=against,
                 flags=tuple(flag.code for flag in result.flags),
                 series=truth.series,
@@ -132,7 +127,18 @@ def run_cases(
     return cases
 
 
-def _diff_of(spectra: EditedSpectra) -> EditedSpectra:
+def files_of(folder: Path, truths: Sequence[Truth]) -> list[Path]:
+    """The file of each data set, ``<id>.nii.gz``; raises `DataError` where one is missing."""
+    paths = [folder / f"{truth.id}.nii.gz" for truth in truths]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
+                        expected=f"{missing[0]} ...")  # fmt: skip
+    return paths
+
+
+def diff_of(spectra: EditedSpectra) -> EditedSpectra:
+    """The same data set as if it had DIFF only; raises `DataError` where it has none."""
     if spectra.diff is None:
         raise DataError("the data set has no DIFF", where=spectra.source, expected="both conditions, or a DIFF",
                         got=", ".join(spectra.present))  # fmt: skip

@@ -9,7 +9,7 @@ from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantities import MODES
 from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
-from fsl_mrs_dl.validation.outputs import Case
+from fsl_mrs_dl.validation.outputs import Case, answers_of
 
 STREAM = 4
 """Stream of random numbers of these spectra: none of those that training, calibration or data sets draw from."""
@@ -26,7 +26,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
     Parameters
     ----------
     synthesiser : Synthesiser
-        Its recipe's metabolites are the truth; the model's others count as sought and not there.
+        Its recipe's metabolites are the truth; what else the model estimates is left out.
     model : LoadedModel
     n : int
     seed : int
@@ -62,11 +62,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
             Case(
                 id=f"{row:06d}",
                 truth={name: truth[name] for name in shared},
-                estimate={e.name: e.value for e in estimates},
-                interval68={e.name: e.interval68 for e in estimates},
-                interval95={e.name: e.interval95 for e in estimates},
-                against={},
-                flags=(),
+                **answers_of(estimates),
                 series=mode,
                 refused=not answered,
                 model=model.folder.name,
