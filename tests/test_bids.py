@@ -429,6 +429,45 @@ def test_descriptions_name_every_label_in_use(study):
     assert (out / ".bidsignore").read_text().split() == ["*.html", "logs", "figures", "*_desc-*"]
 
 
+def test_a_list_of_a_nearer_sidecar_stands_instead_of_the_inherited_one(study, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    (root / "acq-megapress68_svs.json").write_text(json.dumps({"EditCondition": ["ON", "OFF"], "Note": ["a", "b"]}))
+    metadata = find_scans(root)[0].metadata
+    assert metadata["EditCondition"] == ["OFF", "ON"]
+    assert metadata["Note"] == ["a", "b"]
+
+
+def test_folders_that_lead_back_give_no_scan_twice(study, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    (root / "again").symlink_to(root)
+    (root / "sub-01" / "again").symlink_to(root / "sub-01")
+    (root / "derivatives").mkdir()
+    shutil.copytree(root / "sub-01", root / "derivatives" / "sub-03", symlinks=True)
+    assert [scan.name.entities["sub"] for scan in find_scans(root)] == ["01", "02"]
+
+
+def test_an_index_that_is_a_pickle_is_never_loaded(study, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    (root / ".ancpbids-dataset.pickle").write_bytes(b"cposix\nsystem\n(S'touch PICKLED'\ntR.")
+    done = call(root, tmp_path / "out", "participant", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "PICKLED").exists()
+
+
+@pytest.mark.parametrize("version", [5, None, ["1.0"]])
+def test_a_version_that_is_no_text_makes_no_dataset(study, tmp_path, version):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "made", "BIDSVersion": version}))
+    done = call(root, tmp_path / "out", "participant")
+    assert done.returncode == 16
+    assert "BIDSVersion" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_filters_take_labels_with_and_without_their_entity(study):
     assert len(find_scans(study, Filters(participant=["sub-01"]))) == 1
     assert len(find_scans(study, Filters(session=["pre"]))) == 2

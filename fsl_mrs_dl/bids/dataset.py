@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.bids.index import Image, index_images
 from fsl_mrs_dl.bids.names import BidsName
 from fsl_mrs_dl.errors import DataError
 
 REFERENCE_SUFFIXES = ("mrsref", "ref")
 """Of unsuppressed water: BIDS's own, and that of HBCD."""
-
-_IMAGES = (".nii.gz", ".nii")
 
 
 class NotBidsError(DataError):
@@ -107,8 +106,8 @@ def check_dataset(root: Path) -> None:
         raise NotBidsError(
             "not a BIDS dataset", where=root, expected="a dataset_description.json there", got=type(error).__name__
         ) from error
-    if not isinstance(content, dict) or "BIDSVersion" not in content:
-        raise NotBidsError("not a BIDS dataset", where=path, expected="a BIDSVersion")
+    if not isinstance(content, dict) or not isinstance(content.get("BIDSVersion"), str):
+        raise NotBidsError("not a BIDS dataset", where=path, expected='a BIDSVersion such as "1.10.0"')
 
 
 def find_scans(
@@ -132,15 +131,14 @@ def find_scans(
         When there is none.
     """
     filters = filters or Filters()
-    images = _images(root)
-    references = [(path, name) for path, name in images if filters.takes_reference(name)]
+    images = index_images(root)
     scans = []
-    for path, name in images:
-        if name.suffix == "svs" and filters.takes(name):
+    for image in images:
+        if image.name.suffix == "svs" and filters.takes(image.name):
             try:
-                scan = _scan(root, path, name, references, reference_suffixes)
+                scan = _scan(root, image, images, filters, reference_suffixes)
             except DataError as error:
-                scan = Scan(path, name, {}, problem=str(error))
+                scan = Scan(image.path, image.name, {}, problem=str(error))
             if scan is not None:
                 scans.append(scan)
     if not scans:
@@ -152,62 +150,25 @@ def find_scans(
 
 
 def _scan(
-    root: Path, path: Path, name: BidsName, references: Sequence[tuple[Path, BidsName]], suffixes: Sequence[str]
+    root: Path, image: Image, images: Sequence[Image], filters: Filters, suffixes: Sequence[str]
 ) -> Scan | None:
     """A scan with its sidecars and its reference; None when it is not edited."""
-    metadata = _metadata(root, path, name)
-    if not _is_edited(name, metadata):
+    metadata = image.metadata()
+    if not _is_edited(image.name, metadata):
         return None
-    reference, notes = _reference(root, name, metadata, references, suffixes)
-    found = BidsName.parse(reference.name) if reference is not None else None
-    of_reference = _metadata(root, reference, found) if reference is not None and found is not None else {}
-    return Scan(path, name, metadata, reference, of_reference, notes)
-
-
-def _images(root: Path) -> list[tuple[Path, BidsName]]:
-    found = []
-    for pattern in ("sub-*/mrs/*", "sub-*/ses-*/mrs/*"):
-        for path in sorted(root.glob(pattern)):
-            name = BidsName.parse(path.name)
-            if name is not None and name.extension in _IMAGES:
-                found.append((path, name))
-    return sorted(found, key=lambda item: item[1].stem)
-
-
-def _metadata(root: Path, path: Path, name: BidsName) -> dict[str, Any]:
-    """Sidecars from the root of the dataset down to the file, those below overriding."""
-    merged: dict[str, Any] = {}
-    folders = [
-        root,
-        *(root.joinpath(*path.relative_to(root).parts[:i]) for i in range(1, len(path.relative_to(root).parts))),
-    ]
-    for folder in folders:
-        candidates = []
-        for sidecar in sorted(folder.glob("*.json")):
-            own = _sidecar_name(sidecar.name, name)
-            if own is not None and own.applies_to(name):
-                candidates.append((len(own.entities), sidecar))
-        for _, sidecar in sorted(candidates):
-            try:
-                content = json.loads(sidecar.read_text("utf-8"))
-            except (OSError, ValueError) as error:
-                raise DataError("the sidecar is not JSON", where=sidecar, got=error) from error
-            if not isinstance(content, dict):
-                raise DataError("a sidecar is a JSON object", where=sidecar, got=type(content).__name__)
-            merged |= content
-    return merged
-
-
-def _sidecar_name(filename: str, name: BidsName) -> BidsName | None:
-    """A sidecar's name, which may lack the participant (``acq-mega_svs.json``) or every entity (``svs.json``)."""
-    stem, _, suffix = filename.removesuffix(".json").rpartition("_")
-    if suffix != name.suffix:
-        return None
-    try:
-        entities = dict(part.split("-", 1) for part in stem.split("_")) if stem else {}
-    except ValueError:
-        return None
-    return BidsName(entities, suffix, ".json")
+    named = metadata.get("ReferenceSignal")
+    if isinstance(named, list):
+        named = named[0] if named else None
+    reference: Image | None
+    notes: tuple[str, ...] = ()
+    if isinstance(named, str):
+        reference = _named_reference(root, image.name, named, images)
+    else:
+        allowed = [other for other in images if filters.takes_reference(other.name)]
+        reference, notes = _like_reference(image.name, allowed, suffixes)
+    if reference is None:
+        return Scan(image.path, image.name, metadata, notes=notes)
+    return Scan(image.path, image.name, metadata, reference.path, reference.metadata(), notes)
 
 
 def _is_edited(name: BidsName, metadata: Mapping[str, Any]) -> bool:
@@ -216,34 +177,31 @@ def _is_edited(name: BidsName, metadata: Mapping[str, Any]) -> bool:
     return "mega" in name.entities.get("acq", "").lower()
 
 
-def _reference(
-    root: Path,
-    name: BidsName,
-    metadata: Mapping[str, Any],
-    images: Sequence[tuple[Path, BidsName]],
-    suffixes: Sequence[str],
-) -> tuple[Path | None, tuple[str, ...]]:
-    """The water reference: the one named, of the same entities, or the only one of the same acquisition."""
-    named = metadata.get("ReferenceSignal")
-    if isinstance(named, list):
-        named = named[0] if named else None
-    if isinstance(named, str):
-        path = root / named.removeprefix("bids::").removeprefix("bids:raw:")
-        if path.is_file():
-            return path, ()
-        raise DataError("the ReferenceSignal of a sidecar is not there", where=path, expected=f"for {name.stem}")
+def _named_reference(root: Path, name: BidsName, named: str, images: Sequence[Image]) -> Image:
+    """The water reference that a sidecar names."""
+    path = root / named.removeprefix("bids::").removeprefix("bids:raw:")
+    for image in images:
+        if image.path == path:
+            return image
+    raise DataError("the ReferenceSignal of a sidecar is not there", where=path, expected=f"for {name.stem}")
+
+
+def _like_reference(
+    name: BidsName, images: Sequence[Image], suffixes: Sequence[str]
+) -> tuple[Image | None, tuple[str, ...]]:
+    """The water reference of the same entities, or the only one of the same acquisition."""
     for suffix in suffixes:
-        same = [path for path, other in images if other.suffix == suffix and other.entities == name.entities]
+        same = [image for image in images if image.name.suffix == suffix and image.name.entities == name.entities]
         if same:
             return same[0], ()
     keys = ("sub", "ses", "acq")
     for suffix in suffixes:
         like = [
-            path for path, other in images
-            if other.suffix == suffix and all(other.entities.get(k) == name.entities.get(k) for k in keys)
+            image for image in images
+            if image.name.suffix == suffix and all(image.name.entities.get(k) == name.entities.get(k) for k in keys)
         ]  # fmt: skip
         if len(like) == 1:
-            return like[0], (f"the water reference {like[0].name} was taken for its acq label",)
+            return like[0], (f"the water reference {like[0].path.name} was taken for its acq label",)
         if like:
             return None, (f"{len(like)} water references could belong to it; none was used",)
     return None, ("no water reference",)

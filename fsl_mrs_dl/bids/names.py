@@ -43,6 +43,18 @@ class BidsName:
             return None
         return cls(dict(pairs), match["suffix"], match["ext"])
 
+    @classmethod
+    def of_sidecar(cls, name: str) -> BidsName | None:
+        """Take the name of a sidecar apart, which may lack the participant (``acq-mega_svs.json``) or every entity."""
+        if not name.endswith(".json"):
+            return None
+        stem, _, suffix = name.removesuffix(".json").rpartition("_")
+        try:
+            entities = dict(part.split("-", 1) for part in stem.split("_")) if stem else {}
+        except ValueError:
+            return None
+        return cls(entities, suffix, ".json")
+
     @property
     def stem(self) -> str:
         """The entities as they stand in names, without suffix."""
