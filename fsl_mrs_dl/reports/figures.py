@@ -98,20 +98,24 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
     from matplotlib.figure import Figure
 
     panels = quantification.panels
-    figure = Figure(figsize=(10.5, 1.6 + 3.4 * max(1, len(panels))))
+    width, height = 10.5, 1.6 + 3.4 * max(1, len(panels))  # inches, as all below
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)  # inches
     reason = refusal(quantification)
+    lines = textwrap.wrap(f"REFUSED: {reason}", 100) if reason else [title] if title else []
+    style: dict[str, Any] = {"fontsize": 11, "y": 1 - 0.15 / height}
     if reason:
-        wrapped = "\n".join(textwrap.wrap(f"REFUSED: {reason}", 100))
-        style = {"facecolor": REFUSED_COLOUR, "edgecolor": "none", "pad": 5}
-        figure.suptitle(wrapped, color="white", fontweight="bold", fontsize=11, bbox=style)
-    elif title:
-        figure.suptitle(title, fontsize=11)
+        box = {"facecolor": REFUSED_COLOUR, "edgecolor": "none", "pad": 5}
+        style |= {"color": "white", "fontweight": "bold", "bbox": box}
+    figure.suptitle("\n".join(lines), **style)
     if not panels:
         figure.text(0.5, 0.4, "No spectrum to show", ha="center", va="center")
         return figure
-    grid = figure.add_gridspec(len(panels), 2, width_ratios=(3.4, 1))
+    # placed by hand: matplotlib's layout engine draws everything once more, a tenth of a whole `fit`
+    grid = figure.add_gridspec(
+        len(panels), 2, width_ratios=(3.4, 1), left=0.15 / width, right=1 - 0.15 / width, bottom=0.55 / height,
+        top=1 - (0.6 + 0.2 * len(lines)) / height, wspace=0.04, hspace=0.22,
+    )  # fmt: skip
     for row, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(grid[row, 0]), panel, refused=bool(reason), last=row == len(panels) - 1)
     _draw_values(figure.add_subplot(grid[:, 1]), quantification)
@@ -123,7 +127,9 @@ def save_fit_summary(path: Path, quantification: Quantification, title: str = ""
     from fsl_mrs_dl.io.atomic import atomic_path
 
     with atomic_path(path) as scratch:
-        draw_summary(quantification, title).savefig(scratch, format="png", dpi=150)
+        draw_summary(quantification, title).savefig(
+            scratch, format="png", dpi=150, pil_kwargs={"compress_level": 1}
+        )
 
 
 def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
