@@ -147,7 +147,7 @@ def _card(card: Mapping[str, Any]) -> str:
           if config.get("start") else []),
         *((f"trained on, `{name}`", f"{low:.6g} to {high:.6g}") for name, (low, high) in card["ranges"].items()),
         ("bank", f"SHA-256 `{card['bank_sha256']}`"),
-        *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in card["files"].items()),
+        *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in (card.get("members") or card["files"]).items()),
         ("versions", ", ".join(f"{name} {version}" for name, version in card["versions"].items())),
     ]  # fmt: skip
     parts = [f"## {card['name']}", _table(("", ""), rows)]

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model on disk: ``model.onnx``, ``model.safetensors`` and ``card.json``, whose hashes are checked on loading."""
+"""A model on disk: ``model.onnx``, ``model.safetensors`` and ``card.json``, whose hashes are checked on loading.
+
+An ensemble is a card alone: it names the model folders beside it whose answers are averaged, and their hashes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from fsl_mrs_dl.errors import ModelError
 from fsl_mrs_dl.prepare import PpmGrid
 
 CARD_VERSION = 1
-_NEEDED = ("card_version", "name", "outputs", "grid", "ranges", "calibration", "files")
+_NEEDED = ("card_version", "name", "outputs", "grid", "ranges", "calibration")
 
 
 def sha256(path: Path) -> str:
@@ -36,10 +39,13 @@ class ModelFolder:
     path : Path
     card : mapping
         The content of ``card.json``.
+    members : tuple of ModelFolder
+        Of an ensemble; empty otherwise.
     """
 
     path: Path
     card: Mapping[str, Any]
+    members: tuple[ModelFolder, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,13 +63,15 @@ class ModelFolder:
         return from_mapping(PpmGrid, self.card["grid"], f"{self.path / 'card.json'}, grid")
 
     @property
-    def onnx(self) -> Path:
-        """The network for inference."""
-        return self.path / "model.onnx"
+    def networks(self) -> tuple[Path, ...]:
+        """The networks for inference: its own, or those of the members."""
+        return tuple(member.path / "model.onnx" for member in self.members) or (self.path / "model.onnx",)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of ``model.onnx``."""
+        """SHA-256 of ``model.onnx``; of an ensemble, of its members' digests one after the other."""
+        if self.members:
+            return hashlib.sha256("".join(member.digest for member in self.members).encode()).hexdigest()
         return str(self.card["files"]["model.onnx"])
 
 
@@ -84,8 +92,11 @@ def open_model(path: Path) -> ModelFolder:
         missing = [key for key in _NEEDED if key not in dict(card)]
     except (ValueError, TypeError) as error:
         raise ModelError("the model card cannot be read", where=card_path, got=error) from error
-    if not missing and not (isinstance(card["files"], dict) and "model.onnx" in card["files"]):
-        missing = ["files of model.onnx"]
+    members, files = card.get("members"), card.get("files")
+    is_ensemble = isinstance(members, dict) and bool(members)
+    has_network = isinstance(files, dict) and "model.onnx" in files
+    if not missing and not (is_ensemble or has_network):
+        missing = ["files of model.onnx, or members"]
     if missing:
         raise ModelError("the model card is incomplete", where=card_path, expected=", ".join(missing))
     if card["card_version"] != CARD_VERSION:
@@ -93,7 +104,8 @@ def open_model(path: Path) -> ModelFolder:
             "the model card has another version", where=card_path, expected=CARD_VERSION, got=card["card_version"],
             hint="Install the version of fsl_mrs_dl that wrote the model",
         )  # fmt: skip
-    folder = ModelFolder(path, card)
+    if is_ensemble:
+        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in members.items()))
     for name, expected in card["files"].items():
         file = path / name
         if not file.is_file():
@@ -106,4 +118,20 @@ def open_model(path: Path) -> ModelFolder:
                 "the file does not have the SHA-256 of the model card: it was altered or is corrupted",
                 where=file, expected=expected[:16] + "...", got=got[:16] + "...", hint="Install the model again",
             )  # fmt: skip
-    return folder
+    return ModelFolder(path, card)
+
+
+def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) -> ModelFolder:
+    """A member of the ensemble in `path`, a folder beside it."""
+    member = open_model(path.parent / name)
+    if member.members:
+        raise ModelError("a member of an ensemble is an ensemble itself", where=member.path, expected="a single model")
+    if member.digest != digest:
+        raise ModelError("a member of the ensemble is not the model that it was made from", where=member.path,
+                         expected=f"{digest[:16]}...", got=f"{member.digest[:16]}...",
+                         hint="Install the model again")  # fmt: skip
+    for key in ("outputs", "grid"):
+        if member.card[key] != card[key]:
+            raise ModelError(f"a member of the ensemble has other {key}", where=member.path, expected=card[key],
+                             got=member.card[key])  # fmt: skip
+    return member

@@ -156,7 +156,7 @@ def test_noise_is_refused(n_conditions, seed):
     assert "times the noise" in next(f.detail for f in result.flags if f.code == "refused")
 
 
-@pytest.mark.parametrize(("name", "own", "other"), [("invivo", BRAIN, SOLUTION), ("phantom_cnn", SOLUTION, BRAIN)])
+@pytest.mark.parametrize(("name", "own", "other"), [("invivo", BRAIN, SOLUTION), ("phantom", SOLUTION, BRAIN)])
 def test_a_model_says_that_it_sees_the_other_kind_of_sample(name, own, other):
     right, wrong = (codes(quantify(spectra_of(*pair(conc)), load_model(name))) for conc in (own, other))
     assert "other_model" in wrong
@@ -164,7 +164,7 @@ def test_a_model_says_that_it_sees_the_other_kind_of_sample(name, own, other):
     assert "model_chosen" not in right | wrong
 
 
-@pytest.mark.parametrize(("conc", "name"), [(BRAIN, "invivo"), (SOLUTION, "phantom_cnn")])
+@pytest.mark.parametrize(("conc", "name"), [(BRAIN, "invivo"), (SOLUTION, "phantom")])
 def test_without_a_name_the_sample_chooses_the_model(conc, name):
     result = quantify(spectra_of(*pair(conc)))
     assert result.model["name"] == name
@@ -180,7 +180,7 @@ def test_marks_that_disagree_decide_nothing():
     assert kinds_of_model({"outputs": ["Cr", "GABA"]}) == {"solution"}
     assert kinds_of_model({"outputs": ["Cr", "GPC", "PCh", "Ins"]}) == {"brain"}
     assert kinds_of_model(load_model("invivo").folder.card) == {"brain"}
-    assert kinds_of_model(load_model("phantom_cnn").folder.card) == {"solution"}
+    assert kinds_of_model(load_model("phantom").folder.card) == {"solution"}
     mixed = json.loads(json.dumps(load_model("invivo").folder.card))
     mixed["config"]["recipe"]["concentrations"]["solution_fraction"] = 0.5
     assert kinds_of_model(mixed) == {"brain", "solution"}

@@ -104,7 +104,7 @@ def test_estimates_scale_with_the_data(tiny_model):
 
 
 def test_ratios_to_naa_stand_beside_those_to_cr():
-    model = load_model("phantom_cnn")
+    model = load_model("phantom")
     both, alone = quantify(mixture(), model), quantify(mixture(only="diff"), model)
     values = {e.name: e.value for e in (*both.estimates, *both.combinations)}
     assert (both.reference_name, both.second_reference_name) == ("Cr+PCr", "NAA")

@@ -171,6 +171,66 @@ def test_a_card_that_does_not_fit_is_refused(tiny_model, tmp_path, change, text)
         open_model(tmp_path / "model")
 
 
+@pytest.fixture(scope="module")
+def ensemble(tiny_config, tiny_model, tmp_path_factory):
+    """Two models of one recipe, and the ensemble of them beside them."""
+    from fsl_mrs_dl.training.ensemble import EnsembleConfig, make_ensemble
+    from fsl_mrs_dl.training.run import train
+
+    root = tmp_path_factory.mktemp("ensemble")
+    shutil.copytree(tiny_model, root / "one")
+    shutil.copytree(tiny_model / "bank", root / "two" / "bank")
+    train(dataclasses.replace(read_config(tiny_config), network=SMALL["yae"], name="two"), root / "two")
+    make_ensemble(EnsembleConfig("both", ("one", "two"), seed=3, n_calibration=2000), root / "both")
+    return root
+
+
+def test_an_ensemble_answers_with_the_mixture_of_its_members(ensemble):
+    from fsl_mrs_dl.quantify.model import load_model
+
+    rng = np.random.default_rng(4)
+    one, two, both = (load_model(str(ensemble / name)) for name in ("one", "two", "both"))
+    n_points = both.folder.grid.n_points
+    inputs = rng.normal(size=(5, 4, n_points)).astype(np.float32), np.ones((5, 2), np.float32), np.arange(1.0, 6.0)
+    a, b, found = (model.predict_batch(*inputs) for model in (one, two, both))
+    np.testing.assert_allclose(found.mean, (a.mean + b.mean) / 2, rtol=1e-6)
+    second_moment = (a.sd**2 + a.mean**2 + b.sd**2 + b.mean**2) / 2
+    np.testing.assert_allclose(found.sd**2 + found.mean**2, second_moment, rtol=1e-6)
+    assert not list((ensemble / "both").glob("model.*"))
+    # intervals are those of the common answer
+    assert both.folder.card["calibration"] != one.folder.card["calibration"]
+    assert both.folder.digest not in (one.folder.digest, two.folder.digest)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (lambda root: shutil.rmtree(root / "two"), "no model here"),
+        (lambda root: (root / "two" / "model.onnx").write_bytes(b"x"), "SHA-256"),
+        (lambda root: (shutil.rmtree(root / "two"), shutil.copytree(root / "one", root / "two")), "made from"),
+    ],
+)
+def test_an_ensemble_whose_member_is_another_is_refused(ensemble, tmp_path, damage, text):
+    shutil.copytree(ensemble, tmp_path / "root")
+    damage(tmp_path / "root")
+    with pytest.raises(ModelError, match=text):
+        open_model(tmp_path / "root" / "both")
+
+
+def test_members_of_different_recipes_make_no_ensemble(ensemble, tmp_path):
+    from fsl_mrs_dl.training.ensemble import EnsembleConfig, make_ensemble
+
+    shutil.copytree(ensemble, tmp_path / "root")
+    path = tmp_path / "root" / "two" / "card.json"
+    card = json.loads(path.read_text())
+    card["config"]["recipe"]["drop_off"] = 0.9
+    path.write_text(json.dumps(card))
+    with pytest.raises(ConfigError, match="different recipes"):
+        make_ensemble(EnsembleConfig("both", ("one", "two")), tmp_path / "root" / "new")
+    with pytest.raises(ConfigError, match="two members"):
+        EnsembleConfig("both", ("one", "one"))
+
+
 def test_card_says_how_it_was_made(tiny_model):
     card = open_model(tiny_model).card
     assert card["training"]["seed"] == 5

@@ -11,8 +11,8 @@ from fsl_mrs_dl.model_folder import open_model
 from fsl_mrs_dl.quantify.kind import kind_of_sample
 from fsl_mrs_dl.quantify.model import DEFAULT_MODEL, LoadedModel, find_model, load_model
 
-MODEL_OF: Mapping[str, str] = {"brain": DEFAULT_MODEL, "solution": "phantom_cnn"}
-"""Shipped model of each kind of sample; of the two for solutions the better one on ``phantom_dev`` (README)."""
+MODEL_OF: Mapping[str, str] = {"brain": DEFAULT_MODEL, "solution": "phantom"}
+"""Shipped model of each kind of sample; for solutions the ensemble, which errs least on ``phantom_dev`` (README)."""
 
 
 def digests() -> tuple[str, ...]:

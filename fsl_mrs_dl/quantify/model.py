@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from fsl_mrs_dl.model_folder import ModelFolder, open_model
 from fsl_mrs_dl.prepare import NetworkInput
 from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, combine
 from fsl_mrs_dl.resources import shipped_models, weights_folder
+from fsl_mrs_dl.sessions import Sessions
 
 DEFAULT_MODEL = "invivo"
 """For brains, which is what is measured; `fsl_mrs_dl.quantify.choice` tells when another one is taken."""
@@ -30,21 +30,11 @@ class Prediction:
 
 
 class LoadedModel:
-    """A model folder with its network in memory, one thread."""
+    """A model folder with its networks in memory."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        import onnxruntime
-
         self.folder = folder
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(folder.onnx), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime has no common base for its errors
-            raise ModelError("the network cannot be loaded", where=folder.onnx, got=error) from error
+        self._sessions = Sessions(folder)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -71,8 +61,8 @@ class LoadedModel:
         Prediction
             Of arrays of shape ``(n, n_outputs)``.
         """
-        mean, sd = self._session.run(None, {"channels": channels, "present": present})
-        return Prediction(mean.astype(float) * scale[:, None], sd.astype(float) * scale[:, None])
+        mean, sd = self._sessions.answer(channels, present)
+        return Prediction(mean * scale[:, None], sd * scale[:, None])
 
     def estimates(self, prediction: Prediction, mode: str) -> tuple[Estimate, ...]:
         """Estimates with intervals for a mode (``edit_off+diff``, ``diff``, ``edit_off``).
@@ -86,7 +76,7 @@ class LoadedModel:
         """
         factors = self._factors(mode, "raw")
         if not (np.isfinite(prediction.mean).all() and np.isfinite(prediction.sd).all()):
-            raise ModelError("the network's answer is not finite", where=self.folder.onnx)
+            raise ModelError("the network's answer is not finite", where=self.folder.path)
         result = []
         for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
             value = max(0.0, float(mean))

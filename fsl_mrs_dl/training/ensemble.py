@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model that averages trained ones (deep ensemble: Lakshminarayanan et al. 2017, arXiv 1612.01474).
+
+Nothing is trained: a card is written that names the members, with intervals calibrated for their common answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.config import from_mapping
+from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.io.atomic import write_json
+from fsl_mrs_dl.model_folder import CARD_VERSION, ModelFolder, open_model
+from fsl_mrs_dl.novelty import describe_inputs
+from fsl_mrs_dl.sessions import Sessions
+from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.training.calibrate import calibrate
+from fsl_mrs_dl.training.config import TrainConfig
+from fsl_mrs_dl.training.loop import CALIBRATION, draw
+from fsl_mrs_dl.training.run import bank_of_recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """What an ensemble is made of.
+
+    Parameters
+    ----------
+    name : str
+    members : tuple of str
+        Names of model folders beside the output folder, with the same recipe.
+    seed : int
+        Of the calibration spectra; another one than those of the members, which were tested on theirs.
+    n_calibration : int
+    """
+
+    name: str
+    members: tuple[str, ...]
+    seed: int = 1
+    n_calibration: int = 12000
+
+    def __post_init__(self) -> None:
+        if len(set(self.members)) < 2:
+            raise ConfigError("an ensemble has at least two members", got=", ".join(self.members) or "none")
+        if self.n_calibration < 1000:
+            raise ConfigError("n_calibration is too small", expected=">= 1000", got=self.n_calibration)
+
+
+def make_ensemble(config: EnsembleConfig, output: Path) -> None:
+    """Write the card of an ensemble into `output`.
+
+    The members' bank is taken from ``bank/`` of the first member, and simulated there where it is missing.
+
+    Raises
+    ------
+    ConfigError
+        When the members were not trained on the same recipe and bank.
+    ModelError
+        When a member is missing or altered.
+    """
+    members = [open_model(output.parent / name) for name in config.members]
+    first = members[0].card
+    recipe = from_mapping(TrainConfig, first["config"], str(members[0].path)).recipe
+    for member in members[1:]:
+        same = member.card["config"]["recipe"] == first["config"]["recipe"]
+        if not same or member.card["bank_sha256"] != first["bank_sha256"]:
+            raise ConfigError("the members were trained on different recipes", where=member.path,
+                              expected=f"that of {members[0].path}")  # fmt: skip
+    synthesiser = Synthesiser(recipe, bank_of_recipe(recipe, members[0].path / "bank"))
+    batch = draw(synthesiser, config.seed, CALIBRATION, 0, config.n_calibration)
+    card: dict[str, Any] = {
+        "card_version": CARD_VERSION,
+        "name": config.name,
+        "members": {name: member.digest for name, member in zip(config.members, members, strict=True)},
+        **{key: first[key] for key in ("outputs", "conditions", "grid", "ranges", "known_limits", "bank_sha256")},
+        "calibration": {},
+    }
+    mean, sd = Sessions(ModelFolder(output, card, tuple(members))).answer(batch.channels, batch.present)
+    card["calibration"] = calibrate(mean, sd, batch.target, batch.present, batch.is_brain, recipe.outputs)
+    card |= {
+        "inputs": describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
+        "training": {
+            **{key: sum(m.card["training"][key] for m in members) for key in ("steps", "spectra", "minutes")},
+            "machine": first["training"]["machine"], "seed": config.seed,
+        },
+        "config": {
+            "name": config.name, "seed": config.seed, "network": {"name": "ensemble", "members": list(config.members)},
+            "recipe": first["config"]["recipe"], "optimiser": {"n_calibration": config.n_calibration},
+        },
+        "versions": {"fsl_mrs_dl": __version__, "numpy": np.__version__, "python": platform.python_version()},
+    }  # fmt: skip
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(output / "card.json", json.loads(json.dumps(card)))
+    log.info("model written to %s", output)
