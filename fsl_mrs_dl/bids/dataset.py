@@ -149,9 +149,7 @@ def find_scans(
     return scans
 
 
-def _scan(
-    root: Path, image: Image, images: Sequence[Image], filters: Filters, suffixes: Sequence[str]
-) -> Scan | None:
+def _scan(root: Path, image: Image, images: Sequence[Image], filters: Filters, suffixes: Sequence[str]) -> Scan | None:
     """A scan with its sidecars and its reference; None when it is not edited."""
     metadata = image.metadata()
     if not _is_edited(image.name, metadata):

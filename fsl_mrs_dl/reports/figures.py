@@ -127,9 +127,7 @@ def save_fit_summary(path: Path, quantification: Quantification, title: str = ""
     from fsl_mrs_dl.io.atomic import atomic_path
 
     with atomic_path(path) as scratch:
-        draw_summary(quantification, title).savefig(
-            scratch, format="png", dpi=150, pil_kwargs={"compress_level": 1}
-        )
+        draw_summary(quantification, title).savefig(scratch, format="png", dpi=150, pil_kwargs={"compress_level": 1})
 
 
 def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
