@@ -212,7 +212,8 @@ def test_validate_writes_errors_beside_the_constant_predictor(tmp_path, tiny_mod
 
 def test_models_lists_the_default_and_shows_its_card():
     listed = call("models")
-    assert "(default)" in listed.stdout
+    assert "invivo (taken for a brain" in listed.stdout
+    assert "phantom (taken for a solution" in listed.stdout
     name = listed.stdout.split()[0]
     card = json.loads(call("models", name).stdout)
     assert card["training"]["seed"]

@@ -16,7 +16,8 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from fsl_mrs_dl.model_folder import open_model
-    from fsl_mrs_dl.quantify.model import DEFAULT_MODEL, find_model
+    from fsl_mrs_dl.quantify.choice import MODEL_OF
+    from fsl_mrs_dl.quantify.model import find_model
     from fsl_mrs_dl.resources import shipped_models, weights_folder
 
     if args.name:
@@ -25,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
         card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
         print(json.dumps(card, indent=1, ensure_ascii=False))
         return
+    kinds = {name: kind for kind, name in MODEL_OF.items()}
     for name in shipped_models():
         model = open_model(weights_folder() / name)
-        mark = " (default)" if name == DEFAULT_MODEL else ""
+        mark = f" (taken for a {kinds[name]} where none is named)" if name in kinds else ""
         print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card['calibration'])}")

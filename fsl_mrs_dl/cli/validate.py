@@ -52,13 +52,13 @@ def _check(args: argparse.Namespace) -> None:
 
     given = [args.data is not None, args.truth is not None]
     if args.simulated and any(given):
-        raise ConfigError("--simulated takes the place of --data and --truth", where="validate")
+        raise ConfigError("--simulated takes the place of --data and --truth")
     if args.simulated and (args.against or args.basis or args.truth_key or args.diff_alone):
         raise ConfigError(
             "--against, --basis, --truth-key and --diff-alone are for --data", where="validate --simulated"
         )
     if not args.simulated and not all(given):
-        raise ConfigError("nothing to validate on", where="validate", expected="--data and --truth, or --simulated")
+        raise ConfigError("nothing to validate on", expected="--data and --truth, or --simulated")
     if args.n < 1:
         raise ConfigError("at least one spectrum is needed", where="--n", got=args.n)
 
@@ -72,14 +72,18 @@ def _measured(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
 
 
 def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
+    import importlib.util
     import tempfile
 
+    from fsl_mrs_dl.errors import MissingExtraError
     from fsl_mrs_dl.synthesise.recipe import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.run import bank_of_recipe
     from fsl_mrs_dl.validation.simulated import run_simulated
 
     config = read_config(args.simulated)
+    if importlib.util.find_spec("numba") is None:
+        raise MissingExtraError("numba", "train")
 
     def cases() -> list[Any]:
         with tempfile.TemporaryDirectory() as scratch:

@@ -17,7 +17,7 @@ from fsl_mrs_dl import __version__
 
 NEEDED = ("numpy", "scipy", "nifti-mrs", "nibabel", "onnxruntime", "jinja2", "matplotlib", "safetensors")
 EXTRAS = {
-    "train": ("torch", "onnx"), "tune": ("skopt",), "report": ("plotly",), "convert": ("spec2nii",),
+    "train": ("torch", "onnx", "numba"), "tune": ("skopt",), "report": ("plotly",), "convert": ("spec2nii",),
     "cluster": ("fsl_sub",),
 }  # fmt: skip
 """Extra: the modules that it brings."""

@@ -213,7 +213,7 @@ def _open(path: Path) -> Any:
             raise DataError("the file is empty", where=path, hint="Copy or convert it again")
         if not path.name.endswith((".nii", ".nii.gz")):
             raise DataError("not a NIfTI-MRS file", where=path, expected="a name ending in .nii or .nii.gz",
-                            hint="Convert the scanner's data with spec2nii")  # fmt: skip
+                            hint="Convert the scanner's data: fsl_mrs_dl convert")  # fmt: skip
         n_bytes = path.stat().st_size
         if path.name.endswith(".gz"):
             with gzip.open(path) as stream:  # to the end, where the checksum stands, which nibabel never reads
@@ -241,7 +241,7 @@ def _damaged(path: Path) -> DataError:
 
 
 def _header_extension(image: Any, path: Path) -> dict[str, Any]:
-    hint = "Convert the scanner's data with spec2nii"
+    hint = "Convert the scanner's data: fsl_mrs_dl convert"
     codes = list(image.header.extensions.get_codes())
     if not image.header.get_intent()[2].startswith("mrs_v"):
         raise DataError("a NIfTI image without spectroscopy (no NIfTI-MRS intent name)", where=path, hint=hint)
