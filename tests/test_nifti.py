@@ -288,7 +288,7 @@ def test_every_fault_is_one_clear_line(tmp_path, fault, read, capfd, caplog):
 def test_plain_nifti(tmp_path):
     path = tmp_path / "t1.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), dtype=np.float32), np.eye(4)), path)
-    with pytest.raises(DataError, match=r"t1\.nii\.gz: a NIfTI image without spectroscopy.*spec2nii"):
+    with pytest.raises(DataError, match=r"t1\.nii\.gz: a NIfTI image without spectroscopy.*fsl_mrs_dl convert"):
         read_acquisition(path)
 
 
@@ -360,7 +360,7 @@ def test_what_is_not_a_file(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         read_acquisition(tmp_path)
     (tmp_path / "scan.dat").write_bytes(b"twix")
-    with pytest.raises(DataError, match=r"scan\.dat: not a NIfTI-MRS file.*spec2nii"):
+    with pytest.raises(DataError, match=r"scan\.dat: not a NIfTI-MRS file.*fsl_mrs_dl convert"):
         read_acquisition(tmp_path / "scan.dat")
 
 
