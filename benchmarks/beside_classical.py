@@ -7,11 +7,13 @@ All fits have the shipped basis of the model's metabolites and macromolecules. F
 is installed, LCModel where its binary is found; they fit DIFF and edit_off apart, tCr is that of edit_off. GABA+ is
 GABA and the co-edited macromolecules at 3.0 ppm.
 
-The range in grey is that of 272 healthy adults (Mikkelsen et al. 2017, NeuroImage 159:32, doi
+The ranges in grey are published ones. GABA+: 272 healthy adults (Mikkelsen et al. 2017, NeuroImage 159:32, doi
 10.1016/j.neuroimage.2017.07.021): GABA+/Cr 0.116, SD 0.014, mean and twice the SD. That is a ratio of areas, GABA+ in
 (ON - OFF) / 2 over the methyl line of creatine in OFF, as Gannet takes it. Of equal concentrations the areas of GABA
 at 3.0 ppm in ON - OFF and of creatine's methyl line are 1.6 and 3 here, so it is times 2 and divided by 1.6 / 3 to be
-compared. For Glx no range is drawn: its conversion depends on the editing of the line at 3.75 ppm.
+compared. Glx: from the average of white matter, 7.9 mM beside 7.4 mM of creatine (14 adults, 3 T, LCModel: Table 3 of
+PMC9244865), to that of grey matter, 8.59 + 2.79 beside 7.57 umol/g (visual cortex at rest, 7 T: Bednarik et al. 2015,
+J Cereb Blood Flow Metab 35:601, doi 10.1038/jcbfm.2014.233, Table 1); a voxel of both lies between the two.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ from fsl_mrs_dl.validation.neighbours import Program, tasks
 
 GABA_AREA_RATIO, GABA_AREA_RATIO_SD = 0.116, 0.014
 TO_CONCENTRATIONS = 2 / (MM30_DIFF_AREA / 3)
+ADULTS = {
+    "GABA+": ("272 healthy adults, mean ± 2 SD", *(
+        TO_CONCENTRATIONS * (GABA_AREA_RATIO + k * GABA_AREA_RATIO_SD) for k in (-2, 2)
+    )),
+    "Glx": ("averages of white and of grey matter", 7.9 / 7.4, (8.59 + 2.79) / 7.57),
+}  # fmt: skip
 SHOWN = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln")}
 
 
@@ -84,11 +92,10 @@ def main() -> None:
         axis.plot(place[1:], values[1:], "s", color="0.35")
         error = [[e.value - e.interval95[0]], [e.interval95[1] - e.value]]
         axis.errorbar([0], [e.value], yerr=error, fmt="o", color="#0072b2", capsize=4)
-        if name == "GABA+":
-            low, high = (TO_CONCENTRATIONS * (GABA_AREA_RATIO + k * GABA_AREA_RATIO_SD) for k in (-2, 2))
-            print(f"  272 healthy adults (Mikkelsen et al. 2017), converted: {low:.2f} to {high:.2f}")
-            axis.axhspan(low, high, color="0.88", zorder=0, label="272 healthy adults, mean ± 2 SD")
-            axis.legend(fontsize=8)
+        people, low, high = ADULTS[name]
+        print(f"  {people}: {low:.2f} to {high:.2f}")
+        axis.axhspan(low, high, color="0.88", zorder=0, label=people)
+        axis.legend(fontsize=8)
         axis.set_xticks(place, labels, rotation=25, fontsize=8, ha="right")
         axis.set(ylabel=f"{name}/(Cr+PCr)", ylim=(0, 1.25 * max(*values, e.interval95[1])))
     figure.savefig(args.figure, dpi=90)

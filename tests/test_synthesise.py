@@ -18,6 +18,7 @@ from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
 from fsl_mrs_dl.synthesise.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 QUIET = Recipe(
@@ -233,6 +234,51 @@ def test_macromolecules_stand_in_brains_alone_and_are_wiped_by_the_pulse(bank):
     np.testing.assert_allclose(
         (lines.area_on - lines.area_off)[:, -3].real, MM30_DIFF_AREA * drawn.conc_mm[:, -1], atol=1e-9
     )
+
+
+def test_a_mild_scan_is_less_disturbed_in_everything_and_otherwise_the_same(bank):
+    def drawn(severity):
+        recipe = dataclasses.replace(Recipe(), metabolites=NAMES, severity=severity)
+        synthesiser = Synthesiser(recipe, bank)
+        return synthesiser, synthesiser.draw(60, np.random.default_rng(8))
+
+    # a share that is all but zero makes the same draws as a share of one, and softens none
+    (synthesiser, harsh), (_, mild) = (drawn(SeverityConfig(share, (0.25, 0.25))) for share in (1e-12, 1.0))
+    for part, names in {
+        "lines": ("shoulder",),
+        "instrument": ("phase_rad", "eddy_rad", "mismatch_hz", "mismatch_rad", "drift_hz", "delay_s"),
+        "background": ("area_off", "area_on"),
+        "echo": ("height",),
+    }.items():
+        for name in names:
+            whole, quarter = (getattr(getattr(draw, part), name) for draw in (harsh, mild))
+            assert np.abs(whole).max() > 0
+            np.testing.assert_allclose(quarter, 0.25 * whole, err_msg=f"{part}.{name}")
+    np.testing.assert_allclose(mild.instrument.mismatch_amplitude - 1, 0.25 * (harsh.instrument.mismatch_amplitude - 1))
+    table = len(BACKGROUND_PPM)
+    np.testing.assert_array_equal(mild.macromolecules.area_off[:, :table], harsh.macromolecules.area_off[:, :table])
+    np.testing.assert_allclose(mild.macromolecules.area_off[:, table:], 0.25 * harsh.macromolecules.area_off[:, table:])
+    for name in ("own_shift_ppm", "own_lorentz_hz", "lorentz_hz", "gauss_hz"):
+        np.testing.assert_array_equal(getattr(mild.lines, name), getattr(harsh.lines, name))
+    np.testing.assert_array_equal(mild.conc_mm, harsh.conc_mm)
+    np.testing.assert_array_equal(mild.noise, harsh.noise)
+    # and it can be seen: the spectra lie nearer to what they are without disturbance
+    distance = [
+        np.abs(batch.channels - batch.clean)[batch.present.all(axis=1)].mean()
+        for batch in (synthesiser.render(draw, clean=True) for draw in (harsh, mild))
+    ]
+    assert distance[1] < 0.8 * distance[0]
+
+
+def test_without_a_share_of_mild_scans_nothing_changes():
+    rng = np.random.default_rng(1)
+    np.testing.assert_array_equal(SeverityConfig().draw(5, rng), np.ones(5))
+    assert rng.uniform() == np.random.default_rng(1).uniform(), "a draw was used up"
+    factor = SeverityConfig(0.5, (0.1, 0.2)).draw(4000, rng)
+    assert (factor == 1).mean() == pytest.approx(0.5, abs=0.03)
+    assert ((factor == 1) | ((factor >= 0.1) & (factor <= 0.2))).all()
+    with pytest.raises(ConfigError, match="mild_factor out of range"):
+        SeverityConfig(0.5, (0.1, 1.2))
 
 
 def test_a_plain_transform_gives_the_grid_of_the_chirp_transform(bank):

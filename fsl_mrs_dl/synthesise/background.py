@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,11 @@ class Lines:
     lorentz_hz: NDArray
     gauss_hz: NDArray
 
+    def softened(self, factor: NDArray) -> Lines:
+        """Lines smaller by `factor` of shape ``(n,)``."""
+        each = factor[:, None]
+        return replace(self, area_off=each * self.area_off, area_on=each * self.area_on)
+
     def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
         """Add the lines to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""
         from fsl_mrs_dl.synthesise.kernels import add_lines
@@ -143,6 +148,10 @@ class Echo:
     ppm: NDArray
     centre_s: NDArray
     width_s: NDArray
+
+    def softened(self, factor: NDArray) -> Echo:
+        """Packets smaller by `factor` of shape ``(n,)``."""
+        return replace(self, height=factor[:, None] * self.height)
 
     def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
         """Add the packets to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,12 @@ class InstrumentErrors:
     mismatch_amplitude: NDArray
     drift_hz: NDArray
     delay_s: NDArray
+
+    def softened(self, factor: NDArray) -> InstrumentErrors:
+        """Errors smaller by `factor` of shape ``(n,)``; not the frequency, which NAAG and pH pull in good scans too."""
+        smaller = ("phase_rad", "eddy_rad", "mismatch_hz", "mismatch_rad", "drift_hz", "delay_s")
+        errors = {name: factor * getattr(self, name) for name in smaller}
+        return replace(self, mismatch_amplitude=1 + factor * (self.mismatch_amplitude - 1), **errors)
 
     def apply_mismatch(self, on: NDArray, dwell_s: NDArray) -> None:
         """Let ON (float32, shape ``(n, 2, n_times)``) differ from OFF."""

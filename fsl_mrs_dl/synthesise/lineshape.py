@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,10 @@ class LineShapes:
     def own_rate(self, dwell_s: NDArray, f0_mhz: NDArray) -> NDArray:
         """Exponent per sample of each metabolite's decay and shift, shape ``(n, n_metabolites)``."""
         return rate_of(self.own_shift_ppm, 0.0, self.own_lorentz_hz, f0_mhz[:, None], dwell_s[:, None])
+
+    def softened(self, factor: NDArray) -> LineShapes:
+        """A shoulder that is smaller by `factor` of shape ``(n,)``; T2 and shifts are the metabolites' own."""
+        return replace(self, shoulder=self.shoulder * factor)
 
     def apply(self, off: NDArray, on: NDArray, dwell_s: NDArray, drift_hz: NDArray) -> None:
         """Give the metabolites in ``off`` and ``on`` (float32, ``(n, 2, n_times)``) their shape; the area stays.

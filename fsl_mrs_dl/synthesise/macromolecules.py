@@ -85,7 +85,9 @@ class MacromoleculeConfig:
     lipid_probability: float = 0.25
     lipid_max: float = 20.0
 
-    def draw(self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, rng: np.random.Generator) -> Lines:
+    def draw(
+        self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, unforeseen: NDArray, rng: np.random.Generator
+    ) -> Lines:
         """Broad lines of spectra; those whose level is zero have none.
 
         Parameters
@@ -94,6 +96,8 @@ class MacromoleculeConfig:
             Level of the background in units of its line at 0.9 ppm, and the co-edited signal.
         left_in_diff : array, shape ``(n, len(GRID_PPM))``
             See `left_in_diff`, of each spectrum's protocol at `GRID_PPM`.
+        unforeseen : array, shape ``(n,)``
+            Factor on the lines that may stand anywhere, and on lipid.
         """
         n, table = len(mm09_mm), len(BACKGROUND_PPM)
         is_brain = (mm09_mm > 0) | (mm30_mm > 0)
@@ -115,7 +119,7 @@ class MacromoleculeConfig:
         shape = (n, self.extra_lines)
         extra_ppm, extra_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
         extra = self.extra_max * rng.uniform(size=shape) ** 3 * (rng.uniform(size=shape) < self.extra_probability)
-        extra *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * is_brain[:, None]
+        extra *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * (is_brain * unforeseen)[:, None]
         extra_diff = extra * self._left(left_in_diff, extra_ppm, rng)
 
         # the co-edited line, in DIFF alone
@@ -125,7 +129,7 @@ class MacromoleculeConfig:
 
         shape = (n, len(LIPID_PPM))
         lipid = rng.uniform(0, self.lipid_max, size=shape) * (rng.uniform(size=(n, 1)) < self.lipid_probability)
-        lipid = lipid * is_brain[:, None] * np.exp(0.6j * rng.standard_normal(shape))
+        lipid = lipid * (is_brain * unforeseen)[:, None] * np.exp(0.6j * rng.standard_normal(shape))
         lipid_ppm, lipid_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
         lipid_diff = lipid * 0.05 * rng.standard_normal(shape)
 

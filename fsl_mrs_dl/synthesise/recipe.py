@@ -21,6 +21,7 @@ from fsl_mrs_dl.synthesise.instrument import InstrumentConfig, InstrumentErrors
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig, LineShapes
 from fsl_mrs_dl.synthesise.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
 from fsl_mrs_dl.synthesise.protocols import BankConfig
+from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 SIMULATED = (
     "Ala", "Asc", "Asp", "Cr", "GABA", "GPC", "GSH", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG",
@@ -44,7 +45,7 @@ class Recipe:
         Range of acquisition times.
     drop_off, drop_diff : float
         Fraction of spectra of which only DIFF, or only edit_off, is shown.
-    bank, concentrations, line_shape, instrument, background, macromolecules : configs
+    bank, concentrations, line_shape, instrument, background, macromolecules, severity : configs
     """
 
     metabolites: tuple[str, ...] = SIMULATED
@@ -58,6 +59,7 @@ class Recipe:
     instrument: InstrumentConfig = field(default_factory=InstrumentConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     macromolecules: MacromoleculeConfig = field(default_factory=MacromoleculeConfig)
+    severity: SeverityConfig = field(default_factory=SeverityConfig)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -177,15 +179,16 @@ class Synthesiser:
         protons = np.abs(self.bank.edit_off[:, :, 0])
         size = np.maximum((conc_mm[:, :n_metabolites] * protons[member]).sum(axis=1), 1e-3)
         fate = rng.uniform(size=n)
+        severity = recipe.severity.draw(n, rng)
         return Draw(
             member=member,
             conc_mm=conc_mm,
             is_brain=is_brain,
-            lines=recipe.line_shape.draw(is_brain, n_metabolites, rng),
-            instrument=recipe.instrument.draw(n, self._naag_share(conc_mm), rng),
-            macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], rng),
-            background=recipe.background.draw_lines(size, rng),
-            echo=recipe.background.draw_echo(size, rng),
+            lines=recipe.line_shape.draw(is_brain, n_metabolites, rng).softened(severity),
+            instrument=recipe.instrument.draw(n, self._naag_share(conc_mm), rng).softened(severity),
+            macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], severity, rng),
+            background=recipe.background.draw_lines(size, rng).softened(severity),
+            echo=recipe.background.draw_echo(size, rng).softened(severity),
             noise_level=recipe.background.draw_noise(n, rng),
             acquired_s=rng.uniform(*recipe.acquired_s, size=n),
             keep_off=fate >= recipe.drop_off,
