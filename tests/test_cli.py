@@ -215,5 +215,17 @@ def test_models_lists_the_default_and_shows_its_card():
     assert "invivo (taken for a brain" in listed.stdout
     assert "phantom (taken for a solution" in listed.stdout
     name = listed.stdout.split()[0]
-    card = json.loads(call("models", name).stdout)
+    card = json.loads(call("models", name, "--json").stdout)
     assert card["training"]["seed"]
+    shown = call("models", name).stdout.splitlines()
+    assert shown[0] == f"{name}: {', '.join(card['outputs'])}"
+    gaba = next(line.split() for line in shown if line.split()[0] == "GABA")
+    assert float(gaba[1]) == pytest.approx(card["validation"]["invivo_dev"]["metabolites"]["GABA"]["mae"], abs=6e-4)
+    assert shown[-1] == f"The whole card: fsl_mrs_dl models {name} --json"
+
+
+def test_models_shows_a_model_that_was_never_validated(tiny_model):
+    shown = call("models", tiny_model)
+    assert shown.returncode == 0
+    assert "not tested on known concentrations yet" in shown.stdout
+    assert call("models", "--json").returncode == 2

@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the shipped models, or show a model's card."""
+"""List the shipped models, or show what a model is and how far it was tested."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_RANGES = {
+    "f0_mhz": ("spectrometer frequency", 1.0, "MHz"), "te_s": ("echo time", 1e3, "ms"),
+    "fwhm_hz": ("line width", 1.0, "Hz"), "snr": ("signal to noise", 1.0, ""),
+    "edit_on_ppm": ("editing pulse at", 1.0, "ppm"), "edit_duration_s": ("editing pulse lasts", 1e3, "ms"),
+}  # fmt: skip
+"""Ranges of a card that are shown: their name, and the factor to the unit."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``models``."""
-    parser.add_argument("name", nargs="?", metavar="NAME|DIR", help="show the card of this model")
+    parser.add_argument("name", nargs="?", metavar="NAME|DIR", help="show this model")
+    parser.add_argument("--json", action="store_true", help="its whole card, with configuration and calibration")
 
 
 def run(args: argparse.Namespace) -> None:
     """List or show."""
     import json
 
+    from fsl_mrs_dl.errors import ConfigError
     from fsl_mrs_dl.model_folder import open_model
     from fsl_mrs_dl.quantify.choice import MODEL_OF
     from fsl_mrs_dl.quantify.model import find_model
@@ -22,12 +33,51 @@ def run(args: argparse.Namespace) -> None:
 
     if args.name:
         card = dict(open_model(find_model(args.name)).card)
-        # of the description of the training spectra, the limits are for people
-        card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
-        print(json.dumps(card, indent=1, ensure_ascii=False))
+        if args.json:
+            # of the description of the training spectra, the limits are for people
+            card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
+            print(json.dumps(card, indent=1, ensure_ascii=False))
+        else:
+            print("\n".join(_described(card, args.name)))
         return
+    if args.json:
+        raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
     kinds = {name: kind for kind, name in MODEL_OF.items()}
     for name in shipped_models():
         model = open_model(weights_folder() / name)
         mark = f" (taken for a {kinds[name]} where none is named)" if name in kinds else ""
         print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card['calibration'])}")
+
+
+def _described(card: Mapping[str, Any], asked: str) -> Iterator[str]:
+    """The lines that a user needs of a card."""
+    yield f"{card['name']}: {', '.join(card['outputs'])}"
+    yield f"  answers for          {', '.join(card['calibration'])}"
+    for key, (label, factor, unit) in _RANGES.items():
+        if key in card.get("ranges", {}):
+            low, high = (factor * end for end in card["ranges"][key])
+            yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
+    training = card["training"]
+    yield (f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
+           f"{training['machine']}, seed {training['seed']}")  # fmt: skip
+    files = card.get("members") or card["files"]
+    for index, (name, digest) in enumerate(files.items()):
+        yield f"  {'' if index else 'made of':<20} {name} (SHA-256 {digest[:12]})"
+    for limit in card.get("known_limits", ()):
+        yield f"  limit                {limit}"
+    for name, found in card.get("validation", {}).items():
+        yield f"  tested on {name}, {found['n']} data sets, {found['refused']} refused (max-normalised):"
+        yield f"    {'':<8} {'MAE':>6} {'constant':>9} {'slope':>6} {'R2':>6} {'in 95 %':>8}"
+        for metabolite, entry in found["metabolites"].items():
+            cells = [_cell(entry[key], 3) for key in ("mae", "mae_constant")]
+            cells += [_cell(entry["slope"], 2), _cell(entry["r2"], 3)]
+            inside = entry["coverage95"]
+            cells.append("-" if inside is None else f"{100 * inside:.0f} %")
+            yield "    {:<8} {:>6} {:>9} {:>6} {:>6} {:>8}".format(metabolite, *cells)
+    if not card.get("validation"):
+        yield "  not tested on known concentrations yet: fsl_mrs_dl validate"
+    yield f"The whole card: fsl_mrs_dl models {asked} --json"
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
