@@ -154,6 +154,16 @@ def test_broken_input_ends_in_one_line_and_leaves_nothing(tmp_path):
         assert not list(tmp_path.glob(".tmp*"))
 
 
+def test_a_water_reference_given_as_data_is_refused_and_the_reason_says_what_it_is(tmp_path):
+    done = call("fit", "--data", WATER, "--output", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stdout.startswith("refused: ")
+    assert "of a water reference (--h2o) nothing can be quantified" in done.stdout
+    content = json.loads((tmp_path / "out" / "quantities.json").read_text("utf-8"))
+    assert content["refused"] is True
+    assert all(entry["value"] is None for entry in content["metabolites"].values())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -102,9 +102,13 @@ def check_dataset(root: Path) -> None:
     path = root / "dataset_description.json"
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise NotBidsError(
-            "not a BIDS dataset", where=root, expected="a dataset_description.json there", got=type(error).__name__
+            "not a BIDS dataset", where=root, expected="a dataset_description.json there", got=error.strerror
+        ) from error
+    except ValueError as error:
+        raise NotBidsError(
+            "not a BIDS dataset", where=path, expected="JSON", got=" ".join(str(error).split()) or "nothing"
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get("BIDSVersion"), str):
         raise NotBidsError("not a BIDS dataset", where=path, expected='a BIDSVersion such as "1.10.0"')

@@ -219,8 +219,10 @@ def read_tissue(path: Path) -> TissueFractions:
     """
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the tissue fractions cannot be read", where=path, got=type(error).__name__) from error
+    except OSError as error:
+        raise DataError("the tissue fractions cannot be read", where=path, got=error.strerror) from error
+    except UnicodeDecodeError as error:
+        raise DataError("the tissue fractions cannot be read", where=path, expected="text", got="bytes") from error
     values = _from_csv(text) if path.suffix.lower() == ".csv" else _from_json(text, path)
     try:
         gm, wm, csf = (float(values[name]) for name in ("GM", "WM", "CSF"))

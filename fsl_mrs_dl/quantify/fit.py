@@ -15,7 +15,7 @@ from fsl_mrs_dl.data import EditedSpectra
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.novelty import distances
 from fsl_mrs_dl.prepare import NetworkInput, PpmGrid, prepare
-from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
+from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags, measure
 from fsl_mrs_dl.quantify.choice import choose
 from fsl_mrs_dl.quantify.kind import heights, kind_flags
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
@@ -215,7 +215,11 @@ def _refusal(
     """Why the data are refused, judged without the network; empty where they are not."""
     widest = model.folder.card["ranges"]["fwhm_hz"][1]
     if snr < limits.refuse_snr:
-        return f"the highest line is only {snr:.1f} times the noise"
+        reason = f"the highest line is only {snr:.1f} times the noise"
+        water = spectra.history.get("water", {}).get("ratio") or 0.0
+        if water > ArtefactLimits().water:
+            reason += f", and water stood {water:.0f} times as high: of a water reference (--h2o) nothing can be quantified"
+        return reason
     reasons = [f"no editing took place: {f.detail}" for f in spectra.flags if f.code == "not_edited"]
     if left > limits.refuse_fit:
         reasons.append(f"{100 * left:.0f} % of the signal is not that of an edited spectrum of known metabolites")
