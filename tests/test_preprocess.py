@@ -12,6 +12,7 @@ import pytest
 
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 from fsl_mrs_dl.preprocess.align import align_pair, align_transients, apply_alignment, water_difference
 from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
@@ -305,3 +306,16 @@ def test_virtual_pairs_are_put_to_their_places(name):
         top = near[np.argmax(np.abs(values[near]))]
         assert axis[top] == pytest.approx(ppm, abs=0.03)
         assert abs(np.degrees(np.angle(values[top]))) < 20.0
+
+
+@pytest.mark.parametrize("kind", ["suppressed scan", "DIFF", "noise"])
+def test_only_unsuppressed_water_is_a_reference(kind):
+    raw = Path(__file__).resolve().parents[1] / "examples" / "megapress_raw.nii.gz"
+    data = read_acquisition(raw)
+    reference = read_reference(raw)
+    if kind == "DIFF":
+        reference = replace(reference, fids=reference.fids[:1] - reference.fids[1:])
+    if kind == "noise":
+        reference = replace(reference, fids=noise(reference.fids.shape, 1.0))
+    with pytest.raises(DataError, match=r"megapress_raw\.nii\.gz: this is no water reference"):
+        preprocess(data, reference)

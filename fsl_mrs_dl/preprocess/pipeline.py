@@ -34,6 +34,10 @@ MANY_REJECTED = 0.25
 """Share of rejected transients that calls for caution: noise then grows by more than 15 %, and a subject who moved so
 often hardly lay still in the rest. Our convention."""
 
+MIN_WATER_RATIO = 100.0
+"""Height that an unsuppressed water line has at least, by the highest other line: 1,000 times and more in brains, while
+what suppression leaves is mostly below 10 and seldom 50. Our convention."""
+
 MIN_SIMILARITY = 0.3
 """Median correlation of the aligned transients with their target below which alignment is not to be trusted."""
 
@@ -141,6 +145,18 @@ def _check(acq: Acquisition, reference: Acquisition | None) -> None:
         raise DataError(
             "the water reference has another sampling interval than the data", where=reference.source,
             expected=f"{acq.dwell_s:g} s", got=f"{reference.dwell_s:g} s", hint="Give the reference of the same scan.",
+        )  # fmt: skip
+
+
+def _check_water(water: NDArray, reference: Acquisition) -> None:
+    """Raise a DataError unless water towers over every other line, as in no suppressed scan and no DIFF."""
+    ratio = water_ratio(remove_water(water, reference.dwell_s, reference.f0_mhz), reference.dwell_s, reference.f0_mhz)
+    if ratio < MIN_WATER_RATIO:
+        raise DataError(
+            "this is no water reference", where=reference.source,
+            expected=f"a water line {MIN_WATER_RATIO:.0f} times as high as any other and more",
+            got=f"{ratio:.1f} times" if ratio else "no water line",
+            hint="Give the scan without water suppression, or none",
         )  # fmt: skip
 
 
@@ -252,13 +268,16 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     ------
     DataError
         Values that are not finite or all zero, more than two conditions, coils or sampling interval of data and
-        reference that differ, a pair that was not edited.
+        reference that differ, a reference that is none, a pair that was not edited.
     """
     _check(acq, reference)
     dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
     by_coil = reference.fids if reference is not None and n_coils > 1 and reference.fids.shape[1] > 1 else None
     fids, weights = combine_coils(acq.fids, by_coil)
-    water = None if reference is None else _combined_reference(reference, weights, n_coils)
+    water = None
+    if reference is not None:
+        water = _combined_reference(reference, weights, n_coils)
+        _check_water(water, reference)
     mean = _average(fids[:, 0], dwell_s, f0_mhz)
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
