@@ -15,10 +15,11 @@ from typing import Any
 
 from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.errors import ModelError
+from fsl_mrs_dl.model_card import check_card
 from fsl_mrs_dl.prepare import PpmGrid
 
-CARD_VERSION = 1
-_NEEDED = ("card_version", "name", "outputs", "grid", "ranges", "calibration")
+ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
+"""Parts of a card that decide what a model answers, intervals and flags with it."""
 
 
 def sha256(path: Path) -> str:
@@ -74,6 +75,12 @@ class ModelFolder:
             return hashlib.sha256("".join(member.digest for member in self.members).encode()).hexdigest()
         return str(self.card["files"]["model.onnx"])
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that its answers depend on: the networks, their calibration and ranges."""
+        parts = [{key: self.card.get(key) for key in ANSWERING}, self.digest]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
 
 def open_model(path: Path) -> ModelFolder:
     """Read a model folder and check it.
@@ -83,29 +90,25 @@ def open_model(path: Path) -> ModelFolder:
     ModelError
         When a file is missing, the card is broken or of another version, or a hash does not hold.
     """
+    return _open(path, inside="")
+
+
+def _open(path: Path, inside: str) -> ModelFolder:
+    """Open a model folder, as a member of the ensemble `inside` where that is given: a member is no ensemble itself."""
     card_path = path / "card.json"
     if not card_path.is_file():
         raise ModelError("no model here", where=path, expected="a folder with card.json and model.onnx",
                          hint="List the shipped models with: fsl_mrs_dl models")  # fmt: skip
     try:
-        card = json.loads(card_path.read_text("utf-8"))
-        missing = [key for key in _NEEDED if key not in dict(card)]
-    except (ValueError, TypeError) as error:
+        content = json.loads(card_path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError("the model card cannot be read", where=card_path, got=error) from error
-    members, files = card.get("members"), card.get("files")
-    is_ensemble = isinstance(members, dict) and bool(members)
-    has_network = isinstance(files, dict) and "model.onnx" in files
-    if not missing and not (is_ensemble or has_network):
-        missing = ["files of model.onnx, or members"]
-    if missing:
-        raise ModelError("the model card is incomplete", where=card_path, expected=", ".join(missing))
-    if card["card_version"] != CARD_VERSION:
-        raise ModelError(
-            "the model card has another version", where=card_path, expected=CARD_VERSION, got=card["card_version"],
-            hint="Install the version of fsl_mrs_dl that wrote the model",
-        )  # fmt: skip
-    if is_ensemble:
-        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in members.items()))
+    card = check_card(content, card_path)
+    if card.get("members"):
+        if inside:
+            raise ModelError(f"a member of the ensemble {inside} is an ensemble itself", where=path,
+                             expected="a single model")  # fmt: skip
+        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in card["members"].items()))
     for name, expected in card["files"].items():
         file = path / name
         if not file.is_file():
@@ -123,9 +126,7 @@ def open_model(path: Path) -> ModelFolder:
 
 def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) -> ModelFolder:
     """A member of the ensemble in `path`, a folder beside it."""
-    member = open_model(path.parent / name)
-    if member.members:
-        raise ModelError("a member of an ensemble is an ensemble itself", where=member.path, expected="a single model")
+    member = _open(path.resolve().parent / name, inside=card["name"])
     if member.digest != digest:
         raise ModelError("a member of the ensemble is not the model that it was made from", where=member.path,
                          expected=f"{digest[:16]}...", got=f"{member.digest[:16]}...",

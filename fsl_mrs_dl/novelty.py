@@ -90,9 +90,18 @@ def distances(described: Mapping[str, Any], channels: NDArray, present: NDArray)
     return found
 
 
+def n_features(n_points: int, step_ppm: float) -> int:
+    """Numbers that a condition's spectrum of `n_points`, `step_ppm` apart, is coarsened to."""
+    return 2 * (n_points // _bin_width(step_ppm))
+
+
+def _bin_width(step_ppm: float) -> int:
+    return max(1, round(BIN_PPM / step_ppm))
+
+
 def _features(channels: NDArray, step_ppm: float) -> NDArray:
     """Coarse spectra of one condition, of unit root mean square; from ``(n, 2, n_points)`` to ``(n, n_features)``."""
-    width = max(1, round(BIN_PPM / step_ppm))
+    width = _bin_width(step_ppm)
     n_bins = channels.shape[-1] // width
     coarse = channels[..., : n_bins * width].astype(float).reshape(len(channels), 2, n_bins, width).mean(axis=-1)
     size = np.sqrt((channels.astype(float) ** 2).sum(axis=1).mean(axis=-1))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import ModelError
 from fsl_mrs_dl.model_folder import ModelFolder
+from fsl_mrs_dl.prepare import CHANNELS
 
 
 class Sessions:
@@ -40,6 +42,7 @@ class Sessions:
                 session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no common base for its errors
                 raise ModelError("the network cannot be loaded", where=network, got=error) from error
+            _check_shapes(session, folder, network)
             self._sessions.append(session)
 
     def answer(self, channels: NDArray, present: NDArray) -> tuple[NDArray, NDArray]:
@@ -53,3 +56,17 @@ class Sessions:
         answers = [session.run(None, {"channels": channels, "present": present}) for session in self._sessions]
         means, sds = np.array(answers, dtype=float).swapaxes(0, 1)
         return means.mean(axis=0), np.sqrt((sds**2).mean(axis=0) + means.var(axis=0))
+
+
+def _check_shapes(session: Any, folder: ModelFolder, network: Path) -> None:
+    """The card's grid and outputs must be those of the network."""
+    shapes = {node.name: list(node.shape) for node in session.get_inputs()}
+    wanted = {"channels": [len(CHANNELS), folder.grid.n_points], "present": [2]}
+    found = {name: shapes.get(name, [None])[1:] for name in wanted}
+    answers = [list(node.shape)[1:] for node in session.get_outputs()[:2]]
+    if found != wanted or answers != [[len(folder.outputs)]] * 2:
+        raise ModelError(
+            "the model card does not describe this network", where=network,
+            expected=f"{wanted['channels']} in and {len(folder.outputs)} out", got=f"{found['channels']} and {answers}",
+            hint="Install the model again",
+        )  # fmt: skip

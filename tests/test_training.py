@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,7 +161,27 @@ def test_an_altered_model_is_refused(tiny_model, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [(lambda c: c.pop("grid"), "incomplete"), (lambda c: c.update(card_version=99), "another version")],
+    [
+        (lambda c: c.pop("grid"), "incomplete"),
+        (lambda c: c.update(card_version=99), "another version"),
+        (lambda c: c.update(outputs=["NAA", "NAA"]), "no list of different names"),
+        (lambda c: c.update(outputs="NAA"), "a list is needed"),
+        (lambda c: c["grid"].update(n_points=0), "its grid cannot be"),
+        (lambda c: c["grid"].update(low_ppm=9.0), "its grid cannot be"),
+        (lambda c: c.update(ranges={}), "its ranges lack fwhm_hz"),
+        (lambda c: c["ranges"].update(te_s=[1.0]), "a list of 2 is needed"),
+        (lambda c: c["ranges"].update(te_s=[1.0, 0.5]), "run backwards"),
+        (lambda c: c.update(calibration=5), "a table is needed"),
+        (lambda c: c.update(calibration={}), "calibration is for nothing"),
+        (lambda c: c["calibration"]["edit_off+diff"]["raw"].pop("NAA"), "the intervals of NAA for .* are missing"),
+        (lambda c: c["calibration"]["edit_off+diff"]["raw"]["NAA"].pop("95"), "lack a level"),
+        (lambda c: c["calibration"]["edit_off+diff"]["raw"]["NAA"].update({"95": "wide"}), "calibration.*NAA.95"),
+        (lambda c: c["files"].update({"../model.onnx": "0" * 64}), "not the name of a file"),
+        (lambda c: c["files"].update({"model.onnx": "0"}), "has not 64 digits"),
+        (lambda c: c["inputs"]["diff"].update(values="AAAA"), "another number of values"),
+        (lambda c: c["inputs"]["diff"].update(limit=-1.0), "not positive"),
+        (lambda c: c["inputs"].update(diff={}), "'step_ppm' is missing"),
+    ],
 )
 def test_a_card_that_does_not_fit_is_refused(tiny_model, tmp_path, change, text):
     shutil.copytree(tiny_model, tmp_path / "model")
@@ -169,6 +190,62 @@ def test_a_card_that_does_not_fit_is_refused(tiny_model, tmp_path, change, text)
     (tmp_path / "model" / "card.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match=text):
         open_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("content", ["[]", '""', "[[1, 2]]", "{", "\xff", "[" * 100_000])
+def test_a_card_that_is_none_is_refused(tiny_model, tmp_path, content):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "card.json").write_text(content, "latin-1")
+    with pytest.raises(ModelError, match="the model card cannot be read"):
+        open_model(tmp_path / "model")
+
+
+def test_a_card_of_another_network_is_refused(tiny_model, tmp_path):
+    from fsl_mrs_dl.quantify.model import load_model
+
+    for number, (key, value) in enumerate({"n_points": 700, "outputs": None}.items()):
+        folder = tmp_path / str(number)
+        shutil.copytree(tiny_model, folder)
+        card = json.loads((folder / "card.json").read_text())
+        card["inputs"] = {}
+        if value:
+            card["grid"][key] = value
+        else:
+            card[key] = card[key][:-1]
+        (folder / "card.json").write_text(json.dumps(card))
+        with pytest.raises(ModelError, match="does not describe this network"):
+            load_model(str(folder))
+
+
+def test_a_plain_name_is_a_shipped_model_and_a_path_is_a_folder(tiny_model, tmp_path, monkeypatch):
+    from fsl_mrs_dl.quantify.model import find_model
+    from fsl_mrs_dl.resources import weights_folder
+
+    shutil.copytree(tiny_model, tmp_path / "phantom")
+    monkeypatch.chdir(tmp_path)
+    assert find_model("phantom") == weights_folder() / "phantom"
+    for path in ("./phantom", "phantom/", str(tmp_path / "phantom")):
+        assert open_model(find_model(path)).name == "tiny"
+    monkeypatch.chdir(tmp_path / "phantom")
+    assert open_model(find_model(".")).name == "tiny"
+    assert open_model(find_model("../phantom")).name == "tiny"
+    for path in ("", "x" * 300, "a\0b"):
+        with pytest.raises(ConfigError, match="there is no model"):
+            find_model(path)
+
+
+def test_the_fingerprint_knows_the_calibration(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    card["validation"] = {}
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card))
+    before, same = open_model(tiny_model), open_model(tmp_path / "model")
+    assert same.fingerprint == before.fingerprint
+    card["calibration"]["edit_off+diff"]["raw"]["NAA"]["95"] *= 5
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card))
+    other = open_model(tmp_path / "model")
+    assert other.digest == before.digest
+    assert other.fingerprint != before.fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +294,56 @@ def test_an_ensemble_whose_member_is_another_is_refused(ensemble, tmp_path, dama
         open_model(tmp_path / "root" / "both")
 
 
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        (lambda m: {"both": "0" * 64, **m}, "is an ensemble itself"),
+        (lambda m: {**m, "two": 5}, "damaged"),
+        (lambda m: {**m, "two": "short"}, "64 digits"),
+        (lambda m: {"../root/one": m["one"], "two": m["two"]}, "not the name"),
+        (lambda m: {"": m["one"], "two": m["two"]}, "not the name"),
+        (lambda m: {"one": m["one"]}, "at least two members"),
+    ],
+)
+def test_a_card_with_impossible_members_is_refused(ensemble, tmp_path, members, text):
+    shutil.copytree(ensemble, tmp_path / "root")
+    path = tmp_path / "root" / "both" / "card.json"
+    card = json.loads(path.read_text())
+    card["members"] = members(card["members"])
+    path.write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=text):
+        open_model(path.parent)
+
+
+def test_an_ensemble_is_opened_through_a_link_and_from_within(ensemble, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(ensemble / "both")
+    assert open_model(tmp_path / "link").members
+    monkeypatch.chdir(ensemble / "both")
+    assert open_model(Path()).members
+
+
+def test_no_other_model_is_replaced_by_an_ensemble(ensemble, tmp_path):
+    from fsl_mrs_dl.training.ensemble import EnsembleConfig, make_ensemble
+
+    root = tmp_path / "root"
+    shutil.copytree(ensemble, root)
+    shutil.copytree(root / "one", root / "other")
+    config = EnsembleConfig("both", ("one", "two"), seed=3, n_calibration=2000)
+    for name, text in (("one", "is a member"), ("other", "another model is here")):
+        before = (root / name / "card.json").read_bytes()
+        with pytest.raises(ConfigError, match=text):
+            make_ensemble(config, root / name)
+        assert (root / name / "card.json").read_bytes() == before
+    with pytest.raises(ConfigError, match="the same network"):
+        make_ensemble(EnsembleConfig("both", ("one", "other"), seed=3), root / "new")
+    with pytest.raises(ConfigError, match="the seed is that of a member"):
+        make_ensemble(EnsembleConfig("both", ("one", "two"), seed=5), root / "new")
+    with pytest.raises(ConfigError, match="cannot be a member"):
+        make_ensemble(EnsembleConfig("both", ("one", "both"), seed=3), root / "new")
+    with pytest.raises(ConfigError, match="named by its folder alone"):
+        EnsembleConfig("both", ("one", "../root/two"))
+
+
 def test_members_of_different_recipes_make_no_ensemble(ensemble, tmp_path):
     from fsl_mrs_dl.training.ensemble import EnsembleConfig, make_ensemble
 
@@ -226,7 +353,7 @@ def test_members_of_different_recipes_make_no_ensemble(ensemble, tmp_path):
     card["config"]["recipe"]["drop_off"] = 0.9
     path.write_text(json.dumps(card))
     with pytest.raises(ConfigError, match="different recipes"):
-        make_ensemble(EnsembleConfig("both", ("one", "two")), tmp_path / "root" / "new")
+        make_ensemble(EnsembleConfig("both", ("one", "two"), seed=3), tmp_path / "root" / "new")
     with pytest.raises(ConfigError, match="two members"):
         EnsembleConfig("both", ("one", "one"))
 
@@ -235,6 +362,7 @@ def test_card_says_how_it_was_made(tiny_model):
     card = open_model(tiny_model).card
     assert card["training"]["seed"] == 5
     assert card["config"]["recipe"]["bank"]["n_members"] == 2
+    assert "edit_off+diff" in card["calibration"]
     assert set(card["calibration"]) <= set(MODES)
     assert card["training"]["spectra"] == 40 * 64
     assert card["simulation_test"]["solution"]["NAA"]["mae_constant_mm"] > 3, (

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,13 @@ from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
-from fsl_mrs_dl.quantify.choice import digests
+from fsl_mrs_dl.quantify.choice import fingerprints
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.folder import write_folder
+from fsl_mrs_dl.resources import weights_folder
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
             return Outcome(stem, "kept")
         data = _load(scan)
         result = with_water(quantify(data.spectra, model), data)
-        _write(scan, root, output, folder, data, result, digest)
+        _write(scan, root, output, folder, data, result, digest, model)
     except FslMrsDlError as error:
         return Outcome(stem, "failed", str(error))
     except OSError as error:
@@ -103,8 +105,9 @@ def _load(scan: Scan) -> Preprocessed:
 
 
 def _write(
-    scan: Scan, root: Path, output: Path, folder: Path, data: Preprocessed, result: Quantification, digest: str
-) -> None:
+    scan: Scan, root: Path, output: Path, folder: Path, data: Preprocessed, result: Quantification, digest: str,
+    asked: LoadedModel | None,
+) -> None:  # fmt: skip
     """Make every file beside their place, then move them there, the table last: it stands for all of them."""
     stem, spectra = scan.name.stem, data.spectra
     sources = [f"bids:raw:{path.relative_to(root).as_posix()}" for path in (scan.path, scan.reference) if path]
@@ -113,10 +116,12 @@ def _write(
     try:
         (scratch / "fit").mkdir(parents=True)
         relative = scan.path.relative_to(root).as_posix()
-        options = {"data": relative, "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None}
-        command = f"fsl_mrs_dl fit --data {relative}" + (f" --h2o {options['h2o']}" if options["h2o"] else "")
+        options = {
+            "data": relative, "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
+            "model": None if asked is None else _model_argument(asked),
+        }  # fmt: skip
         write_folder(
-            result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=command,
+            result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=_command(scan, asked),
             unaligned=data.unaligned,
         )  # fmt: skip
         files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
@@ -190,12 +195,28 @@ def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str)
     return "\t".join((name, numbers[0], unit, *numbers[1:], sub, "n/a"))
 
 
+def _command(scan: Scan, model: LoadedModel | None) -> str:
+    """What quantifies this scan again, sidecars and all."""
+    words = ["fsl_mrs_dl", "bids", "BIDS_DIR", "OUTPUT_DIR", "participant"]
+    for key, option in (("sub", "participant"), ("ses", "session"), ("acq", "acquisition"), ("task", "task"),
+                        ("run", "run")):  # fmt: skip
+        if key in scan.name.entities:
+            words += [f"--{option}-label", scan.name.entities[key]]
+    return shlex.join([*words, *(["--model", _model_argument(model)] if model is not None else [])])
+
+
+def _model_argument(model: LoadedModel) -> str:
+    """What ``--model`` takes for a model: the name of a shipped one, the folder of any other."""
+    folder = model.folder.path
+    return folder.name if folder.parent == weights_folder() else str(folder.resolve())
+
+
 def _digest(scan: Scan, model: LoadedModel | None) -> str:
     """Of everything that the result depends on: images, sidecars, model, version of the program."""
     digest = hashlib.sha256()
     for path in (scan.path, scan.reference):
         digest.update(path.read_bytes() if path is not None else b"")
-    answering = [model.folder.digest] if model else digests()
+    answering = [model.folder.fingerprint] if model else fingerprints()
     rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions()]
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return digest.hexdigest()

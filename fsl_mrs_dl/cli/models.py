@@ -57,9 +57,10 @@ def _described(card: Mapping[str, Any], asked: str) -> Iterator[str]:
         if key in card.get("ranges", {}):
             low, high = (factor * end for end in card["ranges"][key])
             yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
-    training = card["training"]
-    yield (f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
-           f"{training['machine']}, seed {training['seed']}")  # fmt: skip
+    training = card.get("training", {})
+    if {"spectra", "minutes", "machine", "seed"} <= set(training):
+        yield (f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
+               f"{training['machine']}, seed {training['seed']}")  # fmt: skip
     files = card.get("members") or card["files"]
     for index, (name, digest) in enumerate(files.items()):
         yield f"  {'' if index else 'made of':<20} {name} (SHA-256 {digest[:12]})"

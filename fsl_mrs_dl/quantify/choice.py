@@ -15,9 +15,9 @@ MODEL_OF: Mapping[str, str] = {"brain": DEFAULT_MODEL, "solution": "phantom"}
 """Shipped model of each kind of sample; for solutions the ensemble, which errs least on ``phantom_dev`` (README)."""
 
 
-def digests() -> tuple[str, ...]:
-    """SHA-256 of every model that may be chosen."""
-    return tuple(open_model(find_model(name)).digest for name in MODEL_OF.values())
+def fingerprints() -> tuple[str, ...]:
+    """`ModelFolder.fingerprint` of every model that may be chosen."""
+    return tuple(open_model(find_model(name)).fingerprint for name in MODEL_OF.values())
 
 
 @functools.cache

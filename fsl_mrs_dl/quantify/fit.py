@@ -218,7 +218,8 @@ def _refusal(
         reason = f"the highest line is only {snr:.1f} times the noise"
         water = spectra.history.get("water", {}).get("ratio") or 0.0
         if water > ArtefactLimits().water:
-            reason += f", and water stood {water:.0f} times as high: of a water reference (--h2o) nothing can be quantified"
+            reason += f", and water stood {water:.0f} times as high:"
+            reason += " of a water reference (--h2o) nothing can be quantified"
         return reason
     reasons = [f"no editing took place: {f.detail}" for f in spectra.flags if f.code == "not_edited"]
     if left > limits.refuse_fit:

@@ -127,18 +127,22 @@ class LoadedModel:
 def find_model(name_or_folder: str | None) -> Path:
     """Folder of a shipped model by name, or of any model by its folder; the default where None.
 
+    A plain name is a shipped model's where there is one: a folder of the same name here is ``./NAME``.
+
     Raises
     ------
     ConfigError
         When there is no such model.
     """
-    name = name_or_folder or DEFAULT_MODEL
-    shipped = weights_folder() / name
-    if shipped.is_dir():
-        return shipped
-    if Path(name).is_dir():
-        return Path(name)
+    name = DEFAULT_MODEL if name_or_folder is None else name_or_folder
     known = shipped_models()
+    if name in known:
+        return weights_folder() / name
+    try:
+        if name and Path(name).is_dir():
+            return Path(name)
+    except (OSError, ValueError):  # a name that no file system takes
+        pass
     raise ConfigError(
         f"there is no model '{name}'{nearest(name, known)}",
         expected=f"a folder, or one of {', '.join(known) or '(none shipped)'}",

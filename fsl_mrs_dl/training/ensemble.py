@@ -19,8 +19,9 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.io.atomic import write_json
-from fsl_mrs_dl.model_folder import CARD_VERSION, ModelFolder, open_model
-from fsl_mrs_dl.novelty import describe_inputs
+from fsl_mrs_dl.model_card import CARD_VERSION, is_plain_name
+from fsl_mrs_dl.model_folder import ModelFolder, open_model
+from fsl_mrs_dl.novelty import CONDITIONS, describe_inputs
 from fsl_mrs_dl.sessions import Sessions
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
@@ -51,10 +52,15 @@ class EnsembleConfig:
     n_calibration: int = 12000
 
     def __post_init__(self) -> None:
-        if len(set(self.members)) < 2:
-            raise ConfigError("an ensemble has at least two members", got=", ".join(self.members) or "none")
-        if self.n_calibration < 1000:
-            raise ConfigError("n_calibration is too small", expected=">= 1000", got=self.n_calibration)
+        if len(set(self.members)) < max(2, len(self.members)):
+            raise ConfigError("an ensemble has at least two members, and each once",
+                              got=", ".join(self.members) or "none")  # fmt: skip
+        for name in self.members:
+            if not is_plain_name(name):
+                raise ConfigError("a member of an ensemble is not named by its folder alone",
+                                  expected="the name of a folder beside the output", got=repr(name))  # fmt: skip
+        if self.n_calibration < 1500:
+            raise ConfigError("n_calibration is too small", expected=">= 1500", got=self.n_calibration)
 
 
 def make_ensemble(config: EnsembleConfig, output: Path) -> None:
@@ -65,11 +71,25 @@ def make_ensemble(config: EnsembleConfig, output: Path) -> None:
     Raises
     ------
     ConfigError
-        When the members were not trained on the same recipe and bank.
+        When the members were not trained on the same recipe and bank, are the same, or had the ensemble's seed, or
+        when `output` holds another model.
     ModelError
         When a member is missing or altered.
     """
-    members = [open_model(output.parent / name) for name in config.members]
+    _check_output(config, output)
+    members = [open_model(output.resolve().parent / name) for name in config.members]
+    for member in members:
+        lacking = {"config", "training", "bank_sha256", "conditions", "known_limits"} - set(member.card)
+        if member.members or lacking:
+            got = "an ensemble" if member.members else f"a card without {', '.join(sorted(lacking))}"
+            raise ConfigError(
+                "this model cannot be a member", where=member.path, expected="one that was trained", got=got
+            )
+        if member.card["training"]["seed"] == config.seed:
+            raise ConfigError("the seed is that of a member, which was tested on these very spectra", where=member.path,
+                              expected="another seed", got=config.seed)  # fmt: skip
+    if len({member.digest for member in members}) < len(members):
+        raise ConfigError("two members are the same network", expected="different ones", got=", ".join(config.members))
     first = members[0].card
     recipe = from_mapping(TrainConfig, first["config"], str(members[0].path)).recipe
     for member in members[1:]:
@@ -100,6 +120,19 @@ def make_ensemble(config: EnsembleConfig, output: Path) -> None:
         },
         "versions": {"fsl_mrs_dl": __version__, "numpy": np.__version__, "python": platform.python_version()},
     }  # fmt: skip
+    lost = set(CONDITIONS) - set(card["inputs"])
+    if lost:
+        raise ConfigError(f"too few calibration spectra show {', '.join(lost)} to describe them",
+                          expected="a larger n_calibration", got=config.n_calibration)  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "card.json", json.loads(json.dumps(card)))
     log.info("model written to %s", output)
+
+
+def _check_output(config: EnsembleConfig, output: Path) -> None:
+    """Make sure that no other model's card would be replaced."""
+    card = output / "card.json"
+    if output.resolve().name in config.members:
+        raise ConfigError("the output is a member of the ensemble", where=output, expected="a folder beside them")
+    if card.exists() and not open_model(output).members:
+        raise ConfigError("another model is here already", where=output, expected="an empty folder, or an ensemble's")
