@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -237,6 +238,78 @@ def test_threads_of_linear_algebra_are_one_or_what_is_asked_for(tmp_path):
             capture_output=True, text=True, env={**environment, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}, check=True,
         )  # fmt: skip
         assert done.stdout.strip() == expected
+
+
+def test_a_dataset_is_found_by_a_path_that_goes_up(study, tmp_path):
+    (tmp_path / "here").mkdir()
+    shutil.copytree(study, tmp_path / "raw")
+    done = call("../raw", tmp_path / "out", "participant", "--dry-run", cwd=tmp_path / "here")
+    assert done.returncode == 0, done.stderr
+    assert "sub-02_ses-pre_acq-megapress68_svs.nii.gz" in done.stdout
+
+
+def test_no_other_dataset_is_overwritten(study, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    before = digests(root)
+    done = call(root, root, "participant")
+    assert done.returncode == 2
+    assert "the output is the dataset itself" in done.stderr
+    other = tmp_path / "fmriprep"
+    other.mkdir()
+    description = {"Name": "fmriprep", "BIDSVersion": "1.10.0", "GeneratedBy": [{"Name": "fMRIPrep"}]}
+    (other / "dataset_description.json").write_text(json.dumps(description))
+    done = call(root, other, "participant")
+    assert done.returncode == 2
+    assert "another program's dataset" in done.stderr
+    assert [path.name for path in other.iterdir()] == ["dataset_description.json"]
+    assert digests(root) == before
+
+
+def test_derivatives_among_the_scans_are_none(study, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(study, root)
+    scan = find_scans(root)[0].path
+    shutil.copy(scan, scan.with_name(scan.name.replace("_svs", "_desc-preproc_svs")))
+    assert [s.name.stem for s in find_scans(root)] == [s.name.stem for s in find_scans(study)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"metabolite\tother\n", b"HEAD\nGABA\t1\n"])
+def test_a_damaged_table_is_named_by_the_group_level(study, tmp_path, content):
+    shutil.copytree(study.parent / "out", tmp_path / "out")
+    table = next((tmp_path / "out").rglob("sub-01*_desc-dl_mrsquant.tsv"))
+    table.write_bytes(content.replace(b"HEAD", table.read_bytes().splitlines()[0]))
+    done = call(study, tmp_path / "out", "group")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert table.name in done.stderr
+    assert "damaged" in done.stderr
+
+
+def test_damaged_quality_files_are_left_out_of_the_page(study, tmp_path):
+    from fsl_mrs_dl.bids.group import quality
+
+    shutil.copytree(study.parent / "out", tmp_path / "out")
+    n = len(quality(tmp_path / "out"))
+    damaged = next((tmp_path / "out").rglob("sub-01*_desc-dl_mrsqc.json"))
+    for content in ("[]", '{"flags": 5}', '{"flags": [5]}', "{"):
+        damaged.write_text(content)
+        assert len(quality(tmp_path / "out")) == n - 1
+
+
+def test_the_report_says_how_to_make_it_again(study, tmp_path):
+    content = json.loads(next((study.parent / "out").rglob("sub-01*_desc-dl_quantities.json")).read_text("utf-8"))
+    words = shlex.split(content["reproduce"])
+    assert words[:2] == ["fsl_mrs_dl", "bids"]
+    words[2:4] = [str(study), str(tmp_path / "again")]
+    done = call(*words[2:])
+    assert done.returncode == 0, done.stderr
+    again = list((tmp_path / "again").rglob("*_desc-dl_mrsquant.tsv"))
+    first = study.parent / "out"
+    assert [path.read_bytes() for path in again] == [
+        (first / path.relative_to(tmp_path / "again")).read_bytes() for path in again
+    ]
+    assert again
 
 
 def test_unknown_level_and_empty_group(study, tmp_path):

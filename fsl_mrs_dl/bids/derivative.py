@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
+from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.io.atomic import cannot_write, write_json, write_text
 
 COLUMNS: dict[str, str] = {
@@ -62,9 +64,12 @@ def write_root(output: Path, source: Path) -> None:
 
     Raises
     ------
+    ConfigError
+        When `output` is the dataset itself, or one that another program has made.
     DataError
         When it cannot be written.
     """
+    _check_root(output, source)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -79,6 +84,26 @@ def write_root(output: Path, source: Path) -> None:
     write_text(output / "descriptions.tsv", "\n".join(rows) + "\n")
     write_text(output / ".bidsignore", "\n".join(_IGNORED) + "\n")
     write_text(output / "README.md", _README)
+
+
+def _check_root(output: Path, source: Path) -> None:
+    """Make sure that no description but our own is replaced."""
+    if output.resolve() == source.resolve():
+        raise ConfigError("the output is the dataset itself", where=output, expected="a folder of its own",
+                          hint="Take BIDS_DIR/derivatives/fsl_mrs_dl")  # fmt: skip
+    path = output / "dataset_description.json"
+    if not path.exists():
+        return
+    try:
+        made_by = json.loads(path.read_text("utf-8"))["GeneratedBy"]
+        names = [entry["Name"] for entry in made_by]
+    except (OSError, ValueError, KeyError, TypeError):
+        names = []
+    if "fsl_mrs_dl" not in names:
+        raise ConfigError(
+            "the output holds another program's dataset", where=path, expected="GeneratedBy fsl_mrs_dl, or none",
+            got=", ".join(map(str, names)) or "no GeneratedBy", hint="Take another output folder",
+        )  # fmt: skip
 
 
 def table_description(**more: Any) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.bids.dataset import NoInputError
-from fsl_mrs_dl.bids.derivative import table_description
+from fsl_mrs_dl.bids.derivative import COLUMNS, table_description
 from fsl_mrs_dl.bids.names import BidsName
+from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.reports.group_page import render_group
 
@@ -22,6 +23,8 @@ def collect(output: Path) -> tuple[list[str], list[list[str]]]:
     ------
     NoInputError
         When no scan was quantified.
+    DataError
+        When a table is not as it was written.
     """
     head: list[str] = []
     rows: list[list[str]] = []
@@ -29,15 +32,28 @@ def collect(output: Path) -> tuple[list[str], list[list[str]]]:
         name = BidsName.parse(path.name)
         if name is None:
             continue
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.reader(stream, delimiter="\t"))
-        head = ["participant_id", "session_id", "scan", *lines[0]]
+        lines = _table(path)
+        head = ["participant_id", "session_id", "scan", *COLUMNS]
         session = f"ses-{name.entities['ses']}" if "ses" in name.entities else "n/a"
         stem = path.name.removesuffix("_desc-dl_mrsquant.tsv")
         rows += [[f"sub-{name.entities['sub']}", session, stem, *line] for line in lines[1:]]
     if not head:
         raise NoInputError("no participant was quantified yet", where=output, hint="Run the participant level first")
     return head, rows
+
+
+def _table(path: Path) -> list[list[str]]:
+    """Lines of a scan's table, its header first."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            lines = list(csv.reader(stream, delimiter="\t"))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        lines = []
+    if not lines or lines[0] != list(COLUMNS) or any(len(line) != len(COLUMNS) for line in lines):
+        raise DataError("the table of a scan is damaged, or another version's", where=path,
+                        expected=f"columns {', '.join(COLUMNS)}",
+                        hint="Run the participant level again for this scan")  # fmt: skip
+    return lines
 
 
 def write_group(output: Path) -> None:
@@ -63,6 +79,10 @@ def quality(output: Path) -> list[dict[str, Any]]:
         try:
             content = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
+            continue
+        if not isinstance(content, dict) or not isinstance(content.get("flags"), list):
+            continue
+        if not all(isinstance(flag, dict) for flag in content["flags"]):
             continue
         found.append({**content, "scan": path.name.removesuffix("_desc-dl_mrsqc.json")})
     return found

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,16 +86,19 @@ def index_images(root: Path) -> list[Image]:
 
     # a pickled index in the dataset would be run as code
     options = DatasetOptions(ignore=_IGNORED, ignore_pickle_file=True)
+    base = os.path.abspath(root)  # without "..", which ancpbids takes out of its paths
     try:
-        dataset = load_dataset(str(root.absolute()), options)
+        dataset = load_dataset(base, options)
     except OSError as error:
         raise DataError("the dataset cannot be read", where=error.filename or root, got=error.strerror) from error
     artifacts: list[Any] = dataset.query(extension=_IMAGES, scope="raw")
     images = []
     for artifact in artifacts:
-        path = root / Path(artifact.get_absolute_path()).relative_to(root.absolute())
+        path = root / Path(artifact.get_absolute_path()).relative_to(base)
         # ancpbids reads run-01 as run-1 and takes names that BIDS does not: the name is taken apart here
         name = BidsName.parse(path.name)
-        if name is not None and _FOLDER.fullmatch(path.relative_to(root).parent.as_posix()):
+        if name is None or "desc" in name.entities:  # a desc label is that of a derivative
+            continue
+        if _FOLDER.fullmatch(path.relative_to(root).parent.as_posix()):
             images.append(Image(path, name, artifact))
     return sorted(images, key=lambda image: image.name.stem)

@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from fsl_mrs_dl.bids.filters import read_filter_file
     from fsl_mrs_dl.bids.group import write_group
     from fsl_mrs_dl.bids.scratch import remove_leftovers
+    from fsl_mrs_dl.cli.arguments import split_words
 
     check_dataset(args.bids_dir)
     if args.analysis_level == "group":
@@ -96,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
         for scan in scans:
             print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
         return 0
-    _model(args.model)  # a wrong name is an error before anything is written
+    # a wrong name or a wrong option is an error before anything is written
+    _model(args.model)
+    split_words(args.fsl_sub, "--fsl-sub")
     write_root(args.output_dir, args.bids_dir)
     remove_leftovers(args.output_dir)
     if args.submit:
@@ -115,17 +118,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _submit(scans: list[Any], args: argparse.Namespace) -> int:
     """Participants as tasks of one array job, the group after them."""
-    import shlex
     import sys
 
     from fsl_mrs_dl.bids.submit import log_folder, submit
+    from fsl_mrs_dl.cli.arguments import split_words
 
     program = [sys.executable, "-m", "fsl_mrs_dl", "bids", str(args.bids_dir.resolve()), str(args.output_dir.resolve())]
     participants = sorted({scan.name.entities["sub"] for scan in scans})
     options = _task_options(args)
     folder = log_folder(args.output_dir)
     tasks = [[*program, "participant", "--participant-label", label, *options] for label in participants]
-    done = submit(tasks, [*program, "group"], folder, shlex.split(args.fsl_sub))
+    done = submit(tasks, [*program, "group"], folder, split_words(args.fsl_sub, "--fsl-sub"))
     for message in done.messages:
         print(message, file=sys.stderr)
     if done.queued:
@@ -146,7 +149,9 @@ def _task_options(args: argparse.Namespace) -> list[str]:
     if args.bids_filter_file is not None:
         options += ["--bids-filter-file", str(args.bids_filter_file.resolve())]
     if args.model is not None:
-        options += ["--model", str(Path(args.model).resolve()) if Path(args.model).exists() else args.model]
+        from fsl_mrs_dl.quantify.model import find_model
+
+        options += ["--model", str(find_model(args.model).resolve())]
     for name in ("workers", "n_threads"):
         if getattr(args, name) not in (None, 1):
             options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
@@ -182,7 +187,7 @@ def _model(name: str | None) -> Any:
     """The model that was named, loaded once in each process."""
     from fsl_mrs_dl.quantify.model import load_model
 
-    return load_model(name) if name else None
+    return None if name is None else load_model(name)
 
 
 def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool) -> Any:
