@@ -14,6 +14,7 @@ import pytest
 from tests.helpers import pair_of, without_plotly, write_nifti
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / "configs"
 EXAMPLE = ROOT / "examples" / "megapress_raw.nii.gz"
 WATER = ROOT / "examples" / "water_reference.nii.gz"
 
@@ -174,13 +175,20 @@ def test_a_water_reference_given_as_data_is_refused_and_the_reason_says_what_it_
         ("frobnicate",),
         ("simulate", "--metabolites", "GABBA", "--output", "x"),
         ("train", "nowhere.toml", "--output", "x"),
+        ("fit", "--data", EXAMPLE, "--model", "", "--output", "x"),
+        ("pulse", "--design", "slr", "--duration", "0.01", "--tbw", "0"),
+        ("pulse", "--design", "dual_band", "--duration", "0.01", "--separation", "inf"),
+        ("convert", "x.dat", "--output", "x", "--spec2nii", "'"),
+        ("convert", "x.dat", "--output", "x", "--block", "\u00b2"),
+        ("dataset", CONFIGS / "phantom_cnn.toml", "--n", "-5", "--output", "x"),
     ],
 )
 def test_bad_arguments_exit_with_2(arguments, tmp_path):
     done = call(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "x").exists()
+    assert "internal error" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_simulate_writes_three_folders(tmp_path):

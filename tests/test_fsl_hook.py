@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -344,6 +345,15 @@ def test_doctor_finds_the_package_whole_and_says_what_is_missing(capsys):
     assert found["FSL-MRS"]["detail"]
     for name, entry in found.items():
         assert entry["state"] == "ok" or "install" in entry["advice"].lower(), name
+
+
+def test_doctor_looks_for_every_package_that_is_installed_along():
+    from importlib.metadata import requires
+
+    from fsl_mrs_dl.fsl_plugin.examine import NEEDED
+
+    asked = {re.split(r"[\s;<>=!~\[]", line)[0] for line in requires("fsl_mrs_dl") or [] if "extra ==" not in line}
+    assert asked - {"tomli"} == set(NEEDED)
 
 
 def test_doctor_finds_altered_weights(tmp_path, monkeypatch, capsys):

@@ -41,20 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Convert."""
-    import shlex
-
     from fsl_mrs_dl.bids.sidecar import sidecar_of
+    from fsl_mrs_dl.cli.arguments import split_words
     from fsl_mrs_dl.errors import ConfigError
     from fsl_mrs_dl.io.atomic import write_json
     from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of
 
-    if args.block != "half" and not args.block.isdigit():
+    if args.block != "half" and not (args.block.isdecimal() and int(args.block) > 0):
         raise ConfigError("--block is no number", expected="1 or more, or half", got=args.block)
     pulses = edit_pulses_of({"ON": (args.edit_on, args.edit_duration), "OFF": (args.edit_off, args.edit_duration)})
     editing = Editing(args.order, None if args.block == "half" else int(args.block), pulses)
     made = convert_scan(
         args.data, args.output, editing, on=args.on, off=args.off, form=args.format, evalinfo=args.evalinfo,
-        anonymise=args.anon, more=shlex.split(args.spec2nii), overwrite=args.overwrite,
+        anonymise=args.anon, more=split_words(args.spec2nii, "--spec2nii"), overwrite=args.overwrite,
     )  # fmt: skip
     for item in made:
         if args.sidecar:

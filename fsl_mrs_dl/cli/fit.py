@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.quantify.model import load_model
     from fsl_mrs_dl.reports.folder import write_folder
 
-    model = load_model(args.model) if args.model else None
+    model = None if args.model is None else load_model(args.model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         tissue = read_tissue(args.tissue) if args.tissue is not None else None
         if args.preproc == "fsl":

@@ -92,6 +92,10 @@ def _designed(args: argparse.Namespace) -> Any:
     if args.duration is None:
         raise ConfigError("a design needs its duration", hint="--duration S")
     _without(args, "a design", "b1_max", "conjugate")
+    for name, largest in (("duration", 1.0), ("tbw", 100.0), ("separation", 1e5), ("truncation", 1.0)):
+        value = getattr(args, name)
+        if value is not None and not 0 < value <= largest:
+            raise ConfigError(f"--{name} is out of range", expected=f"above 0, up to {largest:g}", got=value)
     belongs = {"slr": ("tbw",), "sinc_gaussian": ("tbw", "truncation", "flip"), "gaussian": ("truncation", "flip"),
                "hard": ("flip",), "dual_band": ("separation", "truncation", "flip")}[args.design]  # fmt: skip
     _without(args, args.design, *({"tbw", "truncation", "separation", "flip"} - set(belongs)))

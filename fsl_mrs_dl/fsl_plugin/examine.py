@@ -15,7 +15,7 @@ from typing import Literal
 
 from fsl_mrs_dl import __version__
 
-NEEDED = ("numpy", "scipy", "nifti-mrs", "nibabel", "onnxruntime", "jinja2", "matplotlib", "safetensors")
+NEEDED = ("numpy", "scipy", "nifti-mrs", "nibabel", "onnxruntime", "jinja2", "matplotlib", "safetensors", "ancpbids")
 EXTRAS = {
     "train": ("torch", "onnx", "numba"), "tune": ("skopt",), "report": ("plotly",), "convert": ("spec2nii",),
     "cluster": ("fsl_sub",),

@@ -115,9 +115,19 @@ def write_json(path: str | os.PathLike, obj: Any) -> None:
     write_text(path, json.dumps(obj, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _check_replaceable(path: Path, overwrite: bool) -> None:
-    if not path.exists():
-        return
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Make sure that a folder may be made at `path`: nothing stands there, or our own output may be replaced.
+
+    Raises
+    ------
+    DataError
+        When it may not.
+    """
+    try:
+        if not path.exists():
+            return
+    except OSError as exc:  # a name that no file system takes
+        raise cannot_write(path, exc) from exc
     if not path.is_dir():
         raise DataError("is a file; a folder was to be made there", where=path)
     entries = os.listdir(path)
@@ -187,7 +197,7 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
     """
     path = Path(os.path.realpath(path))  # a link to a folder stays a link
     _check_parent(path)
-    _check_replaceable(path, overwrite)
+    check_replaceable(path, overwrite)
     inside = _must_fill_inside(path)
     scratch = _scratch_name(path / "output" if inside else path)
     try:
@@ -199,7 +209,7 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
         if inside:
             _fill_inside(scratch, path)
         else:
-            _check_replaceable(path, overwrite)  # someone may have filled it meanwhile
+            check_replaceable(path, overwrite)  # someone may have filled it meanwhile
             _swap_in(scratch, path)
     except OSError as exc:
         if _concerns(exc, scratch) or exc.filename in (str(path), path):
