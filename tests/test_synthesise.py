@@ -159,6 +159,20 @@ def test_line_shapes_are_their_closed_form_and_keep_the_area():
     np.testing.assert_allclose(as_complex(on), 2j * expected, atol=4e-6)
 
 
+def test_own_widths_lie_as_near_to_each_other_as_is_asked_for():
+    brains = np.ones(200, bool)
+    wide, near, mixed = (
+        LineShapeConfig(own_spread=spread).draw(brains, 8, np.random.default_rng(2)).own_lorentz_hz
+        for spread in ((1.0, 1.0), (0.1, 0.1), (0.0, 1.0))
+    )
+    mean_hz = wide.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(near, mean_hz + 0.1 * (wide - mean_hz))
+    factor = (mixed - mean_hz) / (wide - mean_hz)
+    np.testing.assert_allclose(factor, factor[:, :1] * np.ones(8), atol=1e-9)
+    assert factor[:, 0].min() < 0.05
+    assert factor[:, 0].max() > 0.95
+
+
 def test_lines_are_their_closed_form():
     n, n_times, rng = 6, 848, np.random.default_rng(1)
     f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, CYCLES_PER_PPM / 127.7)

@@ -24,6 +24,9 @@ class LineShapeConfig:
     own_lorentz_hz : tuple of two float
         Extra Lorentzian width of each metabolite, 1 / (pi T2) for T2 from 0.13 to 1 s (Wyss et al. 2018, Magn
         Reson Med 80:452, doi 10.1002/mrm.27067).
+    own_spread : tuple of two float
+        Factor on the distance of the metabolites' own widths from their mean, one for each spectrum; uniform. With 1
+        each width is drawn apart, and a spectrum whose metabolites have about the same T2 hardly ever occurs.
     own_shift_ppm : float
         Standard deviation of each metabolite's own shift (temperature, pH).
     asymmetry : float
@@ -36,6 +39,7 @@ class LineShapeConfig:
     brain_width_hz: tuple[float, float] = (1.5, 13.0)
     gauss_share: tuple[float, float] = (0.0, 1.0)
     own_lorentz_hz: tuple[float, float] = (0.3, 2.5)
+    own_spread: tuple[float, float] = (1.0, 1.0)
     own_shift_ppm: float = 0.002
     asymmetry: float = 0.1
     asymmetry_hz: tuple[float, float] = (1.0, 6.0)
@@ -48,13 +52,18 @@ class LineShapeConfig:
         size = np.abs(self.asymmetry * rng.standard_normal(n))
         # a shoulder cannot lie further away than the line is wide by much: scaled with the width
         away_hz = np.sign(rng.standard_normal(n)) * np.minimum(rng.uniform(*self.asymmetry_hz, size=n), width_hz)
+        own_hz = rng.uniform(*self.own_lorentz_hz, size=(n, n_metabolites))
+        own_shift_ppm = self.own_shift_ppm * rng.standard_normal((n, n_metabolites))
+        if self.own_spread != (1.0, 1.0):
+            mean_hz = own_hz.mean(axis=1, keepdims=True)
+            own_hz = mean_hz + rng.uniform(*self.own_spread, size=(n, 1)) * (own_hz - mean_hz)
         return LineShapes(
             lorentz_hz=(1 - share) * width_hz,
             gauss_hz=share * width_hz,
             shoulder=size,
             shoulder_hz=away_hz,
-            own_lorentz_hz=rng.uniform(*self.own_lorentz_hz, size=(n, n_metabolites)),
-            own_shift_ppm=self.own_shift_ppm * rng.standard_normal((n, n_metabolites)),
+            own_lorentz_hz=own_hz,
+            own_shift_ppm=own_shift_ppm,
         )
 
 
