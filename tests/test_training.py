@@ -60,6 +60,29 @@ def test_a_checkpoint_of_another_configuration_is_not_resumed(tiny_config, tiny_
         train(dataclasses.replace(read_config(tiny_config), seed=6), tmp_path)
 
 
+def test_a_run_goes_on_under_a_version_with_more_settings(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model, tmp_path / "run")
+    path = tmp_path / "run" / "progress.json"
+    progress = json.loads(path.read_text())
+    del progress["config"]["recipe"]["severity"], progress["config"]["optimiser"]["sum_weight"]
+    path.write_text(json.dumps(progress))
+    train(read_config(tiny_config), tmp_path / "run")
+    assert (tmp_path / "run" / "model.onnx").read_bytes() == (tiny_model / "model.onnx").read_bytes()
+
+
+def test_weights_are_rounded_so_that_they_compress(tiny_model):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.training.export import KEPT_BITS
+
+    for name, weight in load_file(tiny_model / "model.safetensors").items():
+        if name.endswith(".weight") and "norm" not in name:
+            fraction = np.frexp(weight.numpy().astype(float))[0] * 2**KEPT_BITS
+            np.testing.assert_array_equal(fraction, np.round(fraction), err_msg=name)
+
+
 def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
     import onnxruntime
     from safetensors.torch import load_file

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.io.atomic import atomic_path, write_json
 from fsl_mrs_dl.networks import build_network
@@ -249,7 +250,12 @@ class Trainer:
         if not (progress.exists() and weights.exists()):
             return
         state = json.loads(progress.read_text("utf-8"))
-        if state["config"] != _plain(asdict(self.config)):
+        # settings that a newer version has added count with their defaults
+        try:
+            same = from_mapping(TrainConfig, state["config"], str(progress)) == self.config
+        except ConfigError:
+            same = False
+        if not same:
             raise ConfigError("the checkpoint was made with another configuration", where=self.folder,
                               hint="Use another output folder, or delete the checkpoint")  # fmt: skip
         tensors = load_file(weights)
