@@ -516,6 +516,10 @@ def test_folders_that_lead_back_give_no_scan_twice(study, tmp_path):
     shutil.copytree(study, root)
     (root / "again").symlink_to(root)
     (root / "sub-01" / "again").symlink_to(root / "sub-01")
+    (root / "sub-01" / "up").symlink_to(root)
+    (root / "sub-01" / "ses-pre" / "mrs" / "up").symlink_to(root)
+    (root / "sub-01" / "other").symlink_to(root / "sub-02")
+    (root / "sub-02" / "other").symlink_to(root / "sub-01")
     (root / "derivatives").mkdir()
     shutil.copytree(root / "sub-01", root / "derivatives" / "sub-03", symlinks=True)
     assert [scan.name.entities["sub"] for scan in find_scans(root)] == ["01", "02"]

@@ -74,6 +74,26 @@ class Image:
         return [file for *_, file in sorted(found, key=lambda item: item[:3])]
 
 
+def _without_loops(base: str) -> Any:
+    """The file system as ancpbids sees it, without links to folders that lead back to one that they lie in.
+
+    ancpbids follows links; two such loops in one dataset would be walked in every order.
+    """
+    from ancpbids.vfs import LocalVfs
+
+    class WithoutLoops(LocalVfs):
+        def listdir(self, path: str) -> list[str]:
+            folder = Path(path)
+            above = {os.path.realpath(p) for p in (folder, *folder.parents) if str(p).startswith(base)}
+            return [name for name in os.listdir(path) if not self._leads_back(folder / name, above)]
+
+        @staticmethod
+        def _leads_back(path: Path, above: set[str]) -> bool:
+            return path.is_symlink() and os.path.realpath(path) in above
+
+    return WithoutLoops()
+
+
 def index_images(root: Path) -> list[Image]:
     """The images below ``sub-*/[ses-*/]mrs``, of any suffix (HBCD's water references are called ``ref``), by name.
 
@@ -88,7 +108,7 @@ def index_images(root: Path) -> list[Image]:
     options = DatasetOptions(ignore=_IGNORED, ignore_pickle_file=True)
     base = os.path.abspath(root)  # without "..", which ancpbids takes out of its paths
     try:
-        dataset = load_dataset(base, options)
+        dataset = load_dataset(base, options, vfs=_without_loops(base))
     except OSError as error:
         raise DataError("the dataset cannot be read", where=error.filename or root, got=error.strerror) from error
     artifacts: list[Any] = dataset.query(extension=_IMAGES, scope="raw")
