@@ -19,6 +19,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The header's order of ON and OFF contradicts NAA at 2.01 ppm; NAA was followed.",
     ),
+    "header_note": ("caution", "An entry of a header could not be used."),
     "not_edited": (
         "caution",
         "Both conditions show the same spectrum: the editing pulse was off, or far from 1.9 ppm, or one file was given "
@@ -49,6 +50,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     "eddy_current_uncorrected": ("caution", "The reference could not be used to correct eddy currents."),
     "eddy_current_corrected": ("info", "Eddy currents were corrected with the reference."),
+    "reference_coils": (
+        "caution",
+        "The coils of the water reference are not those of the data (another number, or they respond otherwise): it "
+        "served for eddy currents alone, and there are no concentrations by water.",
+    ),
     "alignment_failed": ("caution", "Transients could not be aligned reliably."),
     # quality
     "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),

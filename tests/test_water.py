@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.preprocess.water import _left_singular_vectors, hlsvd, remove_water, water_window
+from fsl_mrs_dl.preprocess.water import Components, _left_singular_vectors, hlsvd, remove_water, water_window
 from fsl_mrs_dl.units import ppm_axis, ppm_to_hz, spectrum, time_axis
 
 F0_MHZ, DWELL_S = 127.75, 1 / 2000
@@ -115,3 +115,9 @@ def test_faults_are_one_clear_line(bad):
 
 def test_zeros_pass():
     assert hlsvd(np.zeros(256), DWELL_S, 10).freq_hz.size == 0
+
+
+def test_no_component_in_the_window_removes_nothing():
+    parts = Components(np.array([100.0, -50.0]), np.array([5.0, 8.0]), np.array([1.0 + 0j, 2.0]))
+    nothing = parts.fid(300, DWELL_S, np.zeros(2, bool))
+    np.testing.assert_array_equal(nothing, np.zeros(300))

@@ -50,7 +50,8 @@ def test_fsl_mrs_reads_what_preproc_writes(tmp_path):
     from fsl_mrs.utils import mrs_io
 
     from fsl_mrs_dl.io.nifti import read_acquisition
-    from fsl_mrs_dl.preprocess.pipeline import preprocess, write_preprocessed
+    from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+    from fsl_mrs_dl.preprocess.pipeline import preprocess
     from tests.helpers import DWELL_S, F0_MHZ, pair_of, write_nifti
 
     data = pair_of(noise=0.01, rng=np.random.default_rng(0)).T[None, None, None]

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Preprocess."""
     from fsl_mrs_dl.io.atomic import new_output_folder
-    from fsl_mrs_dl.preprocess.pipeline import write_preprocessed
+    from fsl_mrs_dl.preprocess.outputs import write_preprocessed
     from fsl_mrs_dl.quantify.load import load
 
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:

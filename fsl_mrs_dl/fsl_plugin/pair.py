@@ -15,7 +15,8 @@ from typing import Any
 from fsl_mrs_dl.errors import ConfigError
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
 from fsl_mrs_dl.io.nifti import read_acquisition
-from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess, write_preprocessed
+from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 
 FOLDER = "conditions"
 """In the output folder of fsl_mrs."""

@@ -224,7 +224,8 @@ def align_pair(
     Least squares on the subtraction residue around 3.03, 3.21 and 3.91 ppm. The edited GABA line below Cr and
     the tails of Glx and NAA, complex amplitudes free, and a common amplitude of ON take part as unknowns, so that
     they cannot pose as a shift or a phase.
-    What the residual water says enters as a prior: it decides where Cr is small beside GABA and Glx.
+    What the residual water says enters as a prior: it decides where Cr is small beside GABA and Glx. It is left out
+    where it would make the residue larger.
 
     Parameters
     ----------
@@ -302,5 +303,8 @@ def align_pair(
     cost_before = n_data * (before / max(after, 1e-300)) ** 2 + float(np.sum(off_prior(0.0, 0.0) ** 2))
     cost_after = n_data + float(np.sum(off_prior(shift, phase) ** 2))
     phase = float(np.angle(np.exp(1j * phase)))
-    worthwhile = cost_after < (1.0 - 2.0 * min_gain) * cost_before and abs(shift) < SEARCH_HZ
+    if after > before and water is not None:
+        # water's phase may differ between the conditions: what makes the residue larger is not believed
+        return align_pair(off, on, dwell_s, f0_mhz, width_hz=width_hz, min_gain=min_gain)
+    worthwhile = cost_after < (1.0 - 2.0 * min_gain) * cost_before and abs(shift) < SEARCH_HZ and after <= before
     return PairAlignment(shift, phase, before, after, bool(worthwhile))

@@ -11,6 +11,9 @@ from fsl_mrs_dl.errors import DataError
 TAIL = 0.2
 """Share of the FID, at its end, that is taken for noise."""
 
+CLEAR_SIGNAL = 4.0
+"""Power of the leading combination of coils over that of the second, from which on data tell their sensitivities."""
+
 
 def _whitener(fids: NDArray) -> NDArray:
     """Inverse square root of the coils' noise covariance, from the tails of all FIDs."""
@@ -25,6 +28,28 @@ def _whitener(fids: NDArray) -> NDArray:
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 1e-4 * power)  # a dead coil must not get an infinite weight
     return (vectors / np.sqrt(values)) @ vectors.conj().T
+
+
+def agreement(fids: NDArray, reference: NDArray) -> float:
+    """How alike the coils respond to data and to water: 1 the same, 0 nothing in common; 1 where the data do not tell.
+
+    Parameters
+    ----------
+    fids, reference : complex array, shape ``(n_conditions, n_coils, n_dynamics, n_points)``
+        With the same number of coils.
+    """
+    whitener = _whitener(fids)
+    vectors, values = zip(*(_leading(whitener, x) for x in (fids, reference)), strict=True)
+    return float(abs(np.vdot(*vectors))) if values[0] > CLEAR_SIGNAL else 1.0
+
+
+def _leading(whitener: NDArray, signal: NDArray) -> tuple[NDArray, float]:
+    """Leading vector of the whitened early half of a signal, and how far its share stands above the second."""
+    n_coils, n = signal.shape[1], signal.shape[-1]
+    # the early half carries the signal; averaging first would cancel drifting transients
+    white = whitener @ np.moveaxis(signal[..., : max(n // 2, 1)], 1, 0).reshape(n_coils, -1)
+    values, vectors = np.linalg.eigh(white @ white.conj().T)
+    return vectors[:, -1], float(values[-1] / max(values[-2], np.finfo(float).tiny))
 
 
 def combine_coils(fids: NDArray, reference: NDArray | None = None) -> tuple[NDArray, NDArray]:
@@ -69,12 +94,7 @@ def combine_coils(fids: NDArray, reference: NDArray | None = None) -> tuple[NDAr
     if n_coils == 1:
         return np.array(fids, complex), np.ones(1, complex)
     whitener = _whitener(fids)
-    signal = fids if reference is None else reference
-    n = signal.shape[-1]
-    # the early half carries the signal; averaging first would cancel drifting transients
-    early = np.moveaxis(signal[..., : max(n // 2, 1)], 1, 0).reshape(n_coils, -1)
-    white = whitener @ early
-    vector = np.linalg.eigh(white @ white.conj().T)[1][:, -1]
+    vector, _ = _leading(whitener, fids if reference is None else reference)
     sensitivity = np.linalg.pinv(whitener, hermitian=True) @ vector
     strongest = np.argmax(np.abs(sensitivity))
     sensitivity = sensitivity / sensitivity[strongest]

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.preprocess.align import align_pair, align_transients, apply_alignment, comparable, water_difference
 from fsl_mrs_dl.preprocess.average import average_transients
+from fsl_mrs_dl.preprocess.checks import check_mixed, check_values, check_water, header_flags, same_coils
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
 from fsl_mrs_dl.preprocess.reference import find_reference, line_width_hz, reference_spectra
@@ -33,10 +32,6 @@ measurably from 15.5 Hz on (Tsai et al. 2016, Sci Rep 6:24564, doi 10.1038/srep2
 MANY_REJECTED = 0.25
 """Share of rejected transients that calls for caution: noise then grows by more than 15 %, and a subject who moved so
 often hardly lay still in the rest. Our convention."""
-
-MIN_WATER_RATIO = 100.0
-"""Height that an unsuppressed water line has at least, by the highest other line: 1,000 times and more in brains, while
-what suppression leaves is mostly below 10 and seldom 50. Our convention."""
 
 MIN_SIMILARITY = 0.3
 """Median correlation of the aligned transients with their target below which alignment is not to be trusted."""
@@ -89,35 +84,45 @@ class _Averaged:
     failed: bool
 
 
-def _average(fids: NDArray, dwell_s: float, f0_mhz: float) -> _Averaged:
+def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
     """Align and average the transients (n_conditions, n_dynamics, n) of each condition."""
-    n_cond, n_dyn, _ = fids.shape
-    if n_dyn == 1:
-        nothing = [np.zeros(1) for _ in range(n_cond)]
-        return _Averaged(fids[:, 0], fids[:, 0], nothing, nothing, [()] * n_cond, False)
-    means, shifts, phases, rejected, failed = [], [], [], [], False
+    means, plain, shifts, phases, rejected, failed = [], [], [], [], [], False
     for condition in fids:
-        work = comparable(condition, dwell_s, f0_mhz)
-        found = align_transients(condition, dwell_s, f0_mhz, prepared=work)
-        aligned = apply_alignment(condition, dwell_s, found.shift_hz, found.phase_rad)
-        compare = apply_alignment(work, dwell_s, found.shift_hz, found.phase_rad)
-        mean = average_transients(aligned, compare)
-        failed |= bool(np.median(found.similarity) < MIN_SIMILARITY)
-        means.append(mean.fid)
-        shifts.append(found.shift_hz)
-        phases.append(found.phase_rad)
-        rejected.append(mean.rejected)
-    return _Averaged(np.stack(means), fids.mean(axis=1), shifts, phases, rejected, failed)
+        # what a stopped scan leaves empty would dilute the mean
+        there = np.flatnonzero(np.any(condition, axis=-1))
+        if not there.size:
+            raise DataError("every transient of a condition is zero", where=acq.source)
+        shift, phase = np.zeros((2, len(condition)))
+        kept, out = condition[there], np.setdiff1d(np.arange(len(condition)), there)
+        if len(kept) == 1:
+            means.append(kept[0])
+        else:
+            work = comparable(kept, acq.dwell_s, acq.f0_mhz)
+            found = align_transients(kept, acq.dwell_s, acq.f0_mhz, prepared=work)
+            aligned = apply_alignment(kept, acq.dwell_s, found.shift_hz, found.phase_rad)
+            compare = apply_alignment(work, acq.dwell_s, found.shift_hz, found.phase_rad)
+            mean = average_transients(aligned, compare)
+            failed |= bool(np.median(found.similarity) < MIN_SIMILARITY)
+            shift[there], phase[there] = found.shift_hz, found.phase_rad
+            out = np.union1d(out, there[list(mean.rejected)])
+            means.append(mean.fid)
+        plain.append(kept.mean(axis=0))
+        shifts.append(shift)
+        phases.append(phase)
+        rejected.append(tuple(int(index) for index in out))
+    return _Averaged(np.stack(means), np.stack(plain), shifts, phases, rejected, failed)
 
 
-def _combined_reference(reference: Acquisition, weights: NDArray, n_coils: int) -> NDArray:
-    """One FID of the water reference: the data's coil weights, transients and conditions aligned on the water line."""
-    fids = reference.fids
-    if n_coils > 1 and fids.shape[1] == n_coils:
-        fids = apply_weights(fids, weights)
-    elif fids.shape[1] > 1:
-        fids = combine_coils(fids)[0]
+def _combined_reference(reference: Acquisition, weights: NDArray | None) -> NDArray:
+    """One FID of the water reference: the data's coil weights, transients and conditions aligned on the water line.
+
+    Without weights it is combined for itself, on a scale of its own.
+    """
+    fids = combine_coils(reference.fids)[0] if weights is None else apply_weights(reference.fids, weights)
     flat = fids[:, 0].reshape(-1, fids.shape[-1])
+    flat = flat[np.any(flat, axis=-1)]
+    if not len(flat):
+        raise DataError("every transient of the water reference is zero", where=reference.source)
     # water is one strong line: its phase rotation gives the shift
     target = flat[0]
     length = min(flat.shape[-1], max(16, round(0.05 / reference.dwell_s)))
@@ -128,36 +133,6 @@ def _combined_reference(reference: Acquisition, weights: NDArray, n_coils: int) 
         moved = apply_alignment(fid, reference.dwell_s, shift, 0.0)
         out.append(moved * np.exp(-1j * np.angle(np.vdot(target[:length], moved[:length]))))
     return np.mean(out, axis=0)
-
-
-def _check(acq: Acquisition, reference: Acquisition | None) -> None:
-    if acq.n_conditions not in (1, 2):
-        raise DataError(
-            "too many editing conditions", where=acq.source, expected="OFF and ON, or one", got=acq.n_conditions
-        )
-    if not np.all(np.isfinite(acq.fids)):
-        raise DataError("FIDs hold values that are not finite", where=acq.source, hint="Look for NaN in the file.")
-    if not np.any(acq.fids):
-        raise DataError("all FIDs are zero", where=acq.source)
-    if reference is not None and not np.all(np.isfinite(reference.fids)):
-        raise DataError("the water reference holds values that are not finite", where=reference.source)
-    if reference is not None and not np.isclose(reference.dwell_s, acq.dwell_s, rtol=1e-4):
-        raise DataError(
-            "the water reference has another sampling interval than the data", where=reference.source,
-            expected=f"{acq.dwell_s:g} s", got=f"{reference.dwell_s:g} s", hint="Give the reference of the same scan.",
-        )  # fmt: skip
-
-
-def _check_water(water: NDArray, reference: Acquisition) -> None:
-    """Raise a DataError unless water towers over every other line, as in no suppressed scan and no DIFF."""
-    ratio = water_ratio(remove_water(water, reference.dwell_s, reference.f0_mhz), reference.dwell_s, reference.f0_mhz)
-    if ratio < MIN_WATER_RATIO:
-        raise DataError(
-            "this is no water reference", where=reference.source,
-            expected=f"a water line {MIN_WATER_RATIO:.0f} times as high as any other and more",
-            got=f"{ratio:.1f} times" if ratio else "no water line",
-            hint="Give the scan without water suppression, or none",
-        )  # fmt: skip
 
 
 def _transient_flags(mean: _Averaged, order: tuple[str, ...]) -> list[Flag]:
@@ -270,17 +245,22 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
         Values that are not finite or all zero, more than two conditions, coils or sampling interval of data and
         reference that differ, a reference that is none, a pair that was not edited.
     """
-    _check(acq, reference)
+    check_values(acq, reference)
     dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
-    by_coil = reference.fids if reference is not None and n_coils > 1 and reference.fids.shape[1] > 1 else None
-    fids, weights = combine_coils(acq.fids, by_coil)
+    together = reference is not None and same_coils(acq, reference)
+    fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
+    if acq.n_conditions == 1 and acq.conditions is None:
+        check_mixed(acq, fids[0, 0])
     water = None
     if reference is not None:
-        water = _combined_reference(reference, weights, n_coils)
-        _check_water(water, reference)
-    mean = _average(fids[:, 0], dwell_s, f0_mhz)
+        water = _combined_reference(reference, weights if together else None)
+        check_water(water, reference)
+    mean = _average(acq, fids[:, 0])
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
+    spectra = spectra.with_flags(*header_flags(acq, reference))
+    if reference is not None and not together:
+        water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:
         water = correct_eddy(water, water, dwell_s)[0]
     before = after = float("nan")
@@ -326,58 +306,3 @@ def _figures(pre: Preprocessed, n_coils: int) -> dict[str, Any]:
         },
         "cr_width_hz": {"before": _finite(pre.width_before_hz), "after": _finite(pre.width_after_hz)},
     }
-
-
-def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Path, ...]:
-    """Write the files that `fsl_mrs_preproc_edit` writes, and ``preproc.json``.
-
-    ``edit_0.nii.gz`` (OFF) and ``edit_1.nii.gz`` (ON) have a DIM_EDIT of length 1; ``diff.nii.gz`` is (ON - OFF) / 2
-    and ``wref.nii.gz`` the combined water reference, both without further dimensions. What is not there is not written.
-    A DIFF that came alone keeps its scale (no factor 1/2).
-
-    Parameters
-    ----------
-    pre : Preprocessed
-    folder : path-like
-        An existing folder, such as `fsl_mrs_dl.io.atomic.new_output_folder` gives.
-
-    Returns
-    -------
-    tuple of Path
-        The files written.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be written.
-    """
-    from fsl_mrs_dl.io.atomic import write_json
-    from fsl_mrs_dl.io.nifti import write_spectrum
-
-    folder, spectra, written = Path(folder), pre.spectra, []
-    header = {
-        key: value for key, value in (("EchoTime", spectra.te_s), ("RepetitionTime", spectra.tr_s)) if value is not None
-    }
-    common: dict[str, Any] = {
-        "dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine, "header": header,
-    }  # fmt: skip
-    for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
-        fid = getattr(spectra, condition)
-        if fid is not None:
-            written.append(folder / f"{name}.nii.gz")
-            write_spectrum(
-                written[-1], fid[None], dims=("DIM_EDIT", None, None), conditions=(condition,), **common
-            )  # fmt: skip
-    if spectra.diff is not None:
-        factor = 0.5 if spectra.edit_off is not None else 1.0
-        written.append(folder / "diff.nii.gz")
-        write_spectrum(written[-1], factor * spectra.diff, **common)
-    if pre.water_reference is not None:
-        written.append(folder / "wref.nii.gz")
-        write_spectrum(written[-1], pre.water_reference, **common)
-    written.append(folder / "preproc.json")
-    write_json(
-        written[-1],
-        {"source": str(spectra.source), "flags": [flag.to_dict() for flag in spectra.flags], **spectra.history},
-    )
-    return tuple(written)

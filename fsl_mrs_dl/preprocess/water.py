@@ -84,7 +84,8 @@ def _decays(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: float
     block = 64
     coarse = np.exp(np.arange(-(-n_points // block))[:, None] * (block * exponent))
     fine = np.exp(np.arange(block)[:, None] * exponent)
-    return (coarse[:, None, :] * fine[None, :, :]).reshape(-1, freq_hz.size)[:n_points]
+    # the length is given: of no components at all it could not be told
+    return (coarse[:, None, :] * fine[None, :, :]).reshape(block * len(coarse), freq_hz.size)[:n_points]
 
 
 def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float) -> NDArray:

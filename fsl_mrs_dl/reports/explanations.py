@@ -13,6 +13,8 @@ EXPLANATIONS: dict[str, str] = {
     "down in DIFF.",
     "order_contradiction": "The converter may have mislabelled the conditions; the values hold if NAA points down in "
     "DIFF.",
+    "header_note": "Echo time and the like are then unknown, and not compared with what the model was trained on; "
+    "correct the header or the sidecar.",
     "diff_inverted": "Some programs write OFF minus ON; turning the sign changes no value.",
     "diff_only": "Ratios are to NAA, not to creatine, and intervals are wider than with both conditions.",
     "off_only": "GABA lies under creatine and macromolecules there, so its value says little.",
@@ -29,8 +31,11 @@ EXPLANATIONS: dict[str, str] = {
     "eddy_current_uncorrected": "Lines may be distorted or asymmetric; give a water reference of the same voxel and "
     "scan.",
     "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
+    "reference_coils": "Each coil has a scale of its own, so that data and reference must be combined alike; check "
+    "that both are of one scan, and combined both or neither.",
     "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
-    "model_chosen": "Brains hold choline and inositol, solutions of phantoms do not; --model decides otherwise.",
+    "model_chosen": "Brains hold choline and inositol, solutions of phantoms do not; --model (inside FSL-MRS: --algo "
+    "dl:NAME) decides otherwise.",
     "lipid": "Lipid overlaps Lac, Ala and the macromolecules at 0.9 to 1.5 ppm; GABA and Glx stand away from it.",
     "editing_missed": "GABA, GABA+ and Glx of DIFF are read too low by the share of the pulse that was lost.",
     "not_edited": "DIFF holds nothing of GABA then, so no values are given; check the protocol and which files were "
@@ -38,7 +43,7 @@ EXPLANATIONS: dict[str, str] = {
     "water_suppression_poor": "The tail of so strong a water line runs through the whole spectrum and tilts its "
     "baseline; look at the residual, and check water suppression before the next scan.",
     "other_model": "A model of the other kind of sample answers for metabolites that are not there, or knows too few; "
-    "choose one with --model.",
+    "choose one with --model (inside FSL-MRS: --algo dl:NAME).",
     "broad_lines": "Overlapping lines cannot be told apart, and the intervals were not tested for such a width.",
     "low_snr": "The intervals were not tested for so much noise; more transients are needed.",
     "outside_training": "The network has not seen such data, so its intervals are not assured; see the table of "

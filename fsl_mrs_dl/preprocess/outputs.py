@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of preprocessed data under the names of FSL-MRS's `fsl_mrs_preproc_edit`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+
+
+def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Path, ...]:
+    """Write the files that `fsl_mrs_preproc_edit` writes, and ``preproc.json``.
+
+    ``edit_0.nii.gz`` (OFF) and ``edit_1.nii.gz`` (ON) have a DIM_EDIT of length 1; ``diff.nii.gz`` is (ON - OFF) / 2
+    and ``wref.nii.gz`` the combined water reference, both without further dimensions. What is not there is not written.
+    A DIFF that came alone keeps its scale (no factor 1/2).
+
+    Parameters
+    ----------
+    pre : Preprocessed
+    folder : path-like
+        An existing folder, such as `fsl_mrs_dl.io.atomic.new_output_folder` gives.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written.
+    """
+    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.io.nifti import write_spectrum
+
+    folder, spectra, written = Path(folder), pre.spectra, []
+    times, water_times = (
+        {key: value for key, value in (("EchoTime", te_s), ("RepetitionTime", tr_s)) if value is not None}
+        for te_s, tr_s in ((spectra.te_s, spectra.tr_s), (pre.water_te_s, pre.water_tr_s))
+    )
+    pulses = {
+        name: {
+            header_key: pulse[key]
+            for header_key, key in (("PulseOffset", "shift_ppm"), ("PulseDuration", "duration_s")) if key in pulse
+        }
+        for name, pulse in spectra.edit_pulse.items()
+    }  # fmt: skip
+    voxel: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine}
+    common = {**voxel, "header": {**times, **({"EditPulse": pulses} if pulses else {})}}
+    for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
+        fid = getattr(spectra, condition)
+        if fid is not None:
+            written.append(folder / f"{name}.nii.gz")
+            write_spectrum(
+                written[-1], fid[None], dims=("DIM_EDIT", None, None), conditions=(condition,), **common
+            )  # fmt: skip
+    if spectra.diff is not None:
+        factor = 0.5 if spectra.edit_off is not None else 1.0
+        written.append(folder / "diff.nii.gz")
+        write_spectrum(written[-1], factor * spectra.diff, **common)
+    if pre.water_reference is not None:
+        written.append(folder / "wref.nii.gz")
+        write_spectrum(written[-1], pre.water_reference, header=water_times, **voxel)
+    written.append(folder / "preproc.json")
+    write_json(
+        written[-1],
+        {"source": str(spectra.source), "flags": [flag.to_dict() for flag in spectra.flags], **spectra.history},
+    )
+    return tuple(written)
