@@ -177,3 +177,13 @@ def test_fit_says_what_the_correction_lacks(tmp_path, arguments, text):
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_macromolecules_have_no_concentration_where_relaxation_is_corrected_for():
+    tissue = TissueFractions(0.5, 0.4, 0.1)
+    corrected, plain = (WaterScale(1e5, 0.068, 2.0, 0.068, 2.0, given) for given in (tissue, None))
+    assert corrected.factors("MM30") == {}
+    assert set(corrected.factors("GABA+")) == {"mmol_per_kg", "mmol_per_l", "mmol_per_l_alpha"}
+    assert set(plain.factors("MM30")) == {"institutional"}
+    estimate = Estimate("MM30", 1.0, 0.1, (0.9, 1.1), (0.8, 1.2), "diff")
+    assert corrected.absolute([estimate]) == {}

@@ -70,11 +70,14 @@ class WaterScale:
 
         ``mmol_per_kg``: of tissue water outside CSF (molality). ``mmol_per_l``: of tissue outside CSF. For GABA also
         ``mmol_per_l_alpha``: of grey matter, were white to hold `GABA_ALPHA` of it. Without tissue fractions
-        ``institutional`` alone: water taken as pure, no correction.
+        ``institutional`` alone: water taken as pure, no correction. Empty for macromolecules where relaxation is to be
+        corrected for: theirs is not known, and GABA+ takes GABA's.
         """
         base = WATER_PROTONS * WATER_MOLALITY_MM / self.water_amplitude
         if self.tissue is None:
             return {"institutional": base}
+        if name.startswith("MM"):
+            return {}
         times = [self.te_s, self.tr_s, self.water_te_s, self.water_tr_s]
         te_s, tr_s, water_te_s, water_tr_s = (float(value) for value in times if value is not None)
         fractions = {"GM": self.tissue.gm, "WM": self.tissue.wm, "CSF": self.tissue.csf}
@@ -107,7 +110,7 @@ class WaterScale:
         }  # fmt: skip
         content["metabolites"] = {
             name: {"t1_s": r.t1_s, "t2_s": r.t2_s, "source": r.source}
-            for name, r in ((name, relaxation_of(name)) for name in names)
+            for name, r in ((name, relaxation_of(name)) for name in names if not name.startswith("MM"))
         }
         content["alpha"] = GABA_ALPHA
         return content
@@ -127,7 +130,7 @@ class WaterScale:
                 for unit, factor in self.factors(e.name).items()
             }
             for e in estimates
-            if not e.flag
+            if not e.flag and self.factors(e.name)
         }  # fmt: skip
 
 
@@ -150,6 +153,9 @@ def with_water(
         DIFF alone: whether it is a difference or half of one, its file does not tell.
     """
     if tissue is not None and data.water_reference is None:
+        if any(flag.code == "reference_coils" for flag in data.spectra.flags):
+            raise DataError("the water reference does not have the coils of the data", where=data.spectra.source,
+                            expected="both of one scan, and combined both or neither")  # fmt: skip
         raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give --h2o")
     if data.water_reference is None or quantification.refused:
         return quantification
@@ -169,9 +175,11 @@ def with_water(
     }
     unknown = [name for name, value in times.items() if value is None]
     if tissue is not None and unknown:
+        noted = [flag.detail for flag in spectra.flags if flag.code == "header_note"]
         raise DataError(
             "the header does not tell what the tissue correction needs", where=spectra.source,
             expected="EchoTime and RepetitionTime in s", got=f"no {', no '.join(unknown)}",
+            hint="; ".join(noted) or None,
         )  # fmt: skip
     amplitude = water_amplitude(data.water_reference, spectra.dwell_s)
     scale = WaterScale(amplitude, spectra.te_s, spectra.tr_s, data.water_te_s, data.water_tr_s, tissue)

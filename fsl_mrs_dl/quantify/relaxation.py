@@ -32,13 +32,14 @@ class Tissue:
     source: str
 
 
-_LU = "Lu et al. 2005, J Magn Reson Imaging 22:13"
+_WANSAPURA = "Wansapura et al. 1999, J Magn Reson Imaging 9:531 (T1, T2)"
+_CSF = "Lu et al. 2005, J Magn Reson Imaging 22:13 (T1); Piechnik et al. 2009, Magn Reson Med 61:579 (T2)"
 _ERNST = "Ernst et al. 1993, J Magn Reson B 102:1, doi 10.1006/jmrb.1993.1055"
 TISSUES: Mapping[str, Tissue] = MappingProxyType(
     {
-        "GM": Tissue(Relaxation(1.331, 0.110, f"{_LU} (T1); Wansapura et al. 1999, JMRI 9:531 (T2)"), 0.78, _ERNST),
-        "WM": Tissue(Relaxation(0.832, 0.0792, f"{_LU} (T1); Wansapura et al. 1999, JMRI 9:531 (T2)"), 0.65, _ERNST),
-        "CSF": Tissue(Relaxation(3.817, 0.503, f"{_LU} (T1); Piechnik et al. 2009, MRM 61:579 (T2)"), 0.97, _ERNST),
+        "GM": Tissue(Relaxation(1.331, 0.110, _WANSAPURA), 0.78, _ERNST),
+        "WM": Tissue(Relaxation(0.832, 0.0792, _WANSAPURA), 0.65, _ERNST),
+        "CSF": Tissue(Relaxation(3.817, 0.503, _CSF), 0.97, _ERNST),
     }
 )
 """Tissues of a brain voxel."""
