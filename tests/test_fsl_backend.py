@@ -294,3 +294,35 @@ def test_reports_of_other_fits_are_left_alone():
     assert answer[0] is mrs
     assert answer[1] is plain
     assert module.svs_summary_div(mrs, dl) == ["dl", mrs, dl]
+
+
+def test_a_water_reference_that_is_sampled_otherwise_is_named_before_anything_is_written(tmp_path):
+    from fsl_mrs_dl.fsl_plugin.arguments import check_water
+    from fsl_mrs_dl.io.nifti import write_spectrum
+
+    fid = np.exp(-np.arange(1024) / 100.0) + 0j
+    for name, signal, dwell_s in (
+        ("data", fid, 5e-4),
+        ("same", fid, 5e-4),
+        ("short", fid[:512], 5e-4),
+        ("fast", fid, 2.5e-4),
+    ):
+        write_spectrum(tmp_path / f"{name}.nii.gz", signal, dwell_s=dwell_s, f0_mhz=127.7)
+    check_water(tmp_path / "same.nii.gz", tmp_path / "data.nii.gz")
+    with pytest.raises(DataError, match=r"short.*another number of points.*expected 1024; got 512"):
+        check_water(tmp_path / "short.nii.gz", tmp_path / "data.nii.gz")
+    with pytest.raises(DataError, match=r"fast.*another dwell time"):
+        check_water(tmp_path / "fast.nii.gz", tmp_path / "data.nii.gz")
+
+
+def test_what_should_never_happen_is_one_line_too(monkeypatch, capsys):
+    from fsl_mrs_dl.fsl_plugin import request
+
+    def broken(*_):
+        raise IndexError("out of range")
+
+    monkeypatch.setattr(request, "_check", broken)
+    with pytest.raises(SystemExit) as left:
+        request.check_before_writing(None, "", "fsl_mrs", None)
+    assert left.value.code == 1
+    assert capsys.readouterr().err.startswith("fsl_mrs --algo dl: error: internal error, IndexError: out of range. ")

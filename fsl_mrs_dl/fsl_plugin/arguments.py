@@ -10,7 +10,7 @@ from typing import Any
 
 from fsl_mrs_dl.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.fsl_plugin.conditions import existing
-from fsl_mrs_dl.io.nifti import read_reference
+from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 
 _BASELINE = re.compile(r"\s*(off|poly(nomial)?\s*,?\s*-?\d+|spline\s*,?\s*([\d.]+|[\w-]+))\s*", re.IGNORECASE)
 
@@ -63,21 +63,32 @@ def check_file(path: Any, where: str) -> None:
     raise DataError("no such file" if got is None else "not a file", where=path, expected=where, got=got)
 
 
-def check_water(path: Any) -> None:
-    """Raise `DataError` where the water reference is not one averaged FID."""
+def check_water(path: Any, data: Path | None = None) -> None:
+    """Raise `DataError` where the water reference is not one averaged FID, sampled as `data`."""
     if path is None:
         return
     check_file(path, "--h2o: a NIfTI-MRS file")
     found = existing(Path(path))
     if found is None:
         return  # another format, which FSL-MRS reads
-    shape = read_reference(found).fids.shape
+    water = read_reference(found)
+    shape = water.fids.shape
     if shape[:3] != (1, 1, 1):
         raise DataError(
             "the water reference is not one averaged FID", where=path,
             got=f"{shape[0]} conditions, {shape[1]} coils, {shape[2]} transients",
             hint="Give the wref.nii.gz of fsl_mrs_preproc_edit",
         )  # fmt: skip
+    if data is None:
+        return
+    measured = read_acquisition(data)
+    for name, own, other in (
+        ("number of points", shape[-1], measured.fids.shape[-1]),
+        ("dwell time", f"{water.dwell_s:.9g} s", f"{measured.dwell_s:.9g} s"),
+    ):
+        if own != other:
+            raise DataError(f"the water reference has another {name} than the data", where=path, expected=other,
+                            got=own, hint="FSL-MRS needs both sampled alike")  # fmt: skip
 
 
 def _flat(value: Any) -> list[str]:

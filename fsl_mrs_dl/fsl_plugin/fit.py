@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, NuisanceFit, fit_nuisance
@@ -128,10 +128,12 @@ def _estimated(
     try:
         _check_values(acquisition)
         quantification, spectra = estimate(acquisition, model)
-    except DataError as error:
+    except Exception as error:
+        # one voxel of thousands must not end the run, whatever is wrong with it
         if request.host != "fsl_mrsi":
             raise
-        quantification, spectra = _refused(acquisition, model, str(error))
+        reason = str(error) if isinstance(error, FslMrsDlError) else f"{type(error).__name__}: {error}"
+        quantification, spectra = _refused(acquisition, model, reason)
     if request.host == "fsl_mrsi":
         # thousands of voxels: no pictures
         quantification = replace(quantification, panels=(), fitted_fid=None, history={})

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,11 @@ from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
 from fsl_mrs_dl.fsl_plugin.hook import host_and_options
 from fsl_mrs_dl.fsl_plugin.pair import pair_in
+from fsl_mrs_dl.preprocess.outputs import write_preprocessed
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.result import Quantification
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,17 @@ def check_before_writing(fitting: ModuleType, model_name: str, host: str, option
         return _check(fitting, model_name, Request(host, options))
     except FslMrsDlError as error:
         _leave(error, host)
+    except Exception as error:
+        _leave(_internal(error), host)
+
+
+def _internal(error: Exception) -> FslMrsDlError:
+    """An error that should not be, as one line; with its traceback for who listens to the log."""
+    log.debug("internal error", exc_info=error)
+    return FslMrsDlError(
+        f"internal error, {type(error).__name__}: {error}",
+        hint="Report it, please; fsl_mrs_dl doctor tells the versions",
+    )
 
 
 def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocessed | None:
@@ -124,9 +140,14 @@ def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocess
         tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
     check_file(getattr(options, "h2o", None), "--h2o: a file")
     if not mrsi:
-        check_water(getattr(options, "h2o", None))
+        check_water(getattr(options, "h2o", None), request.data)
         pair = pair_in(request.data, options)
-        if pair is None and request.data is not None:
+        if pair is not None:
+            # FSL-MRS will be given the files of the pair: what they would end in has to show before it writes
+            with tempfile.TemporaryDirectory() as scratch:
+                write_preprocessed(pair, scratch)
+                estimate_file(Path(scratch) / "diff.nii.gz", model_name, False)
+        elif request.data is not None:
             # conjugation is forced here or found later by FSL-MRS itself
             estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
     _check_basis_file(options, model.outputs)
@@ -199,6 +220,10 @@ def run_fit(
         if request.host != "fsl_mrs":
             raise
         _leave(error, request.host)
+    except Exception as error:
+        if request.host != "fsl_mrs":
+            raise
+        _leave(_internal(error), request.host)
 
 
 def _leave(error: FslMrsDlError, host: str) -> NoReturn:
