@@ -36,6 +36,12 @@ WATER_SD_HZ, WATER_SD_RAD = 0.15, 0.05
 MISFIT_FACTOR = 3.0
 """The residue around Cr is mostly misfit, not white noise: its points count as this much less certain."""
 
+MIN_AMPLITUDE = 0.5
+"""The amplitude of ON that matches it best to OFF is at least this: less means a phase that is wrong by half a turn."""
+
+WORSE = 1.3
+"""A residue grown by this factor is not what the prior's uncertainty does."""
+
 PAIR_REGIONS_PPM = ((2.87, 3.33), (3.84, 4.02))
 """Where ON and OFF must agree: Cr and Cho, and Cr's other line. NAA, GABA at 2.3 and Glx are edited."""
 
@@ -225,7 +231,7 @@ def align_pair(
     the tails of Glx and NAA, complex amplitudes free, and a common amplitude of ON take part as unknowns, so that
     they cannot pose as a shift or a phase.
     What the residual water says enters as a prior: it decides where Cr is small beside GABA and Glx. It is left out
-    where it would make the residue larger.
+    where it would make the residue clearly larger.
 
     Parameters
     ----------
@@ -270,7 +276,12 @@ def align_pair(
         scale = np.linalg.norm(matrix, axis=0)
         scale[scale == 0] = 1.0
         plain = matrix[:, 2:] / scale[2:]
-        rest = data - plain @ np.linalg.lstsq(plain, data, rcond=1e-9)[0]
+        solved = np.linalg.lstsq(plain, data, rcond=1e-9)[0]
+        if 1.0 + solved[0] / scale[2] < MIN_AMPLITUDE:
+            # ON upside down would pass for a match
+            plain = plain[:, 1:]
+            solved = np.linalg.lstsq(plain, data, rcond=1e-9)[0]
+        rest = data - plain @ solved
         size = float(np.linalg.norm(rest))
         per_point = MISFIT_FACTOR * size / np.sqrt(data.size)
         if water is not None:
@@ -303,8 +314,9 @@ def align_pair(
     cost_before = n_data * (before / max(after, 1e-300)) ** 2 + float(np.sum(off_prior(0.0, 0.0) ** 2))
     cost_after = n_data + float(np.sum(off_prior(shift, phase) ** 2))
     phase = float(np.angle(np.exp(1j * phase)))
-    if after > before and water is not None:
-        # water's phase may differ between the conditions: what makes the residue larger is not believed
+    worse = after > WORSE * before
+    if worse and water is not None:
+        # water's phase may differ between the conditions: what makes the residue clearly larger is not believed
         return align_pair(off, on, dwell_s, f0_mhz, width_hz=width_hz, min_gain=min_gain)
-    worthwhile = cost_after < (1.0 - 2.0 * min_gain) * cost_before and abs(shift) < SEARCH_HZ and after <= before
+    worthwhile = cost_after < (1.0 - 2.0 * min_gain) * cost_before and abs(shift) < SEARCH_HZ and not worse
     return PairAlignment(shift, phase, before, after, bool(worthwhile))
