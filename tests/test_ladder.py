@@ -77,7 +77,8 @@ def test_the_top_is_the_recipe_and_each_rung_adds_the_settings_of_its_group_alon
 def test_every_perturbation_belongs_to_a_group():
     # what is left only says how a perturbation looks that another setting switches off
     looks = {
-        "line_shape.asymmetry_hz", "instrument.outlier_fraction", "instrument.outlier_factor", "instrument.eddy_s",
+        "line_shape.asymmetry_hz", "line_shape.own_spread", "instrument.outlier_fraction", "instrument.outlier_factor",
+        "instrument.eddy_s",
         "background.snr", "background.baseline_width_hz", "background.n_baseline", "background.baseline_difference",
         "background.water_ppm", "background.water_width_hz", "background.echo_size",
     }  # fmt: skip
