@@ -2,8 +2,8 @@
 """Put what ``fsl_mrs_dl validate`` found into a model's card.
 
 ``python benchmarks/record_validation.py weights/invivo NAME=OUT [NAME=OUT ...]``: OUT is the folder that validate
-wrote, NAME the set's name. Of the other methods the mean absolute errors are kept. A card's own hash is not part of it,
-and nothing else of the card changes.
+wrote, NAME the set's name. Of the other methods the mean absolute errors are kept. What is no better there than the
+best constant guess is put among the known limits. A card's own hash is not part of it, and nothing else of it changes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 from fsl_mrs_dl.io.atomic import write_json
 
-SHOWN = ("GABA", "Glu", "Gln", "Glx", "NAA", "Cr", "Cr+PCr", "GSH", "tCho", "Ins")
+LIMIT = "no better than a constant guess on "
 
 
 def summary(folder: Path) -> dict[str, Any]:
     """The part of a validation that belongs into a card."""
     result = json.loads((folder / "validation.json").read_text("utf-8"))
-    metabolites = {name: entry for name, entry in result["metabolites"].items() if name in SHOWN}
+    metabolites = result["metabolites"]
     return {
         "n": result["n"],
         "refused": result["refused"],
@@ -34,7 +34,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    return round(value, 4) if isinstance(value, float) else value
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def main() -> None:
@@ -46,6 +46,12 @@ def main() -> None:
     path = args.model / "card.json"
     card = json.loads(path.read_text("utf-8"))
     card["validation"] = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
+    limits = [limit for limit in card.get("known_limits", []) if LIMIT not in limit]
+    for name, found in card["validation"].items():
+        poor = [m for m, entry in found["metabolites"].items() if entry["mae"] >= entry["mae_constant"]]
+        if poor:
+            limits.append(f"{', '.join(poor)}: {LIMIT}{name}")
+    card["known_limits"] = limits
     write_json(path, card)
 
 

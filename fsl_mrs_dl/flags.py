@@ -83,6 +83,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "frequency_uncertain": ("caution", "No clear reference line: the frequency reference is uncertain."),
     "classical_disagrees": ("caution", "The classical fit of the same spectrum disagrees with the network."),
     "model_chosen": ("info", "No model was named; it was chosen by whether the sample is a brain or a solution."),
+    "model_guessed": (
+        "caution",
+        "No model was named, and a DIFF alone shows nothing of a brain but macromolecules at 0.9 ppm: as there are "
+        "none, it was taken for a solution.",
+    ),
     # the answer
     "refused": ("refused", "The data are not usable for this model; no values are given."),
 }

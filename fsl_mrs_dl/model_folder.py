@@ -76,6 +76,11 @@ class ModelFolder:
         return str(self.card["files"]["model.onnx"])
 
     @property
+    def staged(self) -> bool:
+        """Whether training went on from an earlier one: the card's figures of training are those of the last alone."""
+        return any(folder.card.get("config", {}).get("start") for folder in (self, *self.members))
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that its answers depend on: the networks, their calibration and ranges."""
         parts = [{key: self.card.get(key) for key in ANSWERING}, self.digest]

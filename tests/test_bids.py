@@ -274,6 +274,21 @@ def test_derivatives_among_the_scans_are_none(study, tmp_path):
     assert [s.name.stem for s in find_scans(root)] == [s.name.stem for s in find_scans(study)]
 
 
+def test_a_scan_that_cannot_be_used_any_more_leaves_no_old_results(study, tmp_path):
+    shutil.copytree(study, tmp_path / "raw")
+    shutil.copytree(study.parent / "out", tmp_path / "out")
+    next((tmp_path / "raw").rglob("sub-01*megapress68_svs.nii.gz")).write_bytes(b"damaged")
+    before = digests(tmp_path / "out" / "sub-02")
+    done = call(tmp_path / "raw", tmp_path / "out", "participant", "--skip-existing")
+    assert done.returncode == 3
+    assert "Its earlier results were removed" in done.stderr
+    assert not list((tmp_path / "out").rglob("sub-01*_desc-*"))
+    assert digests(tmp_path / "out" / "sub-02") == before
+    assert call(tmp_path / "raw", tmp_path / "out", "group").returncode == 0
+    rows = rows_of(tmp_path / "out" / "group_desc-dl_mrsquant.tsv")
+    assert {row["participant_id"] for row in rows} == {"sub-02"}
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"metabolite\tother\n", b"HEAD\nGABA\t1\n"])
 def test_a_damaged_table_is_named_by_the_group_level(study, tmp_path, content):
     shutil.copytree(study.parent / "out", tmp_path / "out")

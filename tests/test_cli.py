@@ -79,6 +79,11 @@ def test_the_example_comes_out_near_its_truth(output):
     assert history["transients"]["edit_off"]["rejected"] == [5], "the transient during which somebody moved"
 
 
+def test_the_reference_is_the_sum_whose_interval_was_calibrated(output):
+    content = json.loads((output[0] / "quantities.json").read_text("utf-8"))
+    assert content["reference_raw"]["interval95"] == content["metabolites"]["tCr"]["raw"]["interval95"]
+
+
 def test_report_loads_nothing_from_outside(output):
     text = without_plotly((output[0] / "report.html").read_text())
     for attribute in ('src="http', 'href="http', "src='http", "url(http", "@import"):

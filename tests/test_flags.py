@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.flags import CATALOGUE
 from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags
@@ -170,6 +171,19 @@ def test_without_a_name_the_sample_chooses_the_model(conc, name):
     assert result.model["name"] == name
     assert name in next(f.detail for f in result.flags if f.code == "model_chosen")
     assert set(conc) <= {e.name for e in result.estimates}
+
+
+def test_a_sample_that_only_lacks_macromolecules_is_guessed_to_be_a_solution_with_a_caution():
+    from fsl_mrs_dl.quantify.choice import choose
+
+    for marks, code, name in (
+        ({"MM0.9": 0.005}, "model_guessed", "phantom"),
+        ({"MM0.9": 0.08}, "model_chosen", "invivo"),
+        ({"choline": 0.01, "Ins": 0.001}, "model_chosen", "phantom"),
+    ):
+        model, flag = choose(marks)
+        assert (flag.code, model.folder.name) == (code, name)
+    assert CATALOGUE["model_guessed"][0] == "caution"
 
 
 def test_marks_that_disagree_decide_nothing():

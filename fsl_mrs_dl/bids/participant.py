@@ -72,11 +72,10 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
     skip_existing : bool
         Keep the results of an earlier run of the same input with the same model.
     """
-    stem = scan.name.stem
+    stem, folder = scan.name.stem, folder_of(output, scan.name.entities)
     if scan.problem is not None:
-        return Outcome(stem, "failed", scan.problem)
+        return _failed(stem, folder, scan.problem)
     try:
-        folder = folder_of(output, scan.name.entities)
         digest = _digest(scan, model)
         if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
             return Outcome(stem, "kept")
@@ -84,7 +83,7 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         result = with_water(quantify(data.spectra, model), data)
         _write(scan, root, output, folder, data, result, digest, model)
     except FslMrsDlError as error:
-        return Outcome(stem, "failed", str(error))
+        return _failed(stem, folder, str(error))
     except OSError as error:
         return Outcome(stem, "failed", f"{error.filename or output}: {error.strerror}")
     except Exception as error:
@@ -94,6 +93,15 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
     if result.refused:
         return Outcome(stem, "refused", next(flag.detail for flag in result.flags if flag.severity == "refused"))
     return Outcome(stem, "done", ", ".join(flag.code for flag in result.flags if flag.severity == "caution"))
+
+
+def _failed(stem: str, folder: Path, message: str) -> Outcome:
+    """The outcome of data that cannot be used; results of what was there before must not stand for them."""
+    old = [path for path in folder.glob(f"{stem}_desc-*") if path.is_file()]
+    # the table first: it stands for all of them
+    for path in sorted(old, key=lambda path: path.name != f"{stem}_{_TABLE}"):
+        path.unlink(missing_ok=True)
+    return Outcome(stem, "failed", message + (". Its earlier results were removed" if old else ""))
 
 
 def _load(scan: Scan) -> Preprocessed:

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the folder of an earlier output, with all in it"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -66,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
         reason = next(flag.detail for flag in result.flags if flag.severity == "refused")
         print(f"refused: {reason}. See {args.output / 'fit_summary.png'}")
         return
+    print(f"model {result.model['name']}")
     ratios = {e.name: e for e in result.ratios()}
     for name in ("GABA", "GABA+", "Glx", "Glu", "Gln", "NAA"):
         if name in ratios:

@@ -32,13 +32,14 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.resources import shipped_models, weights_folder
 
     if args.name:
-        card = dict(open_model(find_model(args.name)).card)
+        model = open_model(find_model(args.name))
+        card = dict(model.card)
         if args.json:
             # of the description of the training spectra, the limits are for people
             card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
             print(json.dumps(card, indent=1, ensure_ascii=False))
         else:
-            print("\n".join(_described(card, args.name)))
+            print("\n".join(_described(card, args.name, model.staged)))
         return
     if args.json:
         raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card['calibration'])}")
 
 
-def _described(card: Mapping[str, Any], asked: str) -> Iterator[str]:
+def _described(card: Mapping[str, Any], asked: str, staged: bool) -> Iterator[str]:
     """The lines that a user needs of a card."""
     yield f"{card['name']}: {', '.join(card['outputs'])}"
     yield f"  answers for          {', '.join(card['calibration'])}"
@@ -59,8 +60,9 @@ def _described(card: Mapping[str, Any], asked: str) -> Iterator[str]:
             yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
     training = card.get("training", {})
     if {"spectra", "minutes", "machine", "seed"} <= set(training):
+        last = ", the last of several stages" if staged else ""
         yield (f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
-               f"{training['machine']}, seed {training['seed']}")  # fmt: skip
+               f"{training['machine']}, seed {training['seed']}{last}")  # fmt: skip
     files = card.get("members") or card["files"]
     for index, (name, digest) in enumerate(files.items()):
         yield f"  {'' if index else 'made of':<20} {name} (SHA-256 {digest[:12]})"

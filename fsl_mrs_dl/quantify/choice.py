@@ -31,4 +31,6 @@ def choose(marks: Mapping[str, float]) -> tuple[LoadedModel, Flag]:
     model = _loaded(kind or "brain")
     found = ", ".join(f"{mark} {100 * height:.1f} %" for mark, height in marks.items()) or "no mark can be told"
     what = {"brain": "a brain", "solution": "a solution", None: "undecided, taken for a brain"}[kind]
-    return model, Flag("model_chosen", f"{model.folder.name}: {found} of the highest line, {what}")
+    # without edit_off, that something is missing is all there is to tell
+    code = "model_guessed" if kind == "solution" and "choline" not in marks else "model_chosen"
+    return model, Flag(code, f"{model.folder.name}: {found} of the highest line, {what}")

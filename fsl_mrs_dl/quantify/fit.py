@@ -306,5 +306,5 @@ def _model_facts(model: LoadedModel, signals: BasisSignals) -> dict[str, Any]:
     return {
         "name": model.folder.name, "hash": model.folder.digest, "version": __version__, "basis": signals.source,
         "ranges": card["ranges"], "known_limits": card.get("known_limits", []), "training": card.get("training", {}),
-        "architecture": card.get("config", {}).get("network", {}),
+        "architecture": card.get("config", {}).get("network", {}), "staged": model.folder.staged,
     }  # fmt: skip

@@ -132,6 +132,8 @@ def _analysis(q: Quantification, m: Methods) -> list[str]:
     version = f", version {model['version']}" if model.get("version") else ""
     training = model.get("training") or {}
     spectra = f"trained on {training['spectra']:,} synthesised spectra" if training.get("spectra") else ""
+    if spectra and model.get("staged"):
+        spectra += " in its last stage"
     made = ", ".join(part for part in (spectra, f"basis {model['basis']}" if model.get("basis") else "") if part)
     relative = ""
     if q.reference_estimate is not None:
