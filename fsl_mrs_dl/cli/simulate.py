@@ -142,8 +142,9 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         }  # fmt: skip
         # FSL-MRS takes every .json in the folder of an unedited basis for a metabolite
         write_json(folder / ("simulation.json" if len(bases) > 1 else "simulation.txt"), settings)
+    print(f"written to {args.output}: {', '.join(bases)}")
     if args.lcmodel is not None:
-        write_lcmodel(args.lcmodel, bases, protocol)
+        print(f"for LCModel: {', '.join(map(str, write_lcmodel(args.lcmodel, bases, protocol)))}")
     if args.compact is not None:
         write_compact(args.compact, signals, protocol)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -25,12 +25,15 @@ def write_basis_set(
         write_fsl_folder(target, basis, sequence=sequence, systems=by_name, meta={"TE": protocol.te_s})
 
 
-def write_lcmodel(path: Path, bases: Mapping[str, ConditionBasis], protocol: Protocol) -> None:
-    """Write `path`, of an edited pair for DIFF, with ``_edit_off`` and ``_edit_on`` in the names beside it."""
+def write_lcmodel(path: Path, bases: Mapping[str, ConditionBasis], protocol: Protocol) -> list[Path]:
+    """Write `path`, of an edited pair for DIFF, and beside it ``_edit_off`` and ``_edit_on``; returns the files."""
+    written = []
     for condition, basis in bases.items():
         target = path if condition in (UNEDITED, "diff") else path.with_name(f"{path.stem}_{condition}{path.suffix}")
         name = "MEGA" if condition != UNEDITED else "STEAM" if protocol.is_stimulated_echo else "PRESS"
         write_lcmodel_basis(target, basis, te_s=protocol.te_s, sequence_name=name, title=protocol.name(condition))
+        written.append(target)
+    return written
 
 
 def write_compact(path: Path, signals: Signals, protocol: Protocol) -> None:
