@@ -131,7 +131,7 @@ def test_existing_output_needs_overwrite(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "quantities.json").write_text("old")
-    (out / "stale.csv").write_text("old")
+    (out / "qc.csv").write_text("old")
     with pytest.raises(DataError, match="--overwrite"), new_output_folder(out, overwrite=False):
         pytest.fail("must not start")
 
@@ -216,7 +216,7 @@ def test_folder_that_cannot_be_exchanged_is_filled(tmp_path, monkeypatch):
     out = tmp_path / "mounted"
     out.mkdir()
     (out / "quantities.json").write_text("old")
-    (out / "stale.csv").write_text("old")
+    (out / "qc.csv").write_text("old")
     inode = out.stat().st_ino
     monkeypatch.setattr("fsl_mrs_dl.io.atomic._must_fill_inside", lambda _: True)
     with new_output_folder(out, overwrite=True) as scratch:
@@ -225,3 +225,24 @@ def test_folder_that_cannot_be_exchanged_is_filled(tmp_path, monkeypatch):
     assert out.stat().st_ino == inode
     assert names(out) == ["quantities.json"]
     assert (out / "quantities.json").read_text() == "new"
+
+
+def test_overwriting_never_deletes_what_somebody_else_put_there(tmp_path):
+    folder = tmp_path / "out"
+    for _ in range(2):
+        with new_output_folder(folder, overwrite=True) as scratch:
+            for name in ("quantities.json", "report.html", "summary.csv"):
+                (scratch / name).write_text("ours")
+    (folder / "my_notes.txt").write_text("years of work")
+    refused = pytest.raises(DataError, match=r"holds more than this program wrote.*my_notes\.txt")
+    with refused, new_output_folder(folder, overwrite=True):
+        pytest.fail("must not start")
+    assert (folder / "my_notes.txt").read_text() == "years of work"
+    # an unedited basis has files of any name
+    basis = tmp_path / "basis"
+    basis.mkdir()
+    for name in ("simulation.txt", "NAA.json"):
+        (basis / name).write_text("ours")
+    with new_output_folder(basis, overwrite=True) as scratch:
+        (scratch / "simulation.txt").write_text("new")
+    assert [path.name for path in basis.iterdir()] == ["simulation.txt"]

@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bank", type=Path, metavar="DIR", help="basis bank (default: simulated beside the output)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that simulate the bank")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the folder of an earlier output, with all in it"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
 
 def run(args: argparse.Namespace) -> None:

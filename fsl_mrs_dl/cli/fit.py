@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the folder of an earlier output, with all in it"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
 
 def run(args: argparse.Namespace) -> None:

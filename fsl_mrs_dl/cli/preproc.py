@@ -12,9 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="RAW", help="raw data (NIfTI-MRS)")
     parser.add_argument("--reference", type=Path, metavar="WREF", help="unsuppressed water reference")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the folder of an earlier output, with all in it"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lcmodel", type=Path, metavar="FILE", help="LCModel's binary (default: $LCMODEL, PATH)")
     parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the folder of an earlier output, with all in it"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
 
 def run(args: argparse.Namespace) -> None:

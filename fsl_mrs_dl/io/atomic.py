@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ OUR_FILES = (
     "quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json",
 )  # fmt: skip
 """Any of these in a folder shows that this program made it, so that `--overwrite` may replace it."""
+
+OUR_NAMES = (
+    *OUR_FILES, "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit.nii.gz", "fit_summary.png",
+    "report.html", "mrsinmrs.json", "mrsinmrs.md", "options.txt", "lcmodel", "edit_[01].nii.gz", "diff.nii.gz",
+    "wref.nii.gz", "validation.csv", "validation.png", "*.npy", "edit_off", "edit_on", "diff", ".*",
+)  # fmt: skip
+"""Patterns of what the program's own output folders hold; anything else in them is the user's and is not deleted."""
 
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
@@ -142,6 +150,14 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
             expected=f"a folder with {' or '.join(OUR_FILES)}",
             hint="Choose another folder",
         )
+    # the folder of an unedited basis has a file for each metabolite
+    names = (*OUR_NAMES, "*.json") if "simulation.txt" in entries else OUR_NAMES
+    foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in names)]
+    if foreign:
+        raise DataError(
+            "the folder holds more than this program wrote, which --overwrite would delete", where=path,
+            got=", ".join(foreign[:5]), hint="Move it away, or choose another folder",
+        )  # fmt: skip
 
 
 def _swap_in(scratch: Path, path: Path) -> None:
