@@ -289,6 +289,21 @@ def test_a_scan_that_cannot_be_used_any_more_leaves_no_old_results(study, tmp_pa
     assert {row["participant_id"] for row in rows} == {"sub-02"}
 
 
+def test_a_full_disk_takes_no_earlier_results_away(study, tmp_path, monkeypatch):
+    from fsl_mrs_dl.bids import participant
+
+    shutil.copytree(study.parent / "out", tmp_path / "out")
+    before = digests(tmp_path / "out")
+
+    def full(*_):
+        raise DataError("cannot write here: no space left on device")
+
+    monkeypatch.setattr(participant, "_write", full)
+    outcome = participant.process(find_scans(study)[0], study, tmp_path / "out", None)
+    assert (outcome.state, outcome.message) == ("failed", "cannot write here: no space left on device")
+    assert digests(tmp_path / "out") == before
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"metabolite\tother\n", b"HEAD\nGABA\t1\n"])
 def test_a_damaged_table_is_named_by_the_group_level(study, tmp_path, content):
     shutil.copytree(study.parent / "out", tmp_path / "out")

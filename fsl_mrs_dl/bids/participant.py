@@ -18,7 +18,7 @@ from fsl_mrs_dl.bids.derivative import table_description
 from fsl_mrs_dl.bids.names import folder_of
 from fsl_mrs_dl.bids.scratch import scratch_folder
 from fsl_mrs_dl.bids.sidecar import with_sidecar
-from fsl_mrs_dl.errors import FslMrsDlError
+from fsl_mrs_dl.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.io.atomic import write_json, write_text
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
@@ -79,11 +79,15 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         digest = _digest(scan, model)
         if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
             return Outcome(stem, "kept")
-        data = _load(scan)
-        result = with_water(quantify(data.spectra, model), data)
+        try:
+            data = _load(scan)
+            result = with_water(quantify(data.spectra, model), data)
+        except DataError as error:
+            return _failed(stem, folder, str(error))
         _write(scan, root, output, folder, data, result, digest, model)
     except FslMrsDlError as error:
-        return _failed(stem, folder, str(error))
+        # the model or the disk, not the scan: what is there stays
+        return Outcome(stem, "failed", str(error))
     except OSError as error:
         return Outcome(stem, "failed", f"{error.filename or output}: {error.strerror}")
     except Exception as error:
