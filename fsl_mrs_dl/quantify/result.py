@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD, parts_of
+from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD, parts_of, short_name
 
 __all__ = [
     "COMBINATIONS", "Estimate", "MetaboliteQC", "Panel", "Quantification", "RangeCheck", "combine",
@@ -228,7 +228,10 @@ class Quantification:
         return self._relative_to(self.second_reference_estimate, self.calibrated_second_ratios)
 
     def _measured(self, parts: tuple[str, ...]) -> Estimate | None:
-        total = combine("+".join(parts), [e for e in self.estimates if e.name in parts])
+        name = "+".join(parts)
+        total = combine(name, [e for e in self.estimates if e.name in parts])
+        # the sum whose interval was calibrated as one, where there is one
+        total = next((replace(e, name=name) for e in self.combinations if e.name == short_name(parts)), total)
         return total if total is not None and total.value > REFERENCE_MIN_SD * total.sd else None
 
     def _relative_to(self, reference: Estimate | None, calibrated: tuple[Estimate, ...]) -> tuple[Estimate, ...]:

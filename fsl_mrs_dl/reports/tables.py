@@ -129,9 +129,6 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         if found
     }
     total = None if q.refused else q.reference_estimate
-    if total is not None:
-        # the sum whose interval was calibrated as one, where there is one
-        total = next((e for e in q.combinations if e.name == short_name(q.reference)), total)
     reference = q.reference_name if total is not None else None
     content = {
         "format": "fsl_mrs_dl quantities 1",
