@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsl_mrs_dl.io.atomic import check_replaceable
 from tests.helpers import pair_of, without_plotly, write_nifti
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,7 @@ def test_fit_writes_the_folder_of_the_design(output):
         "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
     }  # fmt: skip
     assert not list(folder.parent.glob(".tmp*"))
+    check_replaceable(folder, overwrite=True)  # it knows every name that stands there
     assert "GABA" in done.stdout
     content = json.loads((folder / "quantities.json").read_text())
     assert content["refused"] is False
@@ -111,6 +113,7 @@ def test_preproc_then_fit_of_its_files_agrees_with_fit_of_the_raw_data(output, t
         "diff.nii.gz", "edit_0.nii.gz", "edit_1.nii.gz", "wref.nii.gz",
     }  # fmt: skip
     pre = tmp_path / "pre"
+    check_replaceable(pre, overwrite=True)
     done = call(
         "fit", "--data-off", pre / "edit_0.nii.gz", "--data-on", pre / "edit_1.nii.gz", "--output", tmp_path / "out"
     )
@@ -203,6 +206,7 @@ def test_simulate_writes_three_folders(tmp_path):
         "simulate", "--sequence", sequence, "--metabolites", "GABA,NAA", "--points", "512", "--output", tmp_path / "b"
     )
     assert done.returncode == 0, done.stderr
+    check_replaceable(tmp_path / "b", overwrite=True)
     for condition in ("edit_off", "edit_on", "diff"):
         assert {p.name for p in (tmp_path / "b" / condition).iterdir()} == {"GABA.json", "NAA.json"}
 
@@ -216,6 +220,7 @@ def test_validate_writes_errors_beside_the_constant_predictor(tmp_path, tiny_mod
     (tmp_path / "truth.json").write_text(json.dumps(entries))
     done = call("validate", "--data", tmp_path / "data", "--truth", tmp_path / "truth.json", "--output", tmp_path / "v")
     assert done.returncode == 0, done.stderr
+    check_replaceable(tmp_path / "v", overwrite=True)
     result = json.loads((tmp_path / "v" / "validation.json").read_text())
     assert result["n"] == 2
     assert result["metabolites"]["GABA"]["mae_constant"] == pytest.approx(0.0, abs=1e-12)

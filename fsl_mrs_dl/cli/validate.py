@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
 
     _check(args)
-    model = load_model(args.model) if args.model or args.simulated else None
+    model = load_model(args.model) if args.model is not None or args.simulated else None
     cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         cases = cases_of()

@@ -14,12 +14,12 @@ from fsl_mrs_dl.preprocess.conditions import CLEAR_RATIO, naa_ratio
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 MIN_WATER_RATIO = 100.0
-"""Height that an unsuppressed water line has at least, by the highest other line: 1,000 times and more in brains, while
-what suppression leaves is mostly below 10 and seldom 50. Our convention."""
+"""Height that an unsuppressed water line has at least, by the highest other line. That of a brain has thousands; what
+suppression leaves has at most 23 in the data sets of `benchmarks/flag_scan.py`. Our convention."""
 
 MIN_COIL_AGREEMENT = 0.9
-"""Below this `coils.agreement` the reference is of other coils, or they stand in another order: 0.99 and more in good
-pairs, less in 22 of the 23 wrong orders of the example's four coils. Our convention."""
+"""Below this `coils.agreement` the reference is of other coils, or they stand in another order: so it is in all but one
+of the 23 wrong orders of the example's four coils (`tests/test_preprocess_odd.py`). Our convention."""
 
 
 def same_coils(acq: Acquisition, reference: Acquisition) -> bool:
@@ -31,6 +31,7 @@ def same_coils(acq: Acquisition, reference: Acquisition) -> bool:
 
 
 def check_values(acq: Acquisition, reference: Acquisition | None) -> None:
+    """Raise a DataError for too many conditions, FIDs that are not finite or all zero, or sampling that differs."""
     if acq.n_conditions not in (1, 2):
         raise DataError(
             "too many editing conditions", where=acq.source, expected="OFF and ON, or one", got=acq.n_conditions

@@ -31,12 +31,18 @@ def _whitener(fids: NDArray) -> NDArray:
 
 
 def agreement(fids: NDArray, reference: NDArray) -> float:
-    """How alike the coils respond to data and to water: 1 the same, 0 nothing in common; 1 where the data do not tell.
+    """How alike the coils respond to data and to water.
 
     Parameters
     ----------
     fids, reference : complex array, shape ``(n_conditions, n_coils, n_dynamics, n_points)``
         With the same number of coils.
+
+    Returns
+    -------
+    float
+        Magnitude of the inner product of both whitened sensitivities, each of length one: 1 the same, 0 nothing in
+        common. 1 also where the data are too weak to tell.
     """
     whitener = _whitener(fids)
     vectors, values = zip(*(_leading(whitener, x) for x in (fids, reference)), strict=True)

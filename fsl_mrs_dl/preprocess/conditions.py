@@ -104,18 +104,18 @@ def _spectra_are_equal(spectra: _Weighted, offset_ppm: float) -> bool:
 def naa_ratio(fids: NDArray, dwell_s: float, f0_mhz: float) -> float:
     """The larger over the smaller NAA line of two FIDs ``(2, n_points)``; 1 where no NAA is seen."""
     spectra = _weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
-    naa, visible = _naa(spectra, _common_offset(spectra))
-    return float(naa.max() / max(naa.min(), np.finfo(float).tiny)) if visible.any() else 1.0
+    _, ratio, visible = _naa(spectra, _common_offset(spectra))
+    return ratio if visible.any() else 1.0
 
 
 def _common_offset(spectra: _Weighted) -> float:
     return _offset_ppm(spectra.ppm, np.sqrt(np.sum(np.abs(spectra.values) ** 2, axis=0)))
 
 
-def _naa(spectra: _Weighted, offset_ppm: float) -> tuple[NDArray, NDArray]:
-    """Magnitude of NAA's line in both, and whether it stands above the noise."""
+def _naa(spectra: _Weighted, offset_ppm: float) -> tuple[NDArray, float, NDArray]:
+    """Magnitude of NAA's line in both, the larger over the smaller, and whether each stands above the noise."""
     naa = np.array([abs(spectra.line(index, NAA_PPM + offset_ppm, 0.06)) for index in (0, 1)])
-    return naa, naa / spectra.noise > SIGNIFICANT
+    return naa, float(naa.max() / max(naa.min(), np.finfo(float).tiny)), naa / spectra.noise > SIGNIFICANT
 
 
 def assign_conditions(
@@ -154,8 +154,7 @@ def assign_conditions(
         return given or ("edit_off", "edit_on"), (Flag("not_edited", "the two hold the same data"),)
     spectra = _weighted(fids, dwell_s, f0_mhz, TAU_S)
     offset = _common_offset(spectra)
-    naa, visible = _naa(spectra, offset)
-    ratio = float(naa.max() / max(naa.min(), np.finfo(float).tiny))
+    naa, ratio, visible = _naa(spectra, offset)
     if ratio < UNEDITED_RATIO and visible.all() and _spectra_are_equal(spectra, offset):
         return given or ("edit_off", "edit_on"), (Flag("not_edited", f"NAA at 2.01 ppm {ratio:.2f} : 1"),)
     seen = ("edit_off", "edit_on") if naa[0] > naa[1] else ("edit_on", "edit_off")

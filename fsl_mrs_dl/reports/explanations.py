@@ -13,7 +13,7 @@ EXPLANATIONS: dict[str, str] = {
     "down in DIFF.",
     "order_contradiction": "The converter may have mislabelled the conditions; the values hold if NAA points down in "
     "DIFF.",
-    "header_note": "Echo time and the like are then unknown, and not compared with what the model was trained on; "
+    "header_note": "What it says is then unknown or a default, and is not compared with what the model was trained on; "
     "correct the header or the sidecar.",
     "diff_inverted": "Some programs write OFF minus ON; turning the sign changes no value.",
     "diff_only": "Ratios are to NAA, not to creatine, and intervals are wider than with both conditions.",

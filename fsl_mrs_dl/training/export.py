@@ -36,7 +36,7 @@ _TRAINING_ONLY = "network.decoder."
 
 
 KEPT_BITS = 11
-"""Those of half precision: weights are exact to 1 in 4,000, and their errors are independent."""
+"""Those of half precision: weights are exact to 1 in 2,000, and their errors are independent."""
 
 
 class _Scaled(nn.Module):
@@ -74,7 +74,8 @@ def export(trainer: Trainer, folder: Path) -> None:
 
 
 def _round_weights(network: nn.Module) -> None:
-    """Leave `KEPT_BITS` significant bits of each weight, in place: the files then compress to half their size."""
+    """Leave `KEPT_BITS` significant bits of each weight, in place: every version of a file stays in the
+    repository, and such files compress better."""
     with torch.no_grad():
         for weight in network.parameters():
             fraction, exponent = torch.frexp(weight)
