@@ -22,6 +22,7 @@ from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, bank_of
 from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
+from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
 from fsl_mrs_dl.synthesise.protocols import BankConfig
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig, read_config
@@ -38,6 +39,7 @@ TOP = Recipe(
     bank=BankConfig(n_members=3, n_positions=4),
     concentrations=ConcentrationConfig(solution_fraction=1.0),
     instrument=InstrumentConfig(naag_pull=(0.0, 1.0)),
+    line_shape=LineShapeConfig(measured_share=0.5),
 )
 
 
@@ -77,8 +79,8 @@ def test_the_top_is_the_recipe_and_each_rung_adds_the_settings_of_its_group_alon
 def test_every_perturbation_belongs_to_a_group():
     # what is left only says how a perturbation looks that another setting switches off
     looks = {
-        "line_shape.asymmetry_hz", "line_shape.own_spread", "instrument.outlier_fraction", "instrument.outlier_factor",
-        "instrument.eddy_s",
+        "line_shape.asymmetry_hz", "line_shape.own_spread", "line_shape.measured_scatter",
+        "instrument.outlier_fraction", "instrument.outlier_factor", "instrument.eddy_s",
         "background.snr", "background.baseline_width_hz", "background.n_baseline", "background.baseline_difference",
         "background.water_ppm", "background.water_width_hz", "background.echo_size",
     }  # fmt: skip

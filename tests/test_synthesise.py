@@ -17,8 +17,9 @@ from fsl_mrs_dl.synthesise.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig
 from fsl_mrs_dl.synthesise.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
 from fsl_mrs_dl.synthesise.protocols import BankConfig
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe, Synthesiser
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
+from fsl_mrs_dl.synthesise.t2 import OTHER_T2_S, T2_S, measured_width_hz
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 QUIET = Recipe(
@@ -144,7 +145,7 @@ def as_complex(planes):
 def test_line_shapes_are_their_closed_form_and_keep_the_area():
     n, n_times, rng = 50, 848, np.random.default_rng(0)
     dwell_s, drift_hz = np.full(n, 1.2e-3), rng.uniform(0, 2, n)
-    shapes = LineShapeConfig().draw(np.arange(n) % 2 == 0, 3, rng)
+    shapes = LineShapeConfig().draw(np.arange(n) % 2 == 0, ("Cr", "GABA", "NAA"), rng)
     off, on = np.zeros((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
     off[:, 0], on[:, 1] = 1, 2
     shapes.apply(off, on, dwell_s, drift_hz)
@@ -162,7 +163,7 @@ def test_line_shapes_are_their_closed_form_and_keep_the_area():
 def test_own_widths_lie_as_near_to_each_other_as_is_asked_for():
     brains = np.ones(200, bool)
     wide, near, mixed = (
-        LineShapeConfig(own_spread=spread).draw(brains, 8, np.random.default_rng(2)).own_lorentz_hz
+        LineShapeConfig(own_spread=spread).draw(brains, SIMULATED[:8], np.random.default_rng(2)).own_lorentz_hz
         for spread in ((1.0, 1.0), (0.1, 0.1), (0.0, 1.0))
     )
     mean_hz = wide.mean(axis=1, keepdims=True)
@@ -171,6 +172,29 @@ def test_own_widths_lie_as_near_to_each_other_as_is_asked_for():
     np.testing.assert_allclose(factor, factor[:, :1] * np.ones(8), atol=1e-9)
     assert factor[:, 0].min() < 0.05
     assert factor[:, 0].max() > 0.95
+
+
+def test_measured_t2_are_the_tissues_and_their_mixtures():
+    names = ("NAA", "GABA", "Ala")
+    width_hz = measured_width_hz(names, np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_allclose(1 / (np.pi * width_hz[:, 0]), (0.258, (0.258 + 0.343) / 2, 0.343))
+    np.testing.assert_allclose(1 / (np.pi * width_hz[:, 1]), 0.0885)
+    np.testing.assert_allclose(1 / (np.pi * width_hz[[0, 2], 2]), OTHER_T2_S)
+    assert set(T2_S) < set(SIMULATED)
+
+
+def test_brains_have_the_measured_widths_and_solutions_do_not():
+    kinds = np.arange(4000) % 2 == 0
+    config = LineShapeConfig(measured_share=1.0, measured_scatter=(0.2, 0.2))
+    own_hz = config.draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz
+    mean_hz = np.exp(np.log(own_hz[kinds]).mean(axis=0))
+    np.testing.assert_allclose(mean_hz, measured_width_hz(("NAA", "GABA"), np.array([0.5]))[0], rtol=0.02)
+    np.testing.assert_allclose(np.log(own_hz[kinds][:, 1]).std(), 0.2, rtol=0.05)
+    plain = LineShapeConfig().draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz
+    np.testing.assert_array_equal(own_hz[~kinds], plain[~kinds])
+    half = LineShapeConfig(measured_share=0.5, measured_scatter=(0.0, 0.0))
+    unchanged = half.draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz == plain
+    np.testing.assert_allclose(unchanged[kinds].mean(), 0.5, atol=0.04)
 
 
 def test_lines_are_their_closed_form():

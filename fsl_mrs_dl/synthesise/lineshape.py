@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
+from fsl_mrs_dl.synthesise.t2 import measured_width_hz
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,12 @@ class LineShapeConfig:
     gauss_share : tuple of two float
         Share of the width that is Gaussian, the rest is Lorentzian.
     own_lorentz_hz : tuple of two float
-        Extra Lorentzian width of each metabolite, 1 / (pi T2) for T2 from 0.13 to 1 s (Wyss et al. 2018, Magn
-        Reson Med 80:452, doi 10.1002/mrm.27067).
+        Extra Lorentzian width of each metabolite, 1 / (pi T2): T2 from 0.13 to 1 s, as in solutions.
+    measured_share : float
+        Share of the brains in which these widths are drawn about the measured ones of each metabolite instead (`T2_S`
+        of `fsl_mrs_dl.synthesise.t2`), in any mixture of grey and white matter.
+    measured_scatter : tuple of two float
+        Standard deviation of the logarithm of a width about the measured one; uniform, one for each spectrum.
     own_spread : tuple of two float
         Factor on the distance of the metabolites' own widths from their mean, one for each spectrum; uniform. With 1
         each width is drawn apart, and a spectrum whose metabolites have about the same T2 hardly ever occurs.
@@ -39,14 +45,16 @@ class LineShapeConfig:
     brain_width_hz: tuple[float, float] = (1.5, 13.0)
     gauss_share: tuple[float, float] = (0.0, 1.0)
     own_lorentz_hz: tuple[float, float] = (0.3, 2.5)
+    measured_share: float = 0.0
+    measured_scatter: tuple[float, float] = (0.0, 0.3)
     own_spread: tuple[float, float] = (1.0, 1.0)
     own_shift_ppm: float = 0.002
     asymmetry: float = 0.1
     asymmetry_hz: tuple[float, float] = (1.0, 6.0)
 
-    def draw(self, is_brain: NDArray, n_metabolites: int, rng: np.random.Generator) -> LineShapes:
+    def draw(self, is_brain: NDArray, metabolites: Sequence[str], rng: np.random.Generator) -> LineShapes:
         """Line shapes of the spectra of which `is_brain` (bool array, shape ``(n,)``) tells the kind."""
-        n = len(is_brain)
+        n, n_metabolites = len(is_brain), len(metabolites)
         width_hz = np.where(is_brain, log_uniform(self.brain_width_hz, n, rng), log_uniform(self.width_hz, n, rng))
         share = rng.uniform(*self.gauss_share, size=n)
         size = np.abs(self.asymmetry * rng.standard_normal(n))
@@ -54,6 +62,11 @@ class LineShapeConfig:
         away_hz = np.sign(rng.standard_normal(n)) * np.minimum(rng.uniform(*self.asymmetry_hz, size=n), width_hz)
         own_hz = rng.uniform(*self.own_lorentz_hz, size=(n, n_metabolites))
         own_shift_ppm = self.own_shift_ppm * rng.standard_normal((n, n_metabolites))
+        if self.measured_share:
+            measured = is_brain & (rng.uniform(size=n) < self.measured_share)
+            scatter = rng.uniform(*self.measured_scatter, size=(n, 1)) * rng.standard_normal((n, n_metabolites))
+            about_hz = measured_width_hz(metabolites, rng.uniform(size=n)) * np.exp(scatter)
+            own_hz = np.where(measured[:, None], about_hz, own_hz)
         if self.own_spread != (1.0, 1.0):
             mean_hz = own_hz.mean(axis=1, keepdims=True)
             own_hz = mean_hz + rng.uniform(*self.own_spread, size=(n, 1)) * (own_hz - mean_hz)

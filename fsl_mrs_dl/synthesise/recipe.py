@@ -184,7 +184,7 @@ class Synthesiser:
             member=member,
             conc_mm=conc_mm,
             is_brain=is_brain,
-            lines=recipe.line_shape.draw(is_brain, n_metabolites, rng).softened(severity),
+            lines=recipe.line_shape.draw(is_brain, recipe.metabolites, rng).softened(severity),
             instrument=recipe.instrument.draw(n, self._naag_share(conc_mm), rng).softened(severity),
             macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], severity, rng),
             background=recipe.background.draw_lines(size, rng).softened(severity),
