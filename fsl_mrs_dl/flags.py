@@ -55,6 +55,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The coils of the water reference are not those of the data (another number, or they respond otherwise): it "
         "served for eddy currents alone, and there are no concentrations by water.",
     ),
+    "water_unscaled": (
+        "caution",
+        "A DIFF alone has no scale for the water reference (programs write the difference of ON and OFF, or half of "
+        "it): there are no concentrations by water.",
+    ),
     "alignment_failed": ("caution", "Transients could not be aligned reliably."),
     # quality
     "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsl_mrs_dl.bids import submit
+from fsl_mrs_dl.cli.main import main
 from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
 from tests.test_bids import VALIDATOR, call, digests, make_dataset
 
@@ -110,11 +111,15 @@ def test_white_space_in_the_output_is_refused_before_anything_is_written(tmp_pat
     assert not (tmp_path / "my study").exists()
 
 
-def test_missing_fsl_sub_names_the_extra(tmp_path, monkeypatch):
+def test_missing_fsl_sub_names_the_extra(study, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(submit.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(submit.shutil, "which", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"fsl_mrs_dl\[cluster\]"):
         submit.submit([["true"]], ["true"], tmp_path)
+    # the command looks for it before it makes a folder
+    assert main(["bids", str(study), str(tmp_path / "out"), "participant", "--submit"]) != 0
+    assert "fsl_mrs_dl[cluster]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def fake_fsl_sub(folder, body):

@@ -87,7 +87,7 @@ def submit(tasks: Sequence[Sequence[str]], group: Sequence[str], folder: Path, m
     MissingExtraError
         When there is no fsl_sub.
     """
-    program = _program()
+    program = fsl_sub_program()
     queued = _run([program, "--has_queues"], folder).returncode == 0
     write_text(folder / "participants.txt", "".join(f"{shlex.join(task)}\n" for task in tasks))
     common = ["-l", str(folder), "-N", NAME, *more]
@@ -105,7 +105,14 @@ def submit(tasks: Sequence[Sequence[str]], group: Sequence[str], folder: Path, m
     )
 
 
-def _program() -> str:
+def fsl_sub_program() -> str:
+    """Path of fsl_sub.
+
+    Raises
+    ------
+    MissingExtraError
+        When there is none.
+    """
     beside = Path(sys.executable).with_name("fsl_sub")
     found = str(beside) if beside.exists() else shutil.which("fsl_sub")
     if found is None:

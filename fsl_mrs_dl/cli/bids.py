@@ -100,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
     # a wrong name or a wrong option is an error before anything is written
     _model(args.model)
     split_words(args.fsl_sub, "--fsl-sub")
+    if args.submit:
+        from fsl_mrs_dl.bids.submit import fsl_sub_program
+
+        fsl_sub_program()
     write_root(args.output_dir, args.bids_dir)
     remove_leftovers(args.output_dir)
     if args.submit:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.relaxation import GABA_ALPHA, TISSUES, WATER_MOLALITY_MM, relaxation_of
 from fsl_mrs_dl.quantify.result import Estimate, Quantification
@@ -143,7 +144,7 @@ def with_water(
     ----------
     quantification : Quantification
     data : Preprocessed
-        With a water reference; without one, or when refused, nothing is added.
+        With a water reference; without one, or when refused, nothing is added. To a DIFF alone a flag is.
     tissue : TissueFractions, optional
 
     Raises
@@ -162,7 +163,7 @@ def with_water(
     spectra = data.spectra
     if spectra.edit_off is None:
         if tissue is None:
-            return quantification
+            return replace(quantification, flags=(*quantification.flags, Flag("water_unscaled")))
         raise DataError(
             "a DIFF alone has no scale for the water reference", where=spectra.source,
             expected="OFF and ON: programs write the difference of the two, or half of it", hint="Leave --tissue out",
