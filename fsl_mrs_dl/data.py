@@ -77,6 +77,9 @@ class EditedSpectra:
         What was noticed so far.
     history : dict
         Figures of the steps taken, by step: rejected transients, drift, line widths ...
+    without_group : tuple of EditedSpectra
+        The same scan, each time without another group of its transients: what tells how much they differ. Empty where
+        there were no transients, or few.
     te_s, affine, source, edit_pulse, header : see `Acquisition`.
     """
 
@@ -93,6 +96,7 @@ class EditedSpectra:
     flags: tuple[Flag, ...] = ()
     history: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
+    without_group: tuple[EditedSpectra, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.present:
@@ -113,5 +117,5 @@ class EditedSpectra:
         return replace(self, flags=(*self.flags, *flags))
 
     def map(self, function: Any) -> EditedSpectra:
-        """A copy with `function` (FID to FID) applied to each condition that is there."""
+        """A copy with `function` (FID to FID) applied to each condition that is there; not to `without_group`."""
         return replace(self, **{name: function(getattr(self, name)) for name in self.present})

@@ -38,6 +38,10 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "More than a quarter of the transients was left out: motion or instability.",
     ),
+    "transients_scatter": (
+        "caution",
+        "The transients differ by more than their noise: intervals were widened to what they show.",
+    ),
     "drift": ("info", "The frequency drifted during the measurement and was corrected."),
     "large_drift": (
         "caution",

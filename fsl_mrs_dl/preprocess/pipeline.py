@@ -13,12 +13,14 @@ from fsl_mrs_dl.constants import CR_CH3_PPM
 from fsl_mrs_dl.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.errors import DataError
 from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.preprocess.align import align_pair, align_transients, apply_alignment, comparable, water_difference
+from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment, comparable
 from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.checks import check_mixed, check_values, check_water, header_flags, same_coils
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
-from fsl_mrs_dl.preprocess.reference import find_reference, line_width_hz, reference_spectra
+from fsl_mrs_dl.preprocess.groups import averages_without, number_of_groups
+from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
+from fsl_mrs_dl.preprocess.reference import line_width_hz, reference_spectra
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 DRIFT_HZ = 2.0
@@ -74,9 +76,13 @@ class Preprocessed:
 
 @dataclass(frozen=True)
 class _Averaged:
-    """Averages of each condition in the order of the file, with what was found on the way."""
+    """Averages of each condition in the order of the file, with what was found on the way.
+
+    `without_group` holds them without one group of transients each, shape ``(n_conditions, n_groups, n)``.
+    """
 
     fids: NDArray
+    without_group: NDArray
     unaligned: NDArray
     shifts_hz: list[NDArray]
     phases_rad: list[NDArray]
@@ -87,6 +93,7 @@ class _Averaged:
 def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
     """Align and average the transients (n_conditions, n_dynamics, n) of each condition."""
     means, plain, shifts, phases, rejected, failed = [], [], [], [], [], False
+    parts: list[tuple[NDArray, NDArray, NDArray]] = []
     for condition in fids:
         # what a stopped scan leaves empty would dilute the mean
         there = np.flatnonzero(np.any(condition, axis=-1))
@@ -96,6 +103,7 @@ def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
         kept, out = condition[there], np.setdiff1d(np.arange(len(condition)), there)
         if len(kept) == 1:
             means.append(kept[0])
+            parts.append((kept, kept, there))
         else:
             work = comparable(kept, acq.dwell_s, acq.f0_mhz)
             found = align_transients(kept, acq.dwell_s, acq.f0_mhz, prepared=work)
@@ -106,11 +114,16 @@ def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
             shift[there], phase[there] = found.shift_hz, found.phase_rad
             out = np.union1d(out, there[list(mean.rejected)])
             means.append(mean.fid)
+            used = np.delete(np.arange(len(there)), mean.rejected)
+            parts.append((aligned[used], compare[used], there[used]))
         plain.append(kept.mean(axis=0))
         shifts.append(shift)
         phases.append(phase)
         rejected.append(tuple(int(index) for index in out))
-    return _Averaged(np.stack(means), np.stack(plain), shifts, phases, rejected, failed)
+    # the same groups are left out of both conditions: what moves one moves the other
+    n_groups = number_of_groups(min(len(index) for *_, index in parts))
+    without = np.stack([averages_without(*part, n_groups) for part in parts])
+    return _Averaged(np.stack(means), without, np.stack(plain), shifts, phases, rejected, failed)
 
 
 def _combined_reference(reference: Acquisition, weights: NDArray | None) -> NDArray:
@@ -159,36 +172,19 @@ def _eddy_flags(water: NDArray | None, corrected: bool) -> list[Flag]:
     return [Flag("eddy_current_corrected" if corrected else "eddy_current_uncorrected")]
 
 
-def _dry_pair(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, NDArray, dict[str, Any]]:
-    """OFF and ON without residual water, and how much there was.
-
-    Water is modelled in OFF and in DIFF, and ON = OFF + DIFF: in DIFF most of the water has cancelled, and the model
-    of what is left disturbs the small edited lines less than the difference of two models of the whole.
-    """
-    first, second = (remove_water(x, dwell_s, f0_mhz) for x in (off, on - off))
-    removed = bool(first.n_removed or second.n_removed)
-    return first.fid, first.fid + second.fid, {"removed": removed, "ratio": water_ratio(first, dwell_s, f0_mhz)}
-
-
 def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
     from fsl_mrs_dl.io.nifti import reading_notes
     from fsl_mrs_dl.preprocess.conditions import assign_conditions
 
     dwell_s, f0_mhz = acq.dwell_s, acq.f0_mhz
     order, order_flags = assign_conditions(mean.fids, dwell_s, f0_mhz, acq.conditions, reading_notes(acq))
-    off, on = (mean.fids[order.index(name)] for name in ("edit_off", "edit_on"))
     flags = [*_transient_flags(mean, order), *order_flags]
-    # the pair is compared without water and near its final place; what is found applies to the FIDs with water
-    dry_off, dry_on = (remove_water(x, dwell_s, f0_mhz) for x in (off, on))
-    shift, phase, _ = find_reference(dry_off.fid, dwell_s, f0_mhz)
-    placed = [apply_alignment(x.fid, dwell_s, shift, phase) for x in (dry_off, dry_on)]
-    by_water = water_difference(dry_off.water_fid, dry_on.water_fid, dwell_s)
-    pair = align_pair(placed[0], placed[1], dwell_s, f0_mhz, water=by_water)
-    if pair.applied:
-        on = apply_alignment(on, dwell_s, pair.shift_hz, pair.phase_rad)
-    off, corrected = correct_eddy(off, water, dwell_s)
-    on, _ = correct_eddy(on, water, dwell_s)
-    off, on, residual = _dry_pair(off, on, dwell_s, f0_mhz)
+    place = [order.index(name) for name in ("edit_off", "edit_on")]
+    # the whole scan, and what it is without each group of transients, go the same way
+    pairs = np.concatenate([mean.fids[place][:, None], mean.without_group[place]], axis=1)
+    pairs, pair = match_pairs(pairs, dwell_s, f0_mhz)
+    pairs, corrected = correct_eddy(pairs, water, dwell_s)
+    pairs, residual = dry_pair(pairs, dwell_s, f0_mhz)
     flags += _eddy_flags(water, corrected)
     if residual["removed"]:
         flags.append(Flag("water_removed"))
@@ -200,29 +196,35 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
         "eddy_current": {"corrected": corrected},
         "water": residual,
     }  # fmt: skip
-    return _spectra(acq, {"edit_off": off, "edit_on": on, "diff": on - off}, flags, figures), order
+    fids = {"edit_off": pairs[0], "edit_on": pairs[1], "diff": pairs[1] - pairs[0]}
+    return _spectra(acq, fids, flags, figures), order
 
 
 def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
     from fsl_mrs_dl.preprocess.conditions import classify_single
 
-    fid, corrected = correct_eddy(mean.fids[0], water, acq.dwell_s)
-    dry = remove_water(fid, acq.dwell_s, acq.f0_mhz)
-    name, sign, flags = classify_single(fid, acq.dwell_s, acq.f0_mhz, acq.conditions)
+    fids, corrected = correct_eddy(np.concatenate([mean.fids, mean.without_group[0]]), water, acq.dwell_s)
+    wet = fids[0]
+    fids, removal = dry(fids, acq.dwell_s, acq.f0_mhz)
+    name, sign, flags = classify_single(wet, acq.dwell_s, acq.f0_mhz, acq.conditions)
     more = [*_transient_flags(mean, (name,)), Flag("diff_only" if name == "diff" else "off_only")]
     more += _eddy_flags(water, corrected)
-    if dry.n_removed:
+    if removal.n_removed:
         more.append(Flag("water_removed"))
-    residual = {"removed": bool(dry.n_removed), "ratio": water_ratio(dry, acq.dwell_s, acq.f0_mhz)}
+    residual = {"removed": bool(removal.n_removed), "ratio": water_ratio(removal, acq.dwell_s, acq.f0_mhz)}
     figures: dict[str, Any] = {"eddy_current": {"corrected": corrected}, "water": residual}
-    return _spectra(acq, {name: sign * dry.fid}, [*more, *flags], figures), (name,)
+    return _spectra(acq, {name: sign * fids}, [*more, *flags], figures), (name,)
 
 
 def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figures: dict[str, Any]) -> EditedSpectra:
-    return EditedSpectra(
+    """Spectra of FIDs of shape ``(1 + n_groups, n)``: the whole scan first."""
+    blank = EditedSpectra(
         dwell_s=acq.dwell_s, f0_mhz=acq.f0_mhz, source=acq.source, te_s=acq.te_s, tr_s=acq.tr_s, affine=acq.affine,
-        edit_pulse=acq.edit_pulse, flags=tuple(flags), history=figures, header=acq.header, **fids,
+        edit_pulse=acq.edit_pulse, header=acq.header, **{name: rows[0] for name, rows in fids.items()},
     )  # fmt: skip
+    n_groups = len(next(iter(fids.values()))) - 1
+    without = tuple(replace(blank, **{name: rows[k + 1] for name, rows in fids.items()}) for k in range(n_groups))
+    return replace(blank, flags=tuple(flags), history=figures, without_group=without)
 
 
 def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Preprocessed:

@@ -138,7 +138,9 @@ def reference_spectra(spectra: EditedSpectra) -> EditedSpectra:
         "condition": name, "shift_hz": shift_hz, "shift_ppm": shift_hz / spectra.f0_mhz, "phase_rad": phase_rad,
         "snr": snr,
     }  # fmt: skip
-    done = replace(done, history={**spectra.history, "reference": figures})
+    # each finds its own: how well the reference is found is part of how much transients differ
+    without = tuple(reference_spectra(part) for part in spectra.without_group)
+    done = replace(done, history={**spectra.history, "reference": figures}, without_group=without)
     if snr < MIN_LINE_SNR:
         done = done.with_flags(Flag("frequency_uncertain", f"matched-filter SNR {snr:.1f}"))
     return done

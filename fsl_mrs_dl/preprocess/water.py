@@ -70,12 +70,25 @@ class WaterRemoval:
         Components subtracted; 0 when no water line stands above the noise.
     window_ppm : tuple of float
         Lower and upper end of the window used, ppm.
+    parts : Components, optional
+        All components of the model, where there is one; `inside` marks those that were subtracted.
     """
 
     fid: NDArray
     water_fid: NDArray
     n_removed: int
     window_ppm: tuple[float, float]
+    parts: Components | None = None
+    inside: NDArray | None = None
+
+    def of_others(self, fids: NDArray, dwell_s: float) -> NDArray:
+        """What remains of other FIDs of the same lines, shape ``(..., n)``: of the model only amplitudes are anew."""
+        if self.parts is None or self.inside is None or not fids.size:
+            return fids
+        basis = _decays(self.parts.freq_hz, self.parts.damping_hz, fids.shape[-1], dwell_s)
+        flat = fids.reshape(-1, fids.shape[-1])
+        amplitude = _amplitudes(basis, flat.T)
+        return (flat - (basis[:, self.inside] @ amplitude[self.inside]).T).reshape(fids.shape)
 
 
 def _decays(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: float) -> NDArray:
@@ -195,10 +208,15 @@ def hlsvd(
     order = np.argsort(freq_hz)
     freq_hz, damping_hz = freq_hz[order], damping_hz[order]
     basis = _decays(freq_hz, damping_hz, n, dwell_s)
+    return Components(freq_hz, damping_hz, _amplitudes(basis, fid))
+
+
+def _amplitudes(basis: NDArray, fids: NDArray) -> NDArray:
+    """Least-squares amplitudes of oscillations ``(n, k)`` in one FID ``(n,)`` or several ``(n, m)``."""
     norm = np.linalg.norm(basis, axis=0)
     q, r = linalg.qr(basis / norm, mode="economic", check_finite=False)
-    amplitude = linalg.lstsq(r, q.conj().T @ fid, cond=1e-10, check_finite=False)[0] / norm
-    return Components(freq_hz, damping_hz, amplitude)
+    scaled = linalg.lstsq(r, q.conj().T @ fids, cond=1e-10, check_finite=False)[0]
+    return (scaled.T / norm).T
 
 
 def water_window(
@@ -266,7 +284,7 @@ def remove_water(
     shift_ppm = np.asarray(hz_to_ppm(parts.freq_hz, f0_mhz))
     inside = (shift_ppm > window_ppm[0]) & (shift_ppm < window_ppm[1])
     water = parts.fid(fid.size, dwell_s, inside)
-    return WaterRemoval(fid - water, water, int(inside.sum()), window_ppm)
+    return WaterRemoval(fid - water, water, int(inside.sum()), window_ppm, parts, inside)
 
 
 def water_ratio(removal: WaterRemoval, dwell_s: float, f0_mhz: float) -> float:

@@ -22,6 +22,7 @@ from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.model import LoadedModel
 from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, metabolite_quality, noise_sd, unexplained
 from fsl_mrs_dl.quantify.result import NOT_VISIBLE, Estimate, Panel, Quantification, RangeCheck, combine
+from fsl_mrs_dl.quantify.scatter import with_scatter
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
 from fsl_mrs_dl.quantities import MODES, REFERENCES, SECOND_REFERENCE
 from fsl_mrs_dl.synthesise.recipe import BROAD, SIMULATED
@@ -170,11 +171,12 @@ def quantify(
         assert predicted is not None
         return model.with_calibrated_sd(model.ratios(every, predicted, mode, kind), mode, kind)
 
-    return replace(
+    result = replace(
         result,
         calibrated_ratios=ratios(result.reference_estimate, result.reference, "ratio"),
         calibrated_second_ratios=ratios(result.second_reference_estimate, result.second_reference, "ratio_naa"),
     )
+    return with_scatter(result, spectra, model, hidden)
 
 
 def _second_reference(outputs: tuple[str, ...], mode: str) -> tuple[str, ...]:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the transients of a scan say about its error: the answer without one group of them each (jackknife).
+
+The network knows white noise and what it was trained with. A head that moves, suppression that varies or a drift make
+transients differ by more, which their average no longer shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.prepare import prepare
+from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.quantify.result import Estimate, Quantification
+from fsl_mrs_dl.quantities import parts_of
+
+MENTIONED = ("GABA", "GABA+", "Glx", "tNAA", "NAA")
+"""Quantities whose widened intervals are worth a flag."""
+
+MENTION_FACTOR = 1.25
+"""How much wider an interval has become before it is; the scatter of ten groups is itself known to a quarter."""
+
+
+def jackknife_sd(values: NDArray) -> NDArray:
+    """Standard error of an estimate from its values without one group each: Tukey's jackknife.
+
+    Parameters
+    ----------
+    values : array, shape ``(n_groups, ...)``
+
+    Returns
+    -------
+    array, shape ``(...)``
+
+    Notes
+    -----
+    Efron B, Stein C (1981) The jackknife estimate of variance, Ann Stat 9:586-596, doi 10.1214/aos/1176345462.
+    """
+    n = len(values)
+    return np.sqrt((n - 1) / n * ((values - values.mean(axis=0)) ** 2).sum(axis=0))
+
+
+def with_scatter(
+    result: Quantification, spectra: EditedSpectra, model: LoadedModel, hidden: Collection[str] = ()
+) -> Quantification:
+    """The quantification with spreads and intervals that are at least what the transients' scatter is.
+
+    Parameters
+    ----------
+    result : Quantification
+        With calibrated spreads: half the width of the 68 % interval. Of `spectra`, by `model`.
+    spectra : EditedSpectra
+        Nothing is widened where `without_group` is empty.
+    model : LoadedModel
+    hidden : collection of str
+        Outputs that are not visible, which take part in no sum.
+    """
+    if not spectra.without_group or result.refused:
+        return result
+    inputs = [prepare(part, model.folder.grid) for part in spectra.without_group]
+    channels, present = (np.stack([getattr(x, name) for x in inputs]) for name in ("channels", "present"))
+    mean = model.predict_batch(channels, present, np.array([x.scale for x in inputs])).mean
+    answers = dict(zip(model.outputs, mean.T, strict=True))
+
+    def total(name: str) -> NDArray:
+        parts = [answers[part] for part in parts_of(name) if part in answers]
+        seen = [answers[part] for part in parts_of(name) if part in answers and part not in hidden]
+        return np.sum(seen or parts, axis=0)
+
+    def widen(estimates: Sequence[Estimate], reference: str = "") -> tuple[Estimate, ...]:
+        scale = total(reference) if reference else np.ones(len(mean))
+        if scale.min() <= 0:
+            return tuple(estimates)
+        return tuple(_widened(e, float(jackknife_sd(total(e.name) / scale))) for e in estimates)
+
+    ratios = widen(result.calibrated_ratios, result.reference_name)
+    return replace(
+        result,
+        estimates=widen(result.estimates),
+        combinations=widen(result.combinations),
+        calibrated_ratios=ratios,
+        calibrated_second_ratios=widen(result.calibrated_second_ratios, result.second_reference_name),
+        flags=(*result.flags, *_flags(result.calibrated_ratios, ratios)),
+    )
+
+
+def _widened(estimate: Estimate, sd: float) -> Estimate:
+    if not 0 < estimate.sd < sd:
+        return estimate
+    factor = sd / estimate.sd
+
+    def ends(interval: tuple[float, float]) -> tuple[float, float]:
+        # the upper half: the lower one may have been cut off at zero
+        half = factor * (interval[1] - estimate.value)
+        return max(0.0, estimate.value - half), estimate.value + half
+
+    return replace(estimate, sd=sd, interval68=ends(estimate.interval68), interval95=ends(estimate.interval95))
+
+
+def _flags(before: Sequence[Estimate], after: Sequence[Estimate]) -> list[Flag]:
+    """What to say where intervals have become clearly wider."""
+    grown = [
+        f"{new.name} {new.sd / old.sd:.1f} times"
+        for old, new in zip(before, after, strict=True)
+        if new.name in MENTIONED and old.sd > 0 and new.sd > MENTION_FACTOR * old.sd
+    ]
+    return [Flag("transients_scatter", ", ".join(grown))] if grown else []
