@@ -424,6 +424,10 @@ def test_methods_say_and_cite_what_was_done_and_nothing_else():
     cited = [int(n) for group in re.findall(r"\[([\d, ]+)\]", done.text) for n in group.split(",")]
     assert sorted(set(cited)) == list(range(1, len(done.references) + 1))
     assert list(dict.fromkeys(cited)) == sorted(set(cited)), "numbered in the order of the text"
+    assert "jackknife" not in done.text
+    apart = methods.methods(replace(q, history={"transient_groups": 10}), replace(spectra(q), history=history))
+    assert "jackknife over 10 groups of transients" in apart.text
+    assert sum("Efron" in text for text in apart.references) == 1
     plain = methods.methods(refused(), spectra(refused()))
     assert "coils" not in plain.text
     assert "no concentrations are reported" in plain.text

@@ -297,6 +297,7 @@ def _figures(pre: Preprocessed, n_coils: int) -> dict[str, Any]:
     """What the steps before averaging found, in plain numbers (None for NaN, so that it is valid JSON)."""
     return {
         "coils": {"n_coils": n_coils},
+        "transient_groups": len(pre.spectra.without_group),
         "transients": {
             name: {
                 "n": int(shift.size),

@@ -30,6 +30,8 @@ PAPERS = {
     "10.1016/0022-2364(87)90023-0",
     "intervals": "Lei J, G'Sell M, Rinaldo A, Tibshirani RJ, Wasserman L (2018) Distribution-free predictive inference "
     "for regression. J Am Stat Assoc 113:1094-1111, doi 10.1080/01621459.2017.1307116",
+    "jackknife": "Efron B, Stein C (1981) The jackknife estimate of variance. Ann Stat 9:586-596, doi "
+    "10.1214/aos/1176345462",
     "varpro": "Golub GH, Pereyra V (1973) The differentiation of pseudo-inverses and nonlinear least squares problems "
     "whose variables separate. SIAM J Numer Anal 10:413-432, doi 10.1137/0710036",
     "tissue": "Gasparovic C, Song T, Devier D, et al. (2006) Use of tissue water as a concentration reference for "
@@ -138,11 +140,17 @@ def _analysis(q: Quantification, m: Methods) -> list[str]:
     relative = ""
     if q.reference_estimate is not None:
         relative = f" and are given relative to {q.reference_name}"
+    intervals = m.cite("intervals")
+    groups = q.history.get("transient_groups")
+    widened = ""
+    if groups:
+        widened = f", widened to the jackknife over {groups} groups of transients where that is larger"
+        widened += m.cite("jackknife")
     sentences = [
         f"Metabolite amplitudes were estimated by the neural network '{model.get('name', '?')}'{version} (SHA-256 "
         f"{str(model.get('hash', '?'))[:12]}{'; ' + made if made else ''}){relative}.",
         "Intervals are those of the network, calibrated by split conformal prediction on simulated spectra"
-        f"{m.cite('intervals')}; they are not Cramér-Rao bounds.",
+        f"{intervals}{widened}; they are not Cramér-Rao bounds.",
         "The spectrum re-made from the estimates was compared with the data, with frequency, phase, line shape and a "
         f"spline baseline fitted by variable projection{m.cite('varpro')}.",
     ]
