@@ -12,7 +12,7 @@ import time
 import pytest
 
 from fsl_mrs_dl.bids.scratch import remove_leftovers, scratch_folder
-from tests.test_bids import ENVIRONMENT, call, digests, make_dataset
+from tests.bids_helpers import ENVIRONMENT, call, digests, make_dataset
 
 
 def test_leftovers_of_dead_processes_go_and_those_of_others_stay(tmp_path):

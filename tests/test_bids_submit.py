@@ -12,7 +12,7 @@ import pytest
 from fsl_mrs_dl.bids import submit
 from fsl_mrs_dl.cli.main import main
 from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
-from tests.test_bids import VALIDATOR, call, digests, make_dataset
+from tests.bids_helpers import VALIDATOR, call, digests, make_dataset
 
 pytest.importorskip("fsl_sub", reason="fsl_sub is not installed: pip install 'fsl_mrs_dl[cluster]'")
 

@@ -17,8 +17,8 @@ from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import join, label, load, split, with_absolute_offsets
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.convert import Editing, convert_scan
+from tests.bids_helpers import VALIDATOR
 from tests.helpers import DWELL_S, F0_MHZ, N_POINTS, fid_of, pair_of, write_nifti
-from tests.test_bids import VALIDATOR
 
 ROOT = Path(__file__).resolve().parents[1]
 
