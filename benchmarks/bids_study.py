@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.test_bids import VALIDATOR, digests, make_dataset  # noqa: E402 - found by the line above
+from tests.bids_helpers import VALIDATOR, digests, make_dataset  # noqa: E402 - found by the line above
 
 N_PARTICIPANTS = 24
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures that several test files share."""
 
+import sys
+
 import pytest
 
 
@@ -57,3 +59,13 @@ def tiny_model(tiny_config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     train(read_config(tiny_config), folder)
     return folder
+
+
+@pytest.fixture(params=[True, False], ids=["plotly", "no plotly"])
+def with_plotly(request, monkeypatch):
+    """Whether plotly is there."""
+    if request.param:
+        pytest.importorskip("plotly", reason="plotly is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    return request.param

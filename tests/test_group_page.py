@@ -10,7 +10,7 @@ import pytest
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.reports.group_page import render_group
 from tests.helpers import without_plotly
-from tests.test_reports import check_page, plots_of, with_plotly  # noqa: F401
+from tests.report_helpers import check_page, plots_of
 
 HEAD = [
     "participant_id",
@@ -40,7 +40,7 @@ def rows(far=2.0):
     return [*made, row(1, "GSH", "n/a"), row(1, "Ala", 0.1)]
 
 
-def test_page_is_closed_in_itself(with_plotly):  # noqa: F811
+def test_page_is_closed_in_itself(with_plotly):
     text = render_group(HEAD, rows())
     check_page(without_plotly(text))
     assert len(text.encode()) < 6_000_000

@@ -22,8 +22,8 @@ from fsl_mrs_dl.reports.checklist import NOT_IN_HEADER, Item
 from fsl_mrs_dl.reports.mrsinmrs import mrsinmrs
 from fsl_mrs_dl.reports.mrsinmrs_scan import NO_HEADER, NOT_USABLE
 from tests.helpers import DWELL_S, F0_MHZ, pair_of, write_nifti
-from tests.test_reports import diff_only, full, refused
-from tests.test_reports import spectra as made_spectra
+from tests.report_helpers import diff_only, full, refused
+from tests.report_helpers import spectra as made_spectra
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "megapress_raw.nii.gz"
