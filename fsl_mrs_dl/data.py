@@ -117,5 +117,5 @@ class EditedSpectra:
         return replace(self, flags=(*self.flags, *flags))
 
     def map(self, function: Any) -> EditedSpectra:
-        """A copy with `function` (FID to FID) applied to each condition that is there; not to `without_group`."""
-        return replace(self, **{name: function(getattr(self, name)) for name in self.present})
+        """A copy with `function` (FID to FID) applied to each condition that is there; `without_group` is dropped."""
+        return replace(self, without_group=(), **{name: function(getattr(self, name)) for name in self.present})

@@ -40,7 +40,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     "transients_scatter": (
         "caution",
-        "The transients differ by more than their noise: intervals were widened to what they show.",
+        "The scan differs from part to part by more than its noise: intervals were widened to what transients show.",
     ),
     "drift": ("info", "The frequency drifted during the measurement and was corrected."),
     "large_drift": (
@@ -60,7 +60,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "served for eddy currents alone, and there are no concentrations by water.",
     ),
     "water_unscaled": (
-        "caution",
+        "info",
         "A DIFF alone has no scale for the water reference (programs write the difference of ON and OFF, or half of "
         "it): there are no concentrations by water.",
     ),

@@ -117,7 +117,7 @@ def test_missing_fsl_sub_names_the_extra(study, tmp_path, monkeypatch, capsys):
     with pytest.raises(MissingExtraError, match=r"fsl_mrs_dl\[cluster\]"):
         submit.submit([["true"]], ["true"], tmp_path)
     # the command looks for it before it makes a folder
-    assert main(["bids", str(study), str(tmp_path / "out"), "participant", "--submit"]) != 0
+    assert main(["bids", str(study), str(tmp_path / "out"), "participant", "--submit"]) == 1
     assert "fsl_mrs_dl[cluster]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -15,7 +15,7 @@ COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",
     "value": "Estimate, in the unit of the row",
     "unit": "Unit of value, sd, lo95 and hi95",
-    "sd": "Standard deviation that the network predicts, calibrated",
+    "sd": "Standard deviation: the network's, calibrated, or from the scatter of the transients where that is larger",
     "lo95": "Lower end of the 95 % interval",
     "hi95": "Upper end of the 95 % interval",
     "subspectrum": "Which spectra it came from: edit_off+diff, diff or edit_off",

@@ -4,7 +4,7 @@
 The layout follows what LCModel 6.3 writes (Provencher 1993, Magn Reson Med 30:672, doi 10.1002/mrm.1910300604), column
 by column, with the choices that every known reader accepts: a background block always, one title line, curves with the
 background added, ppm descending, ten values a line. The content is not LCModel's: the first line names this program,
-and the %SD column is the standard deviation that the network predicts, not a Cramer-Rao bound; the title and the
+and the %SD column is the standard deviation of the estimate, not a Cramer-Rao bound; the title and the
 input section say so.
 """
 

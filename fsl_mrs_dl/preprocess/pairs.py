@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """OFF and ON of a scan, and of the scan without groups of its transients: matched to each other, water removed.
 
-The whole scan comes first on the axis of groups; the others go its way, with its model of the water.
+The whole scan comes first on the axis of groups; the others share its model of the water, and are matched each for
+itself: how well that succeeds is part of how much transients differ.
 """
 
 from __future__ import annotations

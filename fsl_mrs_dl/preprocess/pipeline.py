@@ -18,7 +18,7 @@ from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.checks import check_mixed, check_values, check_water, header_flags, same_coils
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
-from fsl_mrs_dl.preprocess.groups import averages_without, number_of_groups
+from fsl_mrs_dl.preprocess.groups import averages_without, blocks
 from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
 from fsl_mrs_dl.preprocess.reference import line_width_hz, reference_spectra
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
@@ -120,9 +120,8 @@ def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
         shifts.append(shift)
         phases.append(phase)
         rejected.append(tuple(int(index) for index in out))
-    # the same groups are left out of both conditions: what moves one moves the other
-    n_groups = number_of_groups(min(len(index) for *_, index in parts))
-    without = np.stack([averages_without(*part, n_groups) for part in parts])
+    groups = blocks([index for *_, index in parts])
+    without = np.stack([averages_without(*part, groups) for part in parts])
     return _Averaged(np.stack(means), without, np.stack(plain), shifts, phases, rejected, failed)
 
 

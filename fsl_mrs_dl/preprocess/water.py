@@ -82,7 +82,7 @@ class WaterRemoval:
     inside: NDArray | None = None
 
     def of_others(self, fids: NDArray, dwell_s: float) -> NDArray:
-        """What remains of other FIDs of the same lines, shape ``(..., n)``: of the model only amplitudes are anew."""
+        """What remains of other FIDs of the same lines, shape ``(..., n)``; only amplitudes are fitted anew."""
         if self.parts is None or self.inside is None or not fids.size:
             return fids
         basis = _decays(self.parts.freq_hz, self.parts.damping_hz, fids.shape[-1], dwell_s)

@@ -32,7 +32,8 @@ class Estimate:
     value : float
         Raw amplitude (per unit of basis, FSL-MRS's raw concentration) or a ratio, never negative.
     sd : float
-        Standard deviation that the network predicts, in the unit of `value`; of sums and ratios, in quadrature.
+        Standard deviation in the unit of `value`: the network's, or from the scatter of the transients where that is
+        larger.
     interval68, interval95 : tuple of float
         Central intervals, lower and upper end, calibrated on the model's own test spectra.
     sub_spectrum : str
@@ -207,7 +208,7 @@ class Quantification:
     @property
     def reference_estimate(self) -> Estimate | None:
         """The sum of the reference metabolites, named `reference_name`; None when absent or zero."""
-        return self._measured(self.reference)
+        return self._measured(self.reference, self.calibrated_ratios)
 
     @property
     def second_reference_name(self) -> str:
@@ -217,7 +218,7 @@ class Quantification:
     @property
     def second_reference_estimate(self) -> Estimate | None:
         """The sum of the metabolites of the second reference; None when absent or zero."""
-        return self._measured(self.second_reference)
+        return self._measured(self.second_reference, self.calibrated_second_ratios)
 
     def ratios(self) -> tuple[Estimate, ...]:
         """Every estimate and combination relative to the reference; empty where the reference is not measured."""
@@ -227,12 +228,13 @@ class Quantification:
         """The same relative to the second reference."""
         return self._relative_to(self.second_reference_estimate, self.calibrated_second_ratios)
 
-    def _measured(self, parts: tuple[str, ...]) -> Estimate | None:
+    def _measured(self, parts: tuple[str, ...], ratios: tuple[Estimate, ...]) -> Estimate | None:
         name = "+".join(parts)
         total = combine(name, [e for e in self.estimates if e.name in parts])
         # the sum whose interval was calibrated as one, where there is one
         total = next((replace(e, name=name) for e in self.combinations if e.name == short_name(parts)), total)
-        return total if total is not None and total.value > REFERENCE_MIN_SD * total.sd else None
+        # where there are ratios it was found to be measured, by the network's own spread
+        return total if total is not None and (ratios or total.value > REFERENCE_MIN_SD * total.sd) else None
 
     def _relative_to(self, reference: Estimate | None, calibrated: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
         if reference is None:

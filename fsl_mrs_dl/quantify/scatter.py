@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the transients of a scan say about its error: the answer without one group of them each (jackknife).
 
-The network knows white noise and what it was trained with. A head that moves, suppression that varies or a drift make
-transients differ by more, which their average no longer shows.
+The network knows white noise and what it was trained with. A head that moves or suppression that varies makes
+transients differ by more, which their average no longer shows. What changes as slowly as the scan is long is seen in
+part: eight groups do not tell a course from chance.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.errors import ModelError
 from fsl_mrs_dl.flags import Flag
 from fsl_mrs_dl.prepare import prepare
 from fsl_mrs_dl.quantify.model import LoadedModel
@@ -24,7 +26,7 @@ MENTIONED = ("GABA", "GABA+", "Glx", "tNAA", "NAA")
 """Quantities whose widened intervals are worth a flag."""
 
 MENTION_FACTOR = 1.25
-"""How much wider an interval has become before it is; the scatter of ten groups is itself known to a quarter."""
+"""How much wider an interval has become before it is; the scatter of eight groups is itself known to a quarter."""
 
 
 def jackknife_sd(values: NDArray) -> NDArray:
@@ -60,12 +62,19 @@ def with_scatter(
     model : LoadedModel
     hidden : collection of str
         Outputs that are not visible, which take part in no sum.
+
+    Raises
+    ------
+    ModelError
+        When an answer is not finite.
     """
     if not spectra.without_group or result.refused:
         return result
     inputs = [prepare(part, model.folder.grid) for part in spectra.without_group]
     channels, present = (np.stack([getattr(x, name) for x in inputs]) for name in ("channels", "present"))
     mean = model.predict_batch(channels, present, np.array([x.scale for x in inputs])).mean
+    if not np.isfinite(mean).all():
+        raise ModelError("the network's answer is not finite without a group of transients", where=spectra.source)
     answers = dict(zip(model.outputs, mean.T, strict=True))
 
     def total(name: str) -> NDArray:
@@ -79,15 +88,14 @@ def with_scatter(
             return tuple(estimates)
         return tuple(_widened(e, float(jackknife_sd(total(e.name) / scale))) for e in estimates)
 
-    ratios = widen(result.calibrated_ratios, result.reference_name)
-    return replace(
+    wider = replace(
         result,
         estimates=widen(result.estimates),
         combinations=widen(result.combinations),
-        calibrated_ratios=ratios,
+        calibrated_ratios=widen(result.calibrated_ratios, result.reference_name),
         calibrated_second_ratios=widen(result.calibrated_second_ratios, result.second_reference_name),
-        flags=(*result.flags, *_flags(result.calibrated_ratios, ratios)),
     )
+    return replace(wider, flags=(*result.flags, *_flags(result, wider)))
 
 
 def _widened(estimate: Estimate, sd: float) -> Estimate:
@@ -103,11 +111,11 @@ def _widened(estimate: Estimate, sd: float) -> Estimate:
     return replace(estimate, sd=sd, interval68=ends(estimate.interval68), interval95=ends(estimate.interval95))
 
 
-def _flags(before: Sequence[Estimate], after: Sequence[Estimate]) -> list[Flag]:
-    """What to say where intervals have become clearly wider."""
-    grown = [
-        f"{new.name} {new.sd / old.sd:.1f} times"
-        for old, new in zip(before, after, strict=True)
-        if new.name in MENTIONED and old.sd > 0 and new.sd > MENTION_FACTOR * old.sd
-    ]
+def _flags(before: Quantification, after: Quantification) -> list[Flag]:
+    """What to say where intervals have become clearly wider: of ratios, and of amplitudes."""
+    grown = []
+    for kind in ("calibrated_ratios", "combinations", "estimates"):
+        for old, new in zip(getattr(before, kind), getattr(after, kind), strict=True):
+            if new.name in MENTIONED and old.sd > 0 and new.sd > MENTION_FACTOR * old.sd:
+                grown.append(f"{new.name} {new.unit} {new.sd / old.sd:.1f} times")
     return [Flag("transients_scatter", ", ".join(grown))] if grown else []

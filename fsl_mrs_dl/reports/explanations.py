@@ -23,8 +23,8 @@ EXPLANATIONS: dict[str, str] = {
     "costs little signal.",
     "many_transients_rejected": "What is left may not be from one voxel position; consider to exclude the scan or "
     "measure again.",
-    "transients_scatter": "A head that moves, varying water suppression or a drift make a scan less sure than its "
-    "average looks; values are not changed, and the widened intervals tell how sure they are.",
+    "transients_scatter": "A head that moved or varying water suppression makes a scan less sure than its average "
+    "looks; values are not changed, and the widened intervals tell how sure they are.",
     "drift": "Alignment puts the lines back; the editing pulse moved with the frequency, by too little to change the "
     "editing noticeably.",
     "large_drift": "The editing pulse acted off its target in part of the scan, so GABA tends to be read too low and "

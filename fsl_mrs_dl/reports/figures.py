@@ -184,5 +184,5 @@ def _draw_values(axes: Any, quantification: Quantification) -> None:
         lines += ["", "Cautions:"]
         for flag in cautions:
             lines += textwrap.wrap(flag.sentence, 32, initial_indent="- ", subsequent_indent="  ")
-    lines += ["", f"model {quantification.model.get('name', '?')}", "spread: the network's SD"]
+    lines += ["", f"model {quantification.model.get('name', '?')}"]
     axes.text(0.0, 0.98, "\n".join(lines), va="top", fontsize=8.5, family="DejaVu Sans Mono", linespacing=1.4)

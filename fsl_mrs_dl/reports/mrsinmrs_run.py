@@ -246,7 +246,7 @@ def _fit_quality(q: Quantification) -> tuple[Item, ...]:
     items.append(_percent("the same of the classical fit", fit.get("residual_ratio_classical")))
     if not q.refused:
         spreads = [f"{e.name} {e.percent_sd:.0f} %" for e in tables.all_estimates(q) if e.name in _SHOWN and not e.flag]
-        items += known(Item("predicted standard deviation of raw amplitudes", ", ".join(spreads), source="this run"))
+        items += known(Item("standard deviation of raw amplitudes", ", ".join(spreads), source="this run"))
         words = "calibrated 68 % and 95 % intervals of each value in quantities.json; no Cramér-Rao bounds"
         items.append(Item("uncertainty", words, source="this run"))
     if q.range_checks:

@@ -2,7 +2,7 @@
 """The tables of `fit` (summary, concentrations, qc, all_parameters) as CSV text, and quantities.json as a dict.
 
 Names and layout are those of FSL-MRS's output folder. FSL-MRS's CRLB columns have no counterpart: ours are called SD,
-for they hold the standard deviation that the network predicts.
+for they hold the network's standard deviation (or that of the transients, where larger).
 """
 
 from __future__ import annotations

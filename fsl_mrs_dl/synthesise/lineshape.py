@@ -24,15 +24,16 @@ class LineShapeConfig:
     gauss_share : tuple of two float
         Share of the width that is Gaussian, the rest is Lorentzian.
     own_lorentz_hz : tuple of two float
-        Extra Lorentzian width of each metabolite, 1 / (pi T2): T2 from 0.13 to 1 s, as in solutions.
+        Extra Lorentzian width of each metabolite, 1 / (pi T2): T2 from 0.13 to 1 s. Our choice.
     measured_share : float
         Share of the brains in which these widths are drawn about the measured ones of each metabolite instead (`T2_S`
-        of `fsl_mrs_dl.synthesise.t2`), in any mixture of grey and white matter.
+        of `fsl_mrs_dl.synthesise.t2`), in any mixture of grey and white matter; `own_spread` applies to them too.
     measured_scatter : tuple of two float
         Standard deviation of the logarithm of a width about the measured one; uniform, one for each spectrum.
     own_spread : tuple of two float
         Factor on the distance of the metabolites' own widths from their mean, one for each spectrum; uniform. With 1
-        each width is drawn apart, and a spectrum whose metabolites have about the same T2 hardly ever occurs.
+        each width stays as drawn, and a spectrum whose metabolites have about the same T2 hardly ever occurs; with
+        0 all have one T2, as most fits assume.
     own_shift_ppm : float
         Standard deviation of each metabolite's own shift (temperature, pH).
     asymmetry : float

@@ -142,4 +142,5 @@ def diff_of(spectra: EditedSpectra) -> EditedSpectra:
     if spectra.diff is None:
         raise DataError("the data set has no DIFF", where=spectra.source, expected="both conditions, or a DIFF",
                         got=", ".join(spectra.present))  # fmt: skip
-    return replace(spectra, edit_off=None, edit_on=None)
+    without = tuple(diff_of(part) for part in spectra.without_group)
+    return replace(spectra, edit_off=None, edit_on=None, without_group=without)
