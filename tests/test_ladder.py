@@ -39,7 +39,7 @@ TOP = Recipe(
     bank=BankConfig(n_members=3, n_positions=4),
     concentrations=ConcentrationConfig(solution_fraction=1.0),
     instrument=InstrumentConfig(naag_pull=(0.0, 1.0)),
-    line_shape=LineShapeConfig(measured_share=0.5),
+    line_shape=LineShapeConfig(measured_share=0.5, naag_distance_ppm=0.001),
 )
 
 

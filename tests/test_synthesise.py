@@ -197,6 +197,19 @@ def test_brains_have_the_measured_widths_and_solutions_do_not():
     np.testing.assert_allclose(unchanged[kinds].mean(), 0.5, atol=0.04)
 
 
+def test_naag_moves_with_naa_where_it_is_asked_for():
+    names, brains = ("Cr", "NAA", "NAAG"), np.ones(4000, bool)
+    apart, tied = (
+        LineShapeConfig(own_shift_ppm=0.004, naag_distance_ppm=sd).draw(brains, names, np.random.default_rng(6))
+        for sd in (0.0, 0.001)
+    )
+    np.testing.assert_array_equal(tied.own_shift_ppm[:, :2], apart.own_shift_ppm[:, :2])
+    distances = [np.diff(shapes.own_shift_ppm[:, 1:], axis=1).std() for shapes in (apart, tied)]
+    np.testing.assert_allclose(distances, (0.004 * np.sqrt(2), 0.001), rtol=0.05)
+    # without NAAG there is nothing to tie
+    LineShapeConfig(naag_distance_ppm=0.001).draw(brains, ("Cr", "NAA"), np.random.default_rng(6))
+
+
 def test_lines_are_their_closed_form():
     n, n_times, rng = 6, 848, np.random.default_rng(1)
     f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, CYCLES_PER_PPM / 127.7)

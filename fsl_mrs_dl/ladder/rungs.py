@@ -44,7 +44,8 @@ GROUPS: dict[str, Group] = {
         "+ line shape",
         {
             "line_shape.gauss_share": (0.0, 0.0), "line_shape.own_lorentz_hz": (0.0, 0.0),
-            "line_shape.measured_share": 0.0, "line_shape.own_shift_ppm": 0.0, "line_shape.asymmetry": 0.0,
+            "line_shape.measured_share": 0.0, "line_shape.own_shift_ppm": 0.0, "line_shape.naag_distance_ppm": 0.0,
+            "line_shape.asymmetry": 0.0,
         },
     ),
     "frequency_phase": Group(

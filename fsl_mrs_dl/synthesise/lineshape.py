@@ -36,6 +36,9 @@ class LineShapeConfig:
         0 all have one T2, as most fits assume.
     own_shift_ppm : float
         Standard deviation of each metabolite's own shift (temperature, pH).
+    naag_distance_ppm : float
+        Where not 0, NAAG moves with NAA, and this is the standard deviation of its distance. Were they drawn apart, the
+        place of their common line beside creatine's would seem to tell how much of it is NAAG.
     asymmetry : float
         Standard deviation of the relative size of a second, shifted component of the field distribution.
     asymmetry_hz : tuple of two float
@@ -50,6 +53,7 @@ class LineShapeConfig:
     measured_scatter: tuple[float, float] = (0.0, 0.3)
     own_spread: tuple[float, float] = (1.0, 1.0)
     own_shift_ppm: float = 0.002
+    naag_distance_ppm: float = 0.0
     asymmetry: float = 0.1
     asymmetry_hz: tuple[float, float] = (1.0, 6.0)
 
@@ -63,6 +67,9 @@ class LineShapeConfig:
         away_hz = np.sign(rng.standard_normal(n)) * np.minimum(rng.uniform(*self.asymmetry_hz, size=n), width_hz)
         own_hz = rng.uniform(*self.own_lorentz_hz, size=(n, n_metabolites))
         own_shift_ppm = self.own_shift_ppm * rng.standard_normal((n, n_metabolites))
+        if self.naag_distance_ppm and {"NAA", "NAAG"} <= set(metabolites):
+            naa, naag = (list(metabolites).index(name) for name in ("NAA", "NAAG"))
+            own_shift_ppm[:, naag] = own_shift_ppm[:, naa] + self.naag_distance_ppm * rng.standard_normal(n)
         if self.measured_share:
             measured = is_brain & (rng.uniform(size=n) < self.measured_share)
             scatter = rng.uniform(*self.measured_scatter, size=(n, 1)) * rng.standard_normal((n, n_metabolites))
