@@ -20,7 +20,8 @@ T2_S: Mapping[str, tuple[float, float]] = MappingProxyType(
 )  # fmt: skip
 """Seconds in grey matter (mean of occipital and pregenual anterior cingulate cortex) and in periventricular white
 matter, of the strongest singlet where there is one: Wyss et al. 2018, Magn Reson Med 80:452, doi 10.1002/mrm.27067.
-GABA and Tau were not measured in white matter and have grey matter's value."""
+The numbers are those that Osprey's source tabulates from that paper, which was not at hand. GABA and Tau were not
+measured in white matter and have grey matter's value."""
 
 OTHER_T2_S = (0.140, 0.169)
 """Metabolites that are not in that table: about the mean of those that are."""
