@@ -17,15 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
+from trained_on import trained_on
 
-from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.quantify.model import LoadedModel, load_model
 from fsl_mrs_dl.quantities import MODES
-from fsl_mrs_dl.synthesise.bank import bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.calibrate import with_sums
-from fsl_mrs_dl.training.config import TrainConfig
 
 STREAM = 5
 """Stream of random numbers: none of those of training, calibration and validation."""
@@ -37,12 +34,8 @@ LEVELS = np.linspace(0.02, 0.98, 49)
 
 def draw_batches(model: LoadedModel, bank: Path, n: int, seed: int) -> list[SynthesisedBatch]:
     """`n` spectra of the model's recipe."""
-    card = model.folder.card
-    recipe = from_mapping(TrainConfig, card["config"], str(model.folder.path)).recipe
-    members = bank_of(load_members(bank), recipe.metabolites, recipe.grid)
-    if members.digest != card["bank_sha256"]:
-        raise SystemExit(f"{bank} is not the bank of {model.folder.path}")
-    synthesiser, rng = Synthesiser(recipe, members), np.random.default_rng((seed, STREAM))
+    config, members = trained_on(model.folder, bank)
+    synthesiser, rng = Synthesiser(config.recipe, members), np.random.default_rng((seed, STREAM))
     return [synthesiser.batch(min(1000, n - start), rng) for start in range(0, n, 1000)]
 
 

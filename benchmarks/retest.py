@@ -27,17 +27,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from trained_on import trained_on
 
-from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.fit import quantify
 from fsl_mrs_dl.quantify.model import LoadedModel, load_model
-from fsl_mrs_dl.synthesise.bank import bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import with_sums
-from fsl_mrs_dl.training.config import TrainConfig
 
 SEED, STREAM = 20261125, 6
 N_VIRTUAL, N_SPLITS = 2000, 60
@@ -50,15 +47,10 @@ Halves = dict[str, NDArray]
 
 def virtual(model: LoadedModel, bank_folder: Path, n: int) -> Halves:
     """Halves of `n` synthesised scans: amplitudes in the units of the input."""
-    card = model.folder.card
-    recipe = dataclasses.replace(
-        from_mapping(TrainConfig, card["config"], str(model.folder.path)).recipe, drop_off=0.0, drop_diff=0.0
-    )
-    bank = bank_of(load_members(bank_folder), recipe.metabolites, recipe.grid)
-    if bank.digest != card["bank_sha256"]:
-        raise SystemExit(f"{bank_folder} is not the bank of {model.folder.path}")
+    config, bank = trained_on(model.folder, bank_folder)
+    recipe = dataclasses.replace(config.recipe, drop_off=0.0, drop_diff=0.0)
     synthesiser, rng = Synthesiser(recipe, bank), np.random.default_rng((SEED, STREAM))
-    factors = card["calibration"][MODE]["raw"]
+    factors = model.folder.card["calibration"][MODE]["raw"]
     parts: dict[str, list[NDArray]] = {}
     for start in range(0, n, 500):
         drawn = synthesiser.draw(min(500, n - start), rng)

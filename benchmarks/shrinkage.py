@@ -22,13 +22,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from trained_on import trained_on
 
-from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.quantify.model import LoadedModel, load_model
-from fsl_mrs_dl.synthesise.bank import bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
-from fsl_mrs_dl.training.config import TrainConfig
 
 SEED, STREAM = 20261125, 7
 N_LEVELS, N_EACH, BEYOND = 13, 200, 1.5
@@ -37,13 +34,8 @@ SHOWN = ("GABA", "Glu", "Gln", "GSH", "NAA", "NAAG", "Cr", "PCr", "Ins", "MM30")
 
 def sweep(model: LoadedModel, bank_folder: Path) -> dict[str, tuple[NDArray, NDArray, tuple[float, float]]]:
     """By metabolite: levels in mM, estimates in mM ``(n_levels, n_each)``, and the range that was trained on."""
-    card = model.folder.card
-    recipe = dataclasses.replace(
-        from_mapping(TrainConfig, card["config"], str(model.folder.path)).recipe, drop_off=0.0, drop_diff=0.0
-    )
-    bank = bank_of(load_members(bank_folder), recipe.metabolites, recipe.grid)
-    if bank.digest != card["bank_sha256"]:
-        raise SystemExit(f"{bank_folder} is not the bank of {model.folder.path}")
+    config, bank = trained_on(model.folder, bank_folder)
+    recipe = dataclasses.replace(config.recipe, drop_off=0.0, drop_diff=0.0)
     synthesiser = Synthesiser(recipe, bank)
     concentrations = recipe.concentrations
     found = {}

@@ -16,15 +16,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from trained_on import trained_on
 
-from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.quantify.model import LoadedModel, load_model
 from fsl_mrs_dl.quantities import parts_of
-from fsl_mrs_dl.synthesise.bank import bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members
 from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
-from fsl_mrs_dl.training.config import TrainConfig
 
 SEED, STREAM, N = 20261126, 8, 2000
 SHOWN = ("GABA", "GABA+", "Glu", "Gln", "GSH", "NAA", "NAAG", "tNAA", "tCho", "Ins")
@@ -66,11 +63,10 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     args = parser.parse_args()
     models = [load_model(name) for name in args.models]
-    recipe = from_mapping(TrainConfig, models[0].folder.card["config"], args.models[0]).recipe
-    bank = bank_of(load_members(args.bank), recipe.metabolites, recipe.grid)
+    config, bank = trained_on(models[0].folder, args.bank)
     print(f"{'T2':12s} {'model':16s}" + "".join(f"{name:>14s}" for name in SHOWN))
     for label, t2 in T2.items():
-        batch = Synthesiser(good_scans(recipe, t2), bank).batch(N, np.random.default_rng((SEED, STREAM)))
+        batch = Synthesiser(good_scans(config.recipe, t2), bank).batch(N, np.random.default_rng((SEED, STREAM)))
         for name, model in zip(args.models, models, strict=True):
             cells = []
             for error in errors(model, batch).values():

@@ -13,16 +13,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+from trained_on import trained_on
 
-from fsl_mrs_dl.config import from_mapping
 from fsl_mrs_dl.io.atomic import write_json
 from fsl_mrs_dl.novelty import describe_inputs
 from fsl_mrs_dl.quantify.model import load_model
-from fsl_mrs_dl.synthesise.bank import bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
-from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.loop import CALIBRATION, draw
 
 
@@ -43,13 +40,10 @@ def main() -> None:
     parser.add_argument("bank", type=Path)
     args = parser.parse_args()
     card = json.loads((args.model / "card.json").read_text("utf-8"))
-    config = from_mapping(TrainConfig, card["config"], str(args.model))
-    recipe = config.recipe
-    bank = bank_of(load_members(args.bank), recipe.metabolites, recipe.grid)
-    if bank.digest != card["bank_sha256"]:
-        raise SystemExit(f"{args.bank} is not the bank of {args.model}")
-    batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     model = load_model(str(args.model))
+    config, bank = trained_on(model.folder, args.bank)
+    recipe = config.recipe
+    batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     # of scale one, as the network sees them
     found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)))
     factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs)

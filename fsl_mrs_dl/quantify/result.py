@@ -35,7 +35,7 @@ class Estimate:
         Standard deviation in the unit of `value`: the network's, or from the scatter of the transients where that is
         larger.
     interval68, interval95 : tuple of float
-        Central intervals, lower and upper end, calibrated on the model's own test spectra.
+        Central intervals, lower and upper end, calibrated on the model's own test spectra; widened with `sd`.
     sub_spectrum : str
         Which spectra it came from: ``edit_off+diff``, ``diff`` or ``edit_off``.
     unit : str
