@@ -69,3 +69,8 @@ def with_plotly(request, monkeypatch):
     else:
         monkeypatch.setitem(sys.modules, "plotly.offline", None)
     return request.param
+
+
+@pytest.fixture
+def spec2nii():
+    pytest.importorskip("spec2nii", reason="spec2nii is not installed: pip install 'fsl_mrs_dl[convert]'")

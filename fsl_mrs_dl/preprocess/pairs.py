@@ -18,14 +18,49 @@ from fsl_mrs_dl.preprocess.water import WaterRemoval, remove_water, water_ratio
 
 
 def dry(rows: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, WaterRemoval]:
-    """FIDs of shape ``(1 + n_groups, n)`` without residual water, by the model of the first, the whole scan."""
+    """FIDs without residual water, by the model of the first, the whole scan.
+
+    Parameters
+    ----------
+    rows : complex array, shape ``(1 + n_groups, n)``
+    dwell_s, f0_mhz : float
+
+    Returns
+    -------
+    complex array, shape ``(1 + n_groups, n)``
+    WaterRemoval
+        Of the first.
+
+    Raises
+    ------
+    DataError
+        See `hlsvd`.
+    """
     done = remove_water(rows[0], dwell_s, f0_mhz)
     return np.concatenate([done.fid[None], done.of_others(rows[1:], dwell_s)]), done
 
 
 def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, dict[str, Any]]:
-    """OFF and ON, shape ``(2, 1 + n_groups, n)``, without residual water, and how much there was.
+    """OFF and ON without residual water, and how much there was.
 
+    Parameters
+    ----------
+    pairs : complex array, shape ``(2, 1 + n_groups, n)``
+    dwell_s, f0_mhz : float
+
+    Returns
+    -------
+    complex array, shape ``(2, 1 + n_groups, n)``
+    dict
+        ``removed`` (bool) and ``ratio`` (see `water_ratio`), of the whole scan.
+
+    Raises
+    ------
+    DataError
+        See `hlsvd`.
+
+    Notes
+    -----
     Water is modelled in OFF and in DIFF, and ON = OFF + DIFF: in DIFF most of the water has cancelled, and the model
     of what is left disturbs the small edited lines less than the difference of two models of the whole.
     """
@@ -35,8 +70,27 @@ def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, di
 
 
 def match_pairs(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, PairAlignment]:
-    """Every ON in the frequency and phase of its OFF, and what was found for the first; ``(2, 1 + n_groups, n)``.
+    """Every ON in the frequency and phase of its OFF.
 
+    Parameters
+    ----------
+    pairs : complex array, shape ``(2, 1 + n_groups, n)``
+        OFF and ON, with their water.
+    dwell_s, f0_mhz : float
+
+    Returns
+    -------
+    complex array, shape ``(2, 1 + n_groups, n)``
+    PairAlignment
+        Of the whole scan.
+
+    Raises
+    ------
+    DataError
+        See `hlsvd`.
+
+    Notes
+    -----
     They are compared without water and near their final place; what is found applies to the FIDs with water.
     """
     without_water = [dry(rows, dwell_s, f0_mhz) for rows in pairs]
