@@ -63,7 +63,7 @@ def alternate(jobs: dict[str, Callable[[], float]], repeats: int) -> dict[str, f
 
 
 def _many(n: int) -> float:
-    from fsl_mrs_dl.quantify.model import load_model
+    from fsl_mrs_dl.models.calibrated import load_model
 
     model = load_model(None)
     rng = np.random.default_rng(0)
@@ -91,7 +91,7 @@ def fit() -> None:
     """One averaged pair from the command line."""
     with tempfile.TemporaryDirectory() as scratch:
         from fsl_mrs_dl.io.nifti import write_spectrum
-        from fsl_mrs_dl.quantify.load import load
+        from fsl_mrs_dl.preprocess.load import load
 
         spectra = load(EXAMPLE / "megapress_raw.nii.gz").spectra
         pair = Path(scratch) / "pair.nii.gz"
@@ -110,8 +110,8 @@ def fit() -> None:
 
 def _example(folder: Path) -> tuple[Path, Path]:
     """The example by fsl_mrs_preproc_edit, and the shipped DIFF basis as FSL-MRS reads it."""
-    from fsl_mrs_dl.io.basis import load_line_basis, write_fsl_basis
-    from fsl_mrs_dl.resources import basis_folder
+    from fsl_mrs_dl.basis.files import load_line_basis, write_fsl_basis
+    from fsl_mrs_dl.core.resources import basis_folder
 
     wall([*_fsl("fsl_mrs_preproc_edit"), "--data", EXAMPLE / "megapress_raw.nii.gz", "--reference",
           EXAMPLE / "water_reference.nii.gz", "--output", folder / "pp"])  # fmt: skip

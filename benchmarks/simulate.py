@@ -35,12 +35,12 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.constants import GAMMA_H_MHZ_PER_T, RECEIVER_PPM
-from fsl_mrs_dl.pulses import ShapedPulse
-from fsl_mrs_dl.sequences import Block, Experiment, MegaPress
-from fsl_mrs_dl.simulate import LineList, Numerics, simulate, simulate_metabolite
-from fsl_mrs_dl.spins import load_system
-from fsl_mrs_dl.synthesise.protocols import BankConfig
+from fsl_mrs_dl.basis.bank_config import BankConfig
+from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T, RECEIVER_PPM
+from fsl_mrs_dl.physics.pulses import ShapedPulse
+from fsl_mrs_dl.physics.sequences import Block, Experiment, MegaPress
+from fsl_mrs_dl.physics.simulate import LineList, Numerics, simulate, simulate_metabolite
+from fsl_mrs_dl.physics.spins import load_system
 
 SET = (
     "Ala", "Asc", "Asp", "Cr", "PCr", "GABA", "GPC", "PCh", "GSH", "Glc",

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
+from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
+from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.recipe import Draw, Recipe, Synthesiser
 from fsl_mrs_dl.training.config import read_config
 from fsl_mrs_dl.training.run import bank_of_recipe

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.units import hz_to_ppm, ppm_axis, ppm_to_hz, spectrum, time_axis
 from fsl_mrs_dl.preprocess.water import remove_water
-from fsl_mrs_dl.units import hz_to_ppm, ppm_axis, ppm_to_hz, spectrum, time_axis
 
 F0_MHZ, DWELL_S, COMPONENTS, REPEATS, WINDOW_PPM = 127.75, 1 / 2000, 24, 5, (4.23, 5.07)
 

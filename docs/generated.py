@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.cli.main import build_parser
-from fsl_mrs_dl.flags import CATALOGUE
-from fsl_mrs_dl.model_folder import open_model
-from fsl_mrs_dl.reports.explanations import EXPLANATIONS
-from fsl_mrs_dl.resources import shipped_models, weights_folder
+from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.resources import shipped_models, weights_folder
+from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 
 _DIRECTIVE = re.compile(r"^<!-- (?P<name>[a-z-]+)(?:: (?P<argument>\S+))? -->$", re.MULTILINE)
 

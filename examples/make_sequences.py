@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.constants import GAMMA_H_MHZ_PER_T
-from fsl_mrs_dl.pulses import ShapedPulse, properties, rephasing_fraction, slr_pulse
+from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
+from fsl_mrs_dl.physics.pulses import ShapedPulse, properties, rephasing_fraction, slr_pulse
 
 B0_T = 2.894
 SLICE_MM = 20.0

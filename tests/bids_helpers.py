@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.io.basis import load_line_basis
+from fsl_mrs_dl.basis.files import load_line_basis
+from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.io.nifti import write_spectrum
-from fsl_mrs_dl.resources import basis_folder
-from fsl_mrs_dl.simulate import voigt_decay
+from fsl_mrs_dl.physics.simulate import voigt_decay
 
 VALIDATOR = shutil.which("bids-validator-deno") or str(Path(sys.executable).parent / "bids-validator-deno")
 PULSES = {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 14}, "OFF": {"FrequencyOffset": 7.46, "PulseDuration": 14}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, MetaboliteQC, Panel, Quantification, RangeCheck, combine
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models.estimate import Estimate, combine
+from fsl_mrs_dl.quantify.result import MetaboliteQC, Panel, Quantification, RangeCheck
 from fsl_mrs_dl.reports import folder
 
 LINES = {

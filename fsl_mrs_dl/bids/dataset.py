@@ -11,7 +11,7 @@ from typing import Any
 
 from fsl_mrs_dl.bids.index import Image, index_images
 from fsl_mrs_dl.bids.names import BidsName
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.errors import DataError
 
 REFERENCE_SUFFIXES = ("mrsref", "ref")
 """Of unsuppressed water: BIDS's own, and that of HBCD."""

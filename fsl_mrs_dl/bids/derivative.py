@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.io.atomic import cannot_write, write_json, write_text
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.files import cannot_write, write_json, write_text
 
 COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",

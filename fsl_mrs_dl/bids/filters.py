@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.errors import ConfigError, nearest
+from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 _ENTITIES = {
     "subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "nucleus": "nuc", "volume": "voi",

@@ -11,9 +11,9 @@ from typing import Any
 from fsl_mrs_dl.bids.dataset import NoInputError
 from fsl_mrs_dl.bids.derivative import COLUMNS, table_description
 from fsl_mrs_dl.bids.names import BidsName
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.atomic import write_json, write_text
-from fsl_mrs_dl.reports.group_page import render_group
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.files import write_json, write_text
+from fsl_mrs_dl.reports.html.group import render_group
 
 
 def collect(output: Path) -> tuple[list[str], list[list[str]]]:

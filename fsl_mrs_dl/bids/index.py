@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.bids.names import BidsName
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.errors import DataError
 
 _IMAGES = [".nii.gz", ".nii"]
 

@@ -18,18 +18,18 @@ from fsl_mrs_dl.bids.derivative import table_description
 from fsl_mrs_dl.bids.names import folder_of
 from fsl_mrs_dl.bids.scratch import scratch_folder
 from fsl_mrs_dl.bids.sidecar import with_sidecar
-from fsl_mrs_dl.errors import DataError, FslMrsDlError
-from fsl_mrs_dl.io.atomic import write_json, write_text
+from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
+from fsl_mrs_dl.core.files import write_json, write_text
+from fsl_mrs_dl.core.resources import weights_folder
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
+from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 from fsl_mrs_dl.quantify.absolute import with_water
-from fsl_mrs_dl.quantify.choice import fingerprints
-from fsl_mrs_dl.quantify.fit import quantify
-from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.quantify.model_choice import fingerprints
+from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.folder import write_folder
-from fsl_mrs_dl.resources import weights_folder
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.io.edit_dimension import MrsFile
 from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses
 

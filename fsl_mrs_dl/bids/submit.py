@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
-from fsl_mrs_dl.io.atomic import cannot_write, write_text
+from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError
+from fsl_mrs_dl.core.files import cannot_write, write_text
 
 NAME = "fsl_mrs_dl"
 """Name of the jobs, and of their logs (``NAME.oJOB`` and ``NAME.eJOB`` with the number of the task)."""

@@ -14,7 +14,7 @@ def split_words(text: str, option: str) -> list[str]:
     """
     import shlex
 
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
 
     try:
         return shlex.split(text)

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     import os
     import sys
 
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
 
     if args.analysis_level not in ("participant", "group"):
         print(
@@ -153,7 +153,7 @@ def _task_options(args: argparse.Namespace) -> list[str]:
     if args.bids_filter_file is not None:
         options += ["--bids-filter-file", str(args.bids_filter_file.resolve())]
     if args.model is not None:
-        from fsl_mrs_dl.quantify.model import find_model
+        from fsl_mrs_dl.models.calibrated import find_model
 
         options += ["--model", str(find_model(args.model).resolve())]
     for name in ("workers", "n_threads"):
@@ -172,7 +172,7 @@ def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
     import os
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    from fsl_mrs_dl.synthesise.workers import end_with
+    from fsl_mrs_dl.core.workers import end_with
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(args.workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
@@ -189,7 +189,7 @@ def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
 @functools.cache
 def _model(name: str | None) -> Any:
     """The model that was named, loaded once in each process."""
-    from fsl_mrs_dl.quantify.model import load_model
+    from fsl_mrs_dl.models.calibrated import load_model
 
     return None if name is None else load_model(name)
 

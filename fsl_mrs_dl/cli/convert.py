@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> None:
     """Convert."""
     from fsl_mrs_dl.bids.sidecar import sidecar_of
     from fsl_mrs_dl.cli.arguments import split_words
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.files import write_json
     from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of
 
     if args.block != "half" and not (args.block.isdecimal() and int(args.block) > 0):

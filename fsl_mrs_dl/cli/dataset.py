@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write a data set."""
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.io.atomic import check_replaceable
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.files import check_replaceable
     from fsl_mrs_dl.synthesise.recipe import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.dataset import write_dataset

@@ -15,7 +15,7 @@ def run(args: argparse.Namespace) -> int:
     """Examine; exit code 0 when all that quantifying needs is usable, 1 otherwise."""
     import json
 
-    from fsl_mrs_dl.fsl_plugin.examine import examine
+    from fsl_mrs_dl.cli.installation import examine
 
     findings = examine()
     if args.json:

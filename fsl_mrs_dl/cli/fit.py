@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> None:
     import shlex
     import sys
 
-    from fsl_mrs_dl.io.atomic import new_output_folder
+    from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.preprocess.load import load
     from fsl_mrs_dl.quantify.absolute import read_tissue, with_water
-    from fsl_mrs_dl.quantify.fit import quantify
-    from fsl_mrs_dl.quantify.load import load
-    from fsl_mrs_dl.quantify.model import load_model
+    from fsl_mrs_dl.quantify.quantify import quantify
     from fsl_mrs_dl.reports.folder import write_folder
 
     model = None if args.model is None else load_model(args.model)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     import os
     import sys
 
-    from fsl_mrs_dl.errors import ConfigError, DataError, nearest
+    from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
     from fsl_mrs_dl.fsl_plugin.start import register
 
     if args.program not in PROGRAMS:

@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> None:
     """Climb the ladder."""
     import importlib.util
 
-    from fsl_mrs_dl.errors import ConfigError, MissingExtraError
-    from fsl_mrs_dl.ladder.config import read_ladder
+    from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
+    from fsl_mrs_dl.validation.ladder.config import read_ladder
     from fsl_mrs_dl.validation.run import read_truth
 
     if (args.data is None) != (args.truth is None):
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> None:
             raise MissingExtraError(package, "train")
     if args.output.exists() and not args.output.is_dir():
         raise ConfigError("--output is a file; a folder was expected", where=args.output)
-    from fsl_mrs_dl.ladder.outputs import text_table
-    from fsl_mrs_dl.ladder.run import run_ladder
+    from fsl_mrs_dl.validation.ladder.outputs import text_table
+    from fsl_mrs_dl.validation.ladder.run import run_ladder
 
     result = run_ladder(config, args.output, args.data, truths)
     print(text_table(result))

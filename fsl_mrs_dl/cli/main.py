@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.errors import FslMrsDlError
+from fsl_mrs_dl.core.errors import FslMrsDlError
 
 COMMANDS = {
     "fit": "quantify one data set",

@@ -25,11 +25,11 @@ def run(args: argparse.Namespace) -> None:
     """List or show."""
     import json
 
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.model_folder import open_model
-    from fsl_mrs_dl.quantify.choice import MODEL_OF
-    from fsl_mrs_dl.quantify.model import find_model
-    from fsl_mrs_dl.resources import shipped_models, weights_folder
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.resources import shipped_models, weights_folder
+    from fsl_mrs_dl.models.calibrated import find_model
+    from fsl_mrs_dl.models.folder import open_model
+    from fsl_mrs_dl.quantify.model_choice import MODEL_OF
 
     if args.name:
         model = open_model(find_model(args.name))

@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Preprocess."""
-    from fsl_mrs_dl.io.atomic import new_output_folder
+    from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.preprocess.load import load
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
-    from fsl_mrs_dl.quantify.load import load
 
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         result = load(args.data, reference=args.reference)

@@ -38,9 +38,9 @@ def run(args: argparse.Namespace) -> None:
     import json
     import math
 
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.pulse_files import write_pulse
-    from fsl_mrs_dl.pulses import properties
+    from fsl_mrs_dl.physics.pulses import properties
 
     if (args.file is None) == (args.design is None):
         raise ConfigError("give either a pulse file or --design", hint="fsl_mrs_dl pulse --help shows both")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read(args: argparse.Namespace) -> Any:
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.pulse_files import read_pulse
 
     if args.b1_max is not None and args.flip is not None:
@@ -86,8 +86,8 @@ def _read(args: argparse.Namespace) -> Any:
 
 
 def _designed(args: argparse.Namespace) -> Any:
-    from fsl_mrs_dl import pulses
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.physics import pulses
 
     if args.duration is None:
         raise ConfigError("a design needs its duration", hint="--duration S")
@@ -121,7 +121,7 @@ def _designed(args: argparse.Namespace) -> Any:
 
 
 def _without(args: argparse.Namespace, what: str, *names: str) -> None:
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
 
     for name in sorted(names):
         if getattr(args, name) not in (None, False):

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> None:
     """Search."""
     import importlib.util
 
-    from fsl_mrs_dl.errors import ConfigError, MissingExtraError
+    from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
 
     for package, extra in (("torch", "train"), ("numba", "train"), ("skopt", "tune")):
         if importlib.util.find_spec(package) is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fsl_mrs_dl.synthesise.basis_protocol import Protocol
+    from fsl_mrs_dl.basis.protocol import Protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _bank(args: argparse.Namespace, workers: int) -> None:
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.synthesise.bank_files import simulate_bank
+    from fsl_mrs_dl.basis.bank_files import simulate_bank
+    from fsl_mrs_dl.core.errors import ConfigError
 
     if args.config is None:
         raise ConfigError("a bank needs its configuration", hint="fsl_mrs_dl simulate bank CONFIG.toml --output DIR")
@@ -110,10 +110,10 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     import shutil
 
     from fsl_mrs_dl import __version__
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.io.atomic import new_output_folder, write_json
-    from fsl_mrs_dl.synthesise.basis_set import simulate_basis_set
-    from fsl_mrs_dl.synthesise.basis_writer import write_basis_set, write_compact, write_lcmodel
+    from fsl_mrs_dl.basis.simulate import simulate_basis_set
+    from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.files import new_output_folder, write_json
 
     limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 8, 4096))
     for name, low, high in limits:
@@ -153,7 +153,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
 def _workers(wanted: int | None) -> int:
     import os
 
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
 
     if wanted is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -163,9 +163,9 @@ def _workers(wanted: int | None) -> int:
 
 
 def _systems(args: argparse.Namespace) -> list[Any]:
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.spin_files import read_spin_systems
-    from fsl_mrs_dl.spins import brain_metabolites, load_system
+    from fsl_mrs_dl.physics.spins import brain_metabolites, load_system
 
     own = read_spin_systems(args.spin_systems) if args.spin_systems is not None else {}
     if args.metabolites is None:
@@ -183,10 +183,10 @@ def _protocol(args: argparse.Namespace) -> Protocol:
     """The protocol that the arguments describe."""
     import json
 
-    from fsl_mrs_dl.errors import ConfigError
-    from fsl_mrs_dl.io.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
-    from fsl_mrs_dl.sequences import MegaPress
-    from fsl_mrs_dl.synthesise.basis_protocol import Protocol
+    from fsl_mrs_dl.basis.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
+    from fsl_mrs_dl.basis.protocol import Protocol
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.physics.sequences import MegaPress
 
     sampling = {"n_points": args.points, "dwell_s": args.dwell, "lw_hz": args.linewidth}
     fields = _fields(args)
@@ -244,10 +244,10 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
     import logging
 
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.protocol import protocol_like
     from fsl_mrs_dl.io.pulse_files import read_pulse
-    from fsl_mrs_dl.sequences import mega_press
+    from fsl_mrs_dl.physics.sequences import mega_press
 
     if args.autophase is not None:
         raise ConfigError("--autophase belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")

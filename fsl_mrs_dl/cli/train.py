@@ -19,8 +19,8 @@ def run(args: argparse.Namespace) -> None:
     """Train."""
     import importlib.util
 
-    from fsl_mrs_dl.config import from_mapping
-    from fsl_mrs_dl.errors import ConfigError, MissingExtraError
+    from fsl_mrs_dl.core.config import from_mapping
+    from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
     from fsl_mrs_dl.training.config import TrainConfig, read_toml
 
     content = read_toml(args.config)

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Validate."""
-    from fsl_mrs_dl.io.atomic import new_output_folder
-    from fsl_mrs_dl.quantify.model import load_model
+    from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.models.calibrated import load_model
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
 
     _check(args)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from fsl_mrs_dl.errors import ConfigError
+    from fsl_mrs_dl.core.errors import ConfigError
 
     given = [args.data is not None, args.truth is not None]
     if args.simulated and any(given):
@@ -75,7 +75,7 @@ def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
     import importlib.util
     import tempfile
 
-    from fsl_mrs_dl.errors import MissingExtraError
+    from fsl_mrs_dl.core.errors import MissingExtraError
     from fsl_mrs_dl.synthesise.recipe import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.run import bank_of_recipe
@@ -97,10 +97,10 @@ def _programs(args: argparse.Namespace) -> dict[str, Any]:
     """Programs by name; one that is asked for and missing is an error."""
     import sys
 
-    from fsl_mrs_dl.errors import DataError
+    from fsl_mrs_dl.core.errors import DataError
     from fsl_mrs_dl.fsl_plugin.compat import has_fsl_mrs
-    from fsl_mrs_dl.fsl_plugin.newton import newton
-    from fsl_mrs_dl.validation.lcmodel import LCModel, find_lcmodel
+    from fsl_mrs_dl.validation.programs.lcmodel import LCModel, find_lcmodel
+    from fsl_mrs_dl.validation.programs.newton import newton
 
     found: dict[str, Any] = {}
     if "newton" in args.against:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.errors import ConfigError, DataError, nearest
+from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.fsl_plugin.conditions import existing
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 

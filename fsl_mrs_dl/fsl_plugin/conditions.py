@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import ConfigError, DataError
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.io.nifti import read_acquisition
 
 OFF_VARIABLE, ON_VARIABLE = "FSL_MRS_DL_OFF", "FSL_MRS_DL_ON"

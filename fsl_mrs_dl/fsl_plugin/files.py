@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.errors import FslMrsDlError
+from fsl_mrs_dl.core.errors import FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version
 from fsl_mrs_dl.fsl_plugin.request import tell
 
@@ -19,7 +19,7 @@ def write_beside(result: Any, folder: Path) -> None:
     result : DlFitRes
     folder : Path
     """
-    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.core.files import write_json
     from fsl_mrs_dl.reports.folder import write_lcmodel
 
     facts = result.dl

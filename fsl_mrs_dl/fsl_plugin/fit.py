@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.errors import DataError, FslMrsDlError
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, NuisanceFit, fit_nuisance
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared, prepare_fit
 from fsl_mrs_dl.fsl_plugin.request import Request, check_basis, environment_pair, estimate_file, tell, tell_once
 from fsl_mrs_dl.fsl_plugin.result import DlFacts, DlFitRes
-from fsl_mrs_dl.quantify.backend import cached_model, common_unit, covariance, estimate, unit_ratios
-from fsl_mrs_dl.quantify.model import LoadedModel
+from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.quantify.host import cached_model, common_unit, covariance, estimate, unit_ratios
 from fsl_mrs_dl.quantify.result import Quantification
 
 SAME_FID = 1e-4
@@ -141,7 +141,7 @@ def _estimated(
 
 
 def _check_values(acquisition: Acquisition) -> None:
-    from fsl_mrs_dl.constants import F0_RANGE_MHZ
+    from fsl_mrs_dl.core.constants import F0_RANGE_MHZ
 
     low, high = F0_RANGE_MHZ
     if not low <= acquisition.f0_mhz <= high:

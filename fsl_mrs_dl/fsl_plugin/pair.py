@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.outputs import write_preprocessed

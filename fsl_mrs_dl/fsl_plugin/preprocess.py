@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import ConfigError, DataError
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.fsl_plugin.compat import has_fsl_mrs
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.errors import FslMrsDlError
+from fsl_mrs_dl.core.errors import FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version
 from fsl_mrs_dl.fsl_plugin.hook import MARK
 from fsl_mrs_dl.fsl_plugin.request import tell
@@ -159,8 +159,8 @@ def _baseline(res: Any) -> str:
 
 def write_own_report(res: Any, *args: Any, **kwargs: Any) -> None:
     """Write `OWN_REPORT` beside FSL-MRS's report."""
-    from fsl_mrs_dl.io.atomic import write_text
-    from fsl_mrs_dl.reports.html import render_report
+    from fsl_mrs_dl.core.files import write_text
+    from fsl_mrs_dl.reports.html.report import render_report
 
     filename = kwargs.get("filename", args[0] if args else None)
     if filename is None:

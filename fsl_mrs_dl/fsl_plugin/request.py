@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.errors import ConfigError, DataError, FslMrsDlError
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import ConfigError, DataError, FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.arguments import check_arguments, check_file, check_water
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
@@ -82,7 +82,7 @@ def _estimate_file(
 ) -> tuple[Conditions, Quantification, EditedSpectra]:
     import dataclasses
 
-    from fsl_mrs_dl.quantify.backend import cached_model, estimate
+    from fsl_mrs_dl.quantify.host import cached_model, estimate
 
     model = cached_model(model_name or None)
     conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment, strict=True)))
@@ -130,7 +130,7 @@ def _internal(error: Exception) -> FslMrsDlError:
 
 def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocessed | None:
     require_supported(fitting)
-    from fsl_mrs_dl.quantify.backend import cached_model
+    from fsl_mrs_dl.quantify.host import cached_model
 
     model = _loaded(functools.partial(cached_model, model_name or None))
     options = request.options
@@ -169,8 +169,8 @@ def _check_basis_file(options: Any, outputs: Sequence[str]) -> None:
 
     With our own readers: fsl_mrsi has its imports half done when it asks.
     """
-    from fsl_mrs_dl.io.basis import read_fsl_basis
-    from fsl_mrs_dl.io.lcmodel_basis import read_lcmodel_basis
+    from fsl_mrs_dl.basis.files import read_fsl_basis
+    from fsl_mrs_dl.basis.lcmodel_file import read_lcmodel_basis
 
     path = Path(options.basis)
     if path.is_dir():
@@ -182,7 +182,7 @@ def _check_basis_file(options: Any, outputs: Sequence[str]) -> None:
     names, fids, dwell_s, f0_mhz = list(basis.names), basis.fids, basis.dwell_s, basis.f0_mhz
     used = check_arguments(options, names, outputs)
     check_basis(used, outputs, options.basis)
-    from fsl_mrs_dl.quantify.backend import common_unit, unit_ratios
+    from fsl_mrs_dl.quantify.host import common_unit, unit_ratios
 
     common_unit(unit_ratios(names, fids, dwell_s, f0_mhz, basis.lw_hz), options.basis)
 

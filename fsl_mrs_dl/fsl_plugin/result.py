@@ -17,12 +17,12 @@ import numpy as np
 from fsl_mrs.utils.results import FitRes
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import EditedSpectra
+from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared
 from fsl_mrs_dl.fsl_plugin.request import tell, tell_once
-from fsl_mrs_dl.quantify.backend import ratio_sd
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS, REFERENCE_MIN_SD
+from fsl_mrs_dl.quantify.host import ratio_sd
 from fsl_mrs_dl.quantify.result import Quantification
-from fsl_mrs_dl.quantities import COMBINATIONS, REFERENCE_MIN_SD
 
 VISIBLE = 0.02
 """Integral of a water-scaling reference per unit of concentration, relative to NAA's, below which it does not show."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import EDIT_ON_GABA_PPM, RECEIVER_PPM
-from fsl_mrs_dl.errors import ConfigError, DataError
-from fsl_mrs_dl.io.atomic import atomic_path
+from fsl_mrs_dl.core.constants import EDIT_ON_GABA_PPM, RECEIVER_PPM
+from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.io.edit_header import ON_HALF_WIDTH_PPM, labels_for
 
 _TAGS = ("dim_5", "dim_6", "dim_7")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import EDIT_ON_GABA_PPM
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.constants import EDIT_ON_GABA_PPM
+from fsl_mrs_dl.core.errors import DataError
 
 ON_HALF_WIDTH_PPM = 0.395
 """A pulse nearer than this to 1.9 ppm edits GABA; 1.5 ppm, the OFF pulse of symmetric (macromolecule-suppressed)

@@ -2,7 +2,7 @@
 """Reading and writing NIfTI-MRS (Clarke et al. 2022, Magn Reson Med 88:2358, doi 10.1002/mrm.29418).
 
 `nifti_mrs` owns the file format and its sign: what it hands out, the conjugate of the array in the file, is the
-sign of `fsl_mrs_dl.units`. This module checks a file until every fault is one clear line, and puts the axes into
+sign of `fsl_mrs_dl.core.units`. This module checks a file until every fault is one clear line, and puts the axes into
 the one order of `Acquisition`. What the header says of ON and OFF is read by `edit_header`.
 """
 
@@ -24,12 +24,12 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import F0_RANGE_MHZ, RECEIVER_PPM
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.atomic import atomic_path
+from fsl_mrs_dl.core.constants import F0_RANGE_MHZ, RECEIVER_PPM
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.files import atomic_path
+from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.io.edit_header import conditions_of, dim_values, edit_pulses, labels_for, split_dynamics
-from fsl_mrs_dl.units import time_axis
 
 MIN_POINTS = 256
 DWELL_RANGE_S = (5e-6, 5e-3)
@@ -95,7 +95,7 @@ def write_spectrum(
     path : path-like
         Ending ``.nii`` or ``.nii.gz``.
     fid : complex array, shape ``(n_points,)`` or ``(n_1, .., n_points)``
-        In the sign convention of `fsl_mrs_dl.units` (the file holds the conjugate); time is the last axis, the
+        In the sign convention of `fsl_mrs_dl.core.units` (the file holds the conjugate); time is the last axis, the
         axes before it are those named in `dims`.
     dwell_s, f0_mhz : float
     affine : array, shape ``(4, 4)``, optional

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.io.edit_header import edit_pulses, unusable_pulses
 from fsl_mrs_dl.io.nifti import read_acquisition
 
@@ -19,7 +19,7 @@ _VENDORS = {"siemens": "siemens", "philips": "philips", "gemedical": "ge", "gehe
 
 
 def protocol_like(path: Path) -> dict[str, Any]:
-    """What a file tells of its protocol, as arguments of `fsl_mrs_dl.sequences.mega_press`.
+    """What a file tells of its protocol, as arguments of `fsl_mrs_dl.physics.sequences.mega_press`.
 
     Parameters
     ----------

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.atomic import write_text
-from fsl_mrs_dl.pulses import ShapedPulse, step_spinors
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.files import write_text
+from fsl_mrs_dl.physics.pulses import ShapedPulse, step_spinors
 
 _MAX_STEPS = 100_000
 _MAX_BYTES = 32 * 2**20

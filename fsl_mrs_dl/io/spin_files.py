@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.spins import SpinSystem
-from fsl_mrs_dl.spins.user import parse_systems
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.physics.spins import SpinSystem
+from fsl_mrs_dl.physics.spins.user import parse_systems
 
 
 def read_spin_systems(path: Path) -> dict[str, SpinSystem]:
-    """Read a spin-system file; see `fsl_mrs_dl.spins.user.parse_systems`.
+    """Read a spin-system file; see `fsl_mrs_dl.physics.spins.user.parse_systems`.
 
     A file with a single system takes its name from the file.
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError, nearest
+from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError, nearest
 
 FORMATS = {
     "twix": "Siemens raw data (.dat)",

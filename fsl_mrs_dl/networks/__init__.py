@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError, nearest
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from torch import nn

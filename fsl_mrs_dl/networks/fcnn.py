@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
 
 

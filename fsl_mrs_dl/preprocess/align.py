@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from fsl_mrs_dl.constants import GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.constants import GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.units import ppm_axis, ppm_to_hz, time_axis
 from fsl_mrs_dl.preprocess.water import remove_water
-from fsl_mrs_dl.units import ppm_axis, ppm_to_hz, time_axis
 
 BAND_PPM = (1.7, 4.2)
 """Band that is compared, ppm: the metabolites' lines, not lipid, not water."""

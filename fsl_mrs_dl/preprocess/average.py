@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 REJECT_Z = 4.5
 """A transient is left out when its distance to the median of all is this many robust standard deviations above the
-typical distance: far enough out that good transients with normal noise stay in (`tests/test_preprocess.py`)."""
+typical distance: far enough out that good transients with normal noise stay in
+(`tests/preprocess/test_preprocess.py`)."""
 
 MIN_EXCESS = 1.25
 """... and at least this factor above the typical distance: many alike transients have a tiny spread of distances."""

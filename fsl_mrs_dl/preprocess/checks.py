@@ -6,20 +6,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import Acquisition
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.preprocess.coils import agreement
 from fsl_mrs_dl.preprocess.conditions import CLEAR_RATIO, naa_ratio
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 MIN_WATER_RATIO = 100.0
 """Height that an unsuppressed water line has at least, by the highest other line. That of a brain has thousands; what
-suppression leaves has at most 23 in the data sets of `benchmarks/flag_scan.py`. Our convention."""
+suppression leaves has at most 23 in the data sets of `studies/flag_scan.py`. Our convention."""
 
 MIN_COIL_AGREEMENT = 0.9
 """Below this `coils.agreement` the reference is of other coils, or they stand in another order: so it is in all but one
-of the 23 wrong orders of the example's four coils (`tests/test_preprocess_odd.py`). Our convention."""
+of the 23 wrong orders of the example's four coils (`tests/preprocess/test_preprocess_odd.py`). Our convention."""
 
 
 def same_coils(acq: Acquisition, reference: Acquisition) -> bool:

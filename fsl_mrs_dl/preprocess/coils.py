@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import DataError
+from fsl_mrs_dl.core.errors import DataError
 
 TAIL = 0.2
 """Share of the FID, at its end, that is taken for noise."""

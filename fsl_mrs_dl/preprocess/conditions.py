@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import CR_CH2_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.units import ppm_axis, time_axis
+from fsl_mrs_dl.core.constants import CR_CH2_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.units import ppm_axis, time_axis
 
 TAU_S = 0.010
 """Time constant of the weight: its peak stands at four times that, 40 ms."""
@@ -130,7 +130,7 @@ def assign_conditions(
     Parameters
     ----------
     fids : complex array, shape ``(2, n_points)``
-        Coil-combined average of each condition in the sign of `fsl_mrs_dl.units`; any phase, frequency error up
+        Coil-combined average of each condition in the sign of `fsl_mrs_dl.core.units`; any phase, frequency error up
         to 0.4 ppm, residual water up to some hundred times NAA.
     dwell_s, f0_mhz : float
     header_conditions : pair of str or None
@@ -183,7 +183,7 @@ def classify_single(
     Parameters
     ----------
     fid : complex array, shape ``(n_points,)``
-        In the sign of `fsl_mrs_dl.units`.
+        In the sign of `fsl_mrs_dl.core.units`.
     dwell_s, f0_mhz : float
     header_conditions : sequence of one str, or None
         What the header says (``diff``, ``edit_off``, ``edit_on``); it decides where the content does not.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fsl_mrs_dl.errors import ConfigError, DataError
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
 from fsl_mrs_dl.io.nifti import read_acquisition

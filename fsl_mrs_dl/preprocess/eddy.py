@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from fsl_mrs_dl.units import time_axis
+from fsl_mrs_dl.core.units import time_axis
 
 MIN_REFERENCE_SNR = 20.0
 """The reference's phase is used while its smoothed magnitude is above this many times its noise."""

@@ -21,7 +21,7 @@ def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Pa
     ----------
     pre : Preprocessed
     folder : path-like
-        An existing folder, such as `fsl_mrs_dl.io.atomic.new_output_folder` gives.
+        An existing folder, such as `fsl_mrs_dl.core.files.new_output_folder` gives.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Pa
     DataError
         When a file cannot be written.
     """
-    from fsl_mrs_dl.io.atomic import write_json
+    from fsl_mrs_dl.core.files import write_json
     from fsl_mrs_dl.io.nifti import write_spectrum
 
     folder, spectra, written = Path(folder), pre.spectra, []

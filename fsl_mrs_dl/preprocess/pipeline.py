@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import CR_CH3_PPM
-from fsl_mrs_dl.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.constants import CR_CH3_PPM
+from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment, comparable
 from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.checks import check_mixed, check_values, check_water, header_flags, same_coils

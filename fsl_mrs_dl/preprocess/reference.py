@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.optimize import minimize_scalar
 
-from fsl_mrs_dl.constants import CHO_PPM, CR_CH2_PPM, CR_CH3_PPM, GLX_H2_PPM, NAA_PPM
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH2_PPM, CR_CH3_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.units import hz_to_ppm, ppm_to_hz, time_axis
 from fsl_mrs_dl.preprocess.align import apply_alignment
-from fsl_mrs_dl.units import hz_to_ppm, ppm_to_hz, time_axis
 
 OFF_PATTERN = ((NAA_PPM, 1.0), (CR_CH3_PPM, 1.0), (CR_CH2_PPM, 1.0), (CHO_PPM, 1.0))
 """Singlets of an edit_off spectrum: ppm and sign."""

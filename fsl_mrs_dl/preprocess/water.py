@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, linalg
 
-from fsl_mrs_dl.constants import RECEIVER_PPM
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.units import hz_to_ppm, ppm_axis, spectrum, time_axis
+from fsl_mrs_dl.core.constants import RECEIVER_PPM
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.units import hz_to_ppm, ppm_axis, spectrum, time_axis
 
 N_COMPONENTS = 24
 """Components of the default model: 5-10 describe residual water, the others carry the metabolites."""

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.metabolites.relaxation import GABA_ALPHA, TISSUES, WATER_MOLALITY_MM, relaxation_of
+from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
-from fsl_mrs_dl.quantify.relaxation import GABA_ALPHA, TISSUES, WATER_MOLALITY_MM, relaxation_of
-from fsl_mrs_dl.quantify.result import Estimate, Quantification
+from fsl_mrs_dl.quantify.result import Quantification
 
 WATER_PROTONS = 2
 _WINDOW_S = (0.001, 0.02)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of a measurement that show in its spectra: each a figure, with the threshold from which on it is flagged.
 
-Where the literature has no threshold, `benchmarks/flag_curves.py` made the curve of error against figure from which it
+Where the literature has no threshold, `studies/flag_curves.py` made the curve of error against figure from which it
 was read (`docs/flags.md`).
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.units import time_axis
+from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import FitResult
-from fsl_mrs_dl.units import time_axis
 
 LIPID_PPM = (1.15, 1.75)
 """Between MM0.9 and the edited region: CH2 of lipid at 1.3 ppm stands here; lactate and alanine are fitted."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.flags import Flag
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.quantify.lincomb import FitResult
 
 MARKS: Mapping[str, tuple[str, ...]] = {"choline": ("GPC", "PCh"), "Ins": ("Ins",), "MM0.9": ("MM09",)}
@@ -16,7 +16,7 @@ MARKS: Mapping[str, tuple[str, ...]] = {"choline": ("GPC", "PCh"), "Ins": ("Ins"
 
 BRAIN_AT: Mapping[str, float] = {"choline": 0.10, "Ins": 0.025, "MM0.9": 0.035}
 """Height relative to the highest line from which on a mark counts as found. Over 57 virtual data sets and 12 measured
-ones (`benchmarks/flag_scan.py`): brains at least 0.17, 0.046 and, as a DIFF alone, 0.032 (measured 0.063); solutions at
+ones (`studies/flag_scan.py`): brains at least 0.17, 0.046 and, as a DIFF alone, 0.032 (measured 0.063); solutions at
 most 0.020, 0.006 and 0.013."""
 
 SOLUTION_BELOW = 0.5

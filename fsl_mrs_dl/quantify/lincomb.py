@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.optimize import least_squares, nnls
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.units import time_axis
+from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.signals import BasisSignals
-from fsl_mrs_dl.simulate import voigt_decay
-from fsl_mrs_dl.units import time_axis
 
 DIFF_WEIGHT = 2.0
 """Weight of DIFF relative to edit_off: what disturbs both conditions alike cancels in it."""

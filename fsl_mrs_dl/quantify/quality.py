@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.units import ppm_axis
+from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import FitResult
 from fsl_mrs_dl.quantify.result import MetaboliteQC
-from fsl_mrs_dl.units import ppm_axis
 
 F0_FOR_NOISE_MHZ = 126.0
 """Proton frequency at 3 T; its exact value changes the estimate of smoothed noise by 2 %."""

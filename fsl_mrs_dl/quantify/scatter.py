@@ -14,13 +14,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.errors import ModelError
-from fsl_mrs_dl.flags import Flag
-from fsl_mrs_dl.prepare import prepare
-from fsl_mrs_dl.quantify.model import LoadedModel
-from fsl_mrs_dl.quantify.result import Estimate, Quantification
-from fsl_mrs_dl.quantities import parts_of
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import ModelError
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.metabolites.sums import parts_of
+from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.models.inputs import prepare
+from fsl_mrs_dl.quantify.result import Quantification
 
 MENTIONED = ("GABA", "GABA+", "Glx", "tNAA", "NAA")
 """Quantities whose widened intervals are worth a flag."""

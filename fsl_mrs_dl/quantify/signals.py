@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import NAA_PPM
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.io.basis import ConditionBasis, LineBasis, load_line_basis, read_fsl_basis
-from fsl_mrs_dl.prepare import PpmGrid
-from fsl_mrs_dl.resources import basis_folder
-from fsl_mrs_dl.sequences import MegaPress
-from fsl_mrs_dl.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.bank import naa_methyl_area
-from fsl_mrs_dl.synthesise.macromolecules import (
+from fsl_mrs_dl.basis.bank import naa_methyl_area
+from fsl_mrs_dl.basis.files import ConditionBasis, LineBasis, load_line_basis, read_fsl_basis
+from fsl_mrs_dl.core.constants import NAA_PPM
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.resources import basis_folder
+from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.physics.sequences import MegaPress
+from fsl_mrs_dl.physics.simulate import voigt_decay
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import (
     BACKGROUND_AREA,
     BACKGROUND_PPM,
     BACKGROUND_WIDTH_HZ,
@@ -28,7 +29,6 @@ from fsl_mrs_dl.synthesise.macromolecules import (
     MacromoleculeConfig,
     left_in_diff,
 )
-from fsl_mrs_dl.units import ppm_to_hz, time_axis
 
 _MIDDLE_PPM = 2.8
 """Middle of the shifts of a basis."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
-from fsl_mrs_dl.quantify.result import Estimate, Panel, Quantification
+from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports.tables import all_estimates
 
 PPM_WINDOW = (0.5, 4.2)
@@ -124,7 +125,7 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
 
 def save_fit_summary(path: Path, quantification: Quantification, title: str = "") -> None:
     """Write `draw_summary` to `path` as PNG, 150 dots per inch."""
-    from fsl_mrs_dl.io.atomic import atomic_path
+    from fsl_mrs_dl.core.files import atomic_path
 
     with atomic_path(path) as scratch:
         draw_summary(quantification, title).savefig(scratch, format="png", dpi=150, pil_kwargs={"compress_level": 1})

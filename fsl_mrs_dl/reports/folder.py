@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.flags import CATALOGUE
-from fsl_mrs_dl.io import lcmodel
-from fsl_mrs_dl.quantify.result import COMBINATIONS, Estimate, Panel, Quantification
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.io import lcmodel_results as lcmodel
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.figures import real, save_fit_summary, visible
-from fsl_mrs_dl.reports.mrsinmrs import mrsinmrs
+from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
 
 _LEVELS: dict[str, Any] = {"info": "info", "caution": "warning", "refused": "FATAL"}
 
@@ -56,7 +58,7 @@ def write_folder(
     DataError
         When a file cannot be written.
     """
-    from fsl_mrs_dl.io.atomic import write_json, write_text
+    from fsl_mrs_dl.core.files import write_json, write_text
 
     folder = Path(folder)
     write_text(folder / "summary.csv", tables.summary_csv(quantification))
@@ -74,7 +76,7 @@ def write_folder(
         _write_fit(folder / "fit.nii.gz", quantification, spectra)
     write_lcmodel(quantification, folder / "lcmodel", spectra=spectra)
     if report:
-        from fsl_mrs_dl.reports.html import render_report
+        from fsl_mrs_dl.reports.html.report import render_report
 
         html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce, unaligned=unaligned)
         write_text(folder / "report.html", html)

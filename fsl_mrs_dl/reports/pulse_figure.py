@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.io.atomic import atomic_path
-from fsl_mrs_dl.pulses import PulseProperties, ShapedPulse, profile
+from fsl_mrs_dl.core.files import atomic_path
+from fsl_mrs_dl.physics.pulses import PulseProperties, ShapedPulse, profile
 
 
 def plot_pulse(path: Path, pulse: ShapedPulse, found: PulseProperties, f0_mhz: float | None = None) -> None:

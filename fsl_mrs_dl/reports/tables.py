@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.quantify.result import Estimate, Quantification
-from fsl_mrs_dl.quantities import definition, label, short_name
+from fsl_mrs_dl.metabolites.sums import definition, label, short_name
+from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.quantify.result import Quantification
 
 WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
 """Columns of concentrations by water, by the unit's name in quantities.json."""

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import ConfigError, nearest
+from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 BRAIN_MM: dict[str, tuple[float, float]] = {
     "Ala": (0.0, 2.5), "Asc": (0.0, 3.0), "Asp": (0.0, 5.0), "Cr": (1.5, 9.0), "PCr": (0.5, 7.0), "GABA": (0.0, 6.0),
@@ -20,7 +20,7 @@ BRAIN_MM: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
-are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.macromolecules`."""
+are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import MissingExtraError
-from fsl_mrs_dl.prepare import PpmGrid, pack_channels
-from fsl_mrs_dl.synthesise.background import BackgroundConfig, Echo, Lines, NoiseLevel
-from fsl_mrs_dl.synthesise.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
+from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
+from fsl_mrs_dl.basis.bank_config import BankConfig
+from fsl_mrs_dl.core.errors import MissingExtraError
+from fsl_mrs_dl.models.inputs import PpmGrid, pack_channels
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.instrument import InstrumentConfig, InstrumentErrors
-from fsl_mrs_dl.synthesise.lineshape import LineShapeConfig, LineShapes
-from fsl_mrs_dl.synthesise.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
-from fsl_mrs_dl.synthesise.protocols import BankConfig
+from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Echo, Lines, NoiseLevel
+from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig, InstrumentErrors
+from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig, LineShapes
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 SIMULATED = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.quantities import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES, SECOND_REFERENCE
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES, SECOND_REFERENCE
 
 LEVELS = {"68": 0.6827, "95": 0.95}
 MIN_SPECTRA = 100

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError, nearest
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.synthesise.recipe import Recipe
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.io.atomic import write_json
-from fsl_mrs_dl.model_card import CARD_VERSION, is_plain_name
-from fsl_mrs_dl.model_folder import ModelFolder, open_model
-from fsl_mrs_dl.novelty import CONDITIONS, describe_inputs
-from fsl_mrs_dl.sessions import Sessions
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.models.card import CARD_VERSION, is_plain_name
+from fsl_mrs_dl.models.folder import ModelFolder, open_model
+from fsl_mrs_dl.models.novelty import CONDITIONS, describe_inputs
+from fsl_mrs_dl.models.sessions import Sessions
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.config import TrainConfig

@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.errors import FslMrsDlError, MissingExtraError
-from fsl_mrs_dl.io.atomic import atomic_path, write_json
-from fsl_mrs_dl.model_card import CARD_VERSION
-from fsl_mrs_dl.model_folder import sha256
-from fsl_mrs_dl.novelty import describe_inputs
-from fsl_mrs_dl.quantities import MODES
+from fsl_mrs_dl.core.errors import FslMrsDlError, MissingExtraError
+from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.metabolites.sums import MODES
+from fsl_mrs_dl.models.card import CARD_VERSION
+from fsl_mrs_dl.models.folder import sha256
+from fsl_mrs_dl.models.novelty import describe_inputs
 from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError
-from fsl_mrs_dl.io.atomic import atomic_path, write_json
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.networks import build_network
-from fsl_mrs_dl.quantities import COMBINATIONS
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsl_mrs_dl.synthesise.bank import BasisBank, bank_of
-from fsl_mrs_dl.synthesise.bank_files import load_members, simulate_members
+from fsl_mrs_dl.basis.bank import BasisBank, bank_of
+from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import open_dataset

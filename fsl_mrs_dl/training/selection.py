@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsl_mrs_dl.config import from_mapping
-from fsl_mrs_dl.errors import ConfigError, DataError, MissingExtraError
-from fsl_mrs_dl.io.atomic import write_json
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError
+from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.training.config import TrainConfig, read_toml
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def write_plot(trials: Sequence[Mapping[str, Any]], config: SelectConfig, path: 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from fsl_mrs_dl.io.atomic import atomic_path
+    from fsl_mrs_dl.core.files import atomic_path
 
     names = list(config.space)
     score = np.array([trial["score"] for trial in trials])

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.constants import RECEIVER_PPM
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.prepare import PpmGrid
+from fsl_mrs_dl.core.constants import RECEIVER_PPM
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.units import time_axis
+from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
-from fsl_mrs_dl.units import time_axis
 from fsl_mrs_dl.validation.simulated import draw_simulated
 
 BANDWIDTH_PPM = 12.8

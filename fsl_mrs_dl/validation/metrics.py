@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.quantify.result import COMBINATIONS
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 
 Interval = tuple[float, float]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.quantify.result import Estimate
+from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.validation.metrics import Interval, Pair, evaluate_groups, evaluate_pairs, normalise, ordered
 
 REFUSED_SHARE_TO_SAY_FIRST = 0.05
@@ -108,7 +108,7 @@ def write_outputs(folder: Path, cases: Sequence[Case], model: str) -> dict[str, 
     DataError
         When the folder cannot be written to.
     """
-    from fsl_mrs_dl.io.atomic import atomic_path, write_json, write_text
+    from fsl_mrs_dl.core.files import atomic_path, write_json, write_text
 
     folder = Path(folder)
     result = build_result(cases, model)

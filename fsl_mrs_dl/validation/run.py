@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.data import EditedSpectra
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.quantify.fit import quantify
-from fsl_mrs_dl.quantify.load import load
-from fsl_mrs_dl.quantify.model import LoadedModel
-from fsl_mrs_dl.validation.neighbours import Program, answers, wanted_metabolites
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.preprocess.load import load
+from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.validation.outputs import Case, answers_of
+from fsl_mrs_dl.validation.programs.task import Program, answers, wanted_metabolites
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fsl_mrs_dl.errors import DataError
-from fsl_mrs_dl.quantify.model import LoadedModel
-from fsl_mrs_dl.quantities import MODES
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.metabolites.sums import MODES
+from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the protocols of a basis bank are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays
+
+T = TypeVar("T")
+Refocusing = Literal["ideal", "slr", "sinc_gaussian"]
+EditShape = Literal["gaussian", "sinc_gaussian"]
+
+_SHORTEST_GAP_S = 2e-4
+"""Least time between two pulses that a draw leaves."""
+
+
+_RANGES = (
+    "edit_on_ppm", "edit_off_ppm", "edit_truncation", "b1_scale", "refocusing_tbw", "refocusing_bandwidth_hz",
+    "first_delay_s", "edit_lag", "te_s", "transmitter_ppm", "temperature_c",
+)  # fmt: skip
+"""Fields of `BankConfig` that are a lowest and a highest value."""
+
+
+@dataclass(frozen=True)
+class BankConfig:
+    """How the protocols of a bank are drawn; every range is uniform.
+
+    Ranges are those of GABA-edited MEGA-PRESS at 3 T on the three large vendors (Mikkelsen et al. 2017, NeuroImage
+    159:32, doi 10.1016/j.neuroimage.2017.07.021; timings and refocusing pulses:
+    `fsl_mrs_dl.physics.sequences.VENDORS`),
+    widened by what scanners and tissue add.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of protocols.
+    seed : int
+    f0_mhz : tuple of float
+        Fields, taken in turn.
+    edit_on_ppm, edit_off_ppm : tuple of two float
+        Range of the centre of the editing pulse (drift and temperature included).
+    edit_shape : tuple of {'gaussian', 'sinc_gaussian'}
+        Families of editing pulses, drawn with equal probability; name one twice to draw it twice as often.
+    edit_duration_s : tuple of float
+        Durations, drawn with equal probability among those that the timing has room for.
+    edit_truncation : tuple of two float
+        Of Gaussian pulses.
+    b1_scale : tuple of two float
+    refocusing : tuple of {'ideal', 'slr', 'sinc_gaussian'}
+        Families of refocusing pulses, drawn with equal probability.
+    refocusing_tbw : tuple of two float
+    refocusing_bandwidth_hz : tuple of two float
+        Full widths at half maximum of the refocusing profile; the duration follows, and is no longer than the first
+        echo leaves room for.
+    first_delay_s : tuple of two float
+        From excitation to the first refocusing pulse.
+    edit_lag : tuple of two float
+        Where the editing pulses stand, see `fsl_mrs_dl.physics.sequences.mega_delays`.
+    te_s : tuple of two float
+    transmitter_ppm : tuple of two float
+    temperature_c : tuple of two float
+        Sample temperature, which moves the chemical shifts whose temperature coefficient is known.
+    n_positions : int
+    shift_jitter_ppm : float
+        Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
+        coefficient is known).
+    """
+
+    n_members: int = 64
+    seed: int = 1
+    f0_mhz: tuple[float, ...] = (127.73, 123.25, 127.76)
+    edit_on_ppm: tuple[float, float] = (1.84, 1.96)
+    edit_off_ppm: tuple[float, float] = (7.4, 7.6)
+    edit_shape: tuple[EditShape, ...] = ("gaussian", "gaussian", "gaussian", "sinc_gaussian")
+    edit_duration_s: tuple[float, ...] = (0.014, 0.014, 0.015, 0.016, 0.02)
+    edit_truncation: tuple[float, float] = (0.01, 0.10)
+    b1_scale: tuple[float, float] = (0.8, 1.15)
+    refocusing: tuple[Refocusing, ...] = ("slr",)
+    refocusing_tbw: tuple[float, float] = (4.5, 9.5)
+    refocusing_bandwidth_hz: tuple[float, float] = (900.0, 2400.0)
+    first_delay_s: tuple[float, float] = (0.0045, 0.0078)
+    edit_lag: tuple[float, float] = (0.1, 1.0)
+    te_s: tuple[float, float] = (0.068, 0.068)
+    transmitter_ppm: tuple[float, float] = (2.4, 3.2)
+    temperature_c: tuple[float, float] = (37.0, 37.0)
+    n_positions: int = 24
+    shift_jitter_ppm: float = 0.004
+
+    def __post_init__(self) -> None:
+        for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} of a bank must name at least one")
+        for name, least in (("n_members", 1), ("seed", 0), ("n_positions", 1), ("shift_jitter_ppm", 0)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name} must be at least {least}", got=getattr(self, name))
+        for name in _RANGES:
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ConfigError(f"the range {name} stands on its head", expected="low, high", got=(low, high))
+        if not 0 <= self.edit_lag[0] <= self.edit_lag[1] <= 1:
+            raise ConfigError("edit_lag must lie between 0 and 1", got=self.edit_lag)
+        for lag in self.edit_lag:
+            delays_s = mega_delays(self.te_s[0], 2 * self.first_delay_s[1], lag)
+            if not self._fitting(delays_s, self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]):
+                raise ConfigError(
+                    "no editing pulse of the bank fits its shortest echo time",
+                    expected=f"<= {2 * (min(delays_s[1], delays_s[4]) - _SHORTEST_GAP_S):.4g} s",
+                    got=f"{min(self.edit_duration_s):.4g} s",
+                    hint="Shorten the pulses or first_delay_s, or lengthen te_s",
+                )
+
+    def _fitting(self, delays_s: Sequence[float], refocusing_s: float) -> list[float]:
+        """Durations of editing pulses that leave room for a refocusing pulse before them and for the echo after."""
+        free_s = min(delays_s[1] - refocusing_s / 2, delays_s[4]) - _SHORTEST_GAP_S
+        return [duration_s for duration_s in self.edit_duration_s if duration_s <= 2 * free_s]
+
+    def draw(self) -> list[tuple[MegaPress, float]]:
+        """The protocols, each with its temperature in degrees Celsius."""
+        rng = np.random.default_rng(self.seed)
+        return [self._draw_one(index, rng) for index in range(self.n_members)]
+
+    def _draw_one(self, index: int, rng: np.random.Generator) -> tuple[MegaPress, float]:
+        te_s = float(rng.uniform(*self.te_s))
+        first_s = float(rng.uniform(*self.first_delay_s))
+        delays_s = mega_delays(te_s, 2 * first_s, float(rng.uniform(*self.edit_lag)))
+        tbw = float(rng.uniform(*self.refocusing_tbw))
+        # a refocusing pulse as short as the bank allows fits beside every editing pulse that may be drawn
+        edit_s = float(rng.choice(self._fitting(delays_s, tbw / self.refocusing_bandwidth_hz[1])))
+        refocusing_s = tbw / float(rng.uniform(*self.refocusing_bandwidth_hz))
+        room_s = 2 * min(first_s - _SHORTEST_GAP_S, delays_s[1] - edit_s / 2 - _SHORTEST_GAP_S)
+        protocol = MegaPress(
+            f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
+            delays_s=delays_s,
+            edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
+            edit_off_ppm=float(rng.uniform(*self.edit_off_ppm)),
+            edit_shape=_choice(self.edit_shape, rng),
+            edit_duration_s=edit_s,
+            edit_truncation=float(rng.uniform(*self.edit_truncation)),
+            refocusing=_choice(self.refocusing, rng),
+            refocusing_duration_s=min(refocusing_s, room_s),
+            refocusing_tbw=tbw,
+            b1_scale=float(rng.uniform(*self.b1_scale)),
+            transmitter_ppm=float(rng.uniform(*self.transmitter_ppm)),
+            n_positions=self.n_positions,
+        )
+        return protocol, float(rng.uniform(*self.temperature_c))
+
+
+def _choice(options: tuple[T, ...], rng: np.random.Generator) -> T:
+    """One of the options with equal probability, as it stands (numpy would make its own type of it)."""
+    return options[rng.integers(len(options))]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A basis set: every molecule through every condition, several at once, kept as they come: a stop costs little."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+import time
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.workers import run_jobs
+from fsl_mrs_dl.physics.sequences import Experiment
+from fsl_mrs_dl.physics.simulate import LineList, simulate
+from fsl_mrs_dl.physics.spins import SpinSystem
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Counts changes of what a kept molecule means; those of another count are simulated again."""
+
+Signals = dict[str, dict[str, LineList]]
+"""For each condition, the signal of each molecule."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One molecule through every condition."""
+
+    system: SpinSystem
+    experiments: tuple[Experiment, ...]
+    path: Path
+
+    def run(self) -> None:
+        signals = simulate(self.system, self.experiments)
+        arrays: dict[str, Any] = {}
+        for index, lines in enumerate(signals):
+            arrays[f"shift_hz_{index}"], arrays[f"amplitude_{index}"] = lines.shift_hz, lines.amplitude
+        with atomic_path(self.path) as scratch, scratch.open("wb") as stream:
+            np.savez(stream, **arrays)
+
+    def load(self) -> list[LineList]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                return [
+                    LineList(stored[f"shift_hz_{i}"], stored[f"amplitude_{i}"]) for i in range(len(self.experiments))
+                ]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError("what an interrupted simulation left is damaged", where=self.path, got=type(error).__name__,
+                            hint="Delete it and repeat the command") from error  # fmt: skip
+
+
+def simulate_basis_set(
+    systems: Sequence[SpinSystem],
+    experiments: Mapping[str, Experiment],
+    description: Mapping[str, Any],
+    scratch: Path,
+    *,
+    workers: int = 1,
+) -> Signals:
+    """Simulate a basis set.
+
+    Parameters
+    ----------
+    systems : sequence of SpinSystem
+    experiments : mapping of str to Experiment
+        The conditions by name.
+    description : mapping
+        What the experiments were made from, as JSON: molecules kept in `scratch` by another description are dropped.
+    scratch : Path
+        Folder for molecules that are done; made when missing. Remove it when the basis is written.
+    workers : int
+        Processes. The result does not depend on their number, nor on interruptions.
+
+    Raises
+    ------
+    ConfigError
+        When two molecules have one name.
+    DataError
+        When `scratch` cannot be written.
+    """
+    names = [system.name for system in systems]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ConfigError("a metabolite was named twice", got=", ".join(twice))
+    record = {"format": FORMAT, "description": description, "systems": [dataclasses.asdict(s) for s in systems]}
+    key = hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode()).hexdigest()
+    _claim(scratch, key)
+    jobs = [_Job(system, tuple(experiments.values()), scratch / f"{system.name}.npz") for system in systems]
+    missing = [job for job in jobs if not job.path.exists()]
+    if len(missing) < len(jobs):
+        log.info("%d of %d metabolites are there already", len(jobs) - len(missing), len(jobs))
+    # the slowest first, so that no process is left alone with it at the end
+    missing.sort(key=lambda job: -max(group.n_spins for group in job.system.groups))
+    started = time.monotonic()
+    for done, job in enumerate(run_jobs(missing, workers), start=1):
+        elapsed_s = time.monotonic() - started
+        log.info("%s: %d of %d, %.0f s", job.system.name, len(jobs) - len(missing) + done, len(jobs), elapsed_s)
+    signals: Signals = {condition: {} for condition in experiments}
+    for job in jobs:
+        for condition, lines in zip(experiments, job.load(), strict=True):
+            signals[condition][job.system.name] = lines
+    return signals
+
+
+def _claim(scratch: Path, key: str) -> None:
+    """Make `scratch` hold molecules of this description only."""
+    stamp = scratch / "basis_set.json"
+    if scratch.exists():
+        try:
+            same = json.loads(stamp.read_text("utf-8")).get("sha256") == key
+        except (OSError, ValueError, AttributeError) as error:
+            raise DataError(
+                "a folder of this name is in the way", where=scratch, expected="nothing, or an interrupted simulation",
+                got=type(error).__name__, hint="Move it away",
+            ) from error  # fmt: skip
+        if same:
+            return
+        log.info("%s holds another simulation, which was dropped", scratch)
+        shutil.rmtree(scratch)
+    try:
+        scratch.mkdir()
+    except OSError as error:
+        raise DataError("cannot write here", where=scratch.parent, got=error.strerror) from error
+    write_json(stamp, {"sha256": key})

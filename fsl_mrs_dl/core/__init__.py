@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every room needs: errors, configuration, constants, units, data objects, flags, files."""

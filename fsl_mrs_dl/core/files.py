@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing so that nobody ever sees half a file or half a folder: fill a temporary sibling, then move it into place."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.core.errors import DataError
+
+OUR_FILES = (
+    "quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json",
+)  # fmt: skip
+"""Any of these in a folder shows that this program made it, so that `--overwrite` may replace it."""
+
+OUR_NAMES = (
+    *OUR_FILES, "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit.nii.gz", "fit_summary.png",
+    "report.html", "mrsinmrs.json", "mrsinmrs.md", "options.txt", "lcmodel", "edit_[01].nii.gz", "diff.nii.gz",
+    "wref.nii.gz", "validation.csv", "validation.png", "*.npy", "edit_off", "edit_on", "diff", ".*",
+)  # fmt: skip
+"""Patterns of what the program's own output folders hold; anything else in them is the user's and is not deleted."""
+
+_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+
+
+def _scratch_name(path: Path) -> Path:
+    # the end of the name is kept because writers choose the format by it (.nii.gz)
+    return path.with_name(f".tmp-{uuid.uuid4().hex[:12]}-{path.name}")
+
+
+def cannot_write(path: Path, exc: OSError) -> DataError:
+    """What the user is told when `exc` stood in the way of writing to `path`."""
+    reason = os.strerror(exc.errno) if exc.errno else str(exc)
+    return DataError(f"cannot write here: {reason[:1].lower()}{reason[1:]}", where=path)
+
+
+def _concerns(exc: OSError, scratch: Path) -> bool:
+    """Whether `exc` is about what is being written, not about something that the caller reads meanwhile."""
+    names = (str(n) for n in (exc.filename, exc.filename2) if n is not None)
+    return exc.errno in _STORAGE_ERRNOS or any(name.startswith(str(scratch)) for name in names)
+
+
+def _check_parent(path: Path) -> None:
+    parent = path.parent
+    if not parent.is_dir():
+        what = "is a file, not a folder" if parent.exists() else "the folder does not exist"
+        raise DataError(what, where=parent, hint=f"Create it before writing '{path.name}' there")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):  # on a read-only file system even what is missing cannot be unlinked
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it to `path` when the block ends well, remove it otherwise.
+
+    Parameters
+    ----------
+    path : path-like
+        The file wanted. An earlier file of that name is replaced only at the end, in one step.
+
+    Yields
+    ------
+    Path
+        In the same folder, with the same ending; nothing is there yet.
+
+    Raises
+    ------
+    DataError
+        When the folder is missing or cannot be written to, the disk is full, or `path` is a folder.
+    """
+    path = Path(path)
+    _check_parent(path)
+    if path.is_dir():
+        raise DataError("is a folder; a file was to be written there", where=path)
+    scratch = _scratch_name(path)
+    try:
+        yield scratch
+        os.replace(scratch, path)
+    except OSError as exc:
+        if _concerns(exc, scratch):
+            raise cannot_write(path, exc) from exc
+        raise
+    finally:
+        _remove(scratch)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write `text` to `path` as UTF-8 with ``\\n`` line ends, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        As `atomic_path`.
+    """
+    with atomic_path(path) as scratch:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike, obj: Any) -> None:
+    """Write `obj` to `path` as JSON (indent 1, UTF-8), whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        When `obj` holds NaN or infinity, for which JSON has no word.
+    DataError
+        As `atomic_path`.
+    """
+    write_text(path, json.dumps(obj, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Make sure that a folder may be made at `path`: nothing stands there, or our own output may be replaced.
+
+    Raises
+    ------
+    DataError
+        When it may not.
+    """
+    try:
+        if not path.exists():
+            return
+    except OSError as exc:  # a name that no file system takes
+        raise cannot_write(path, exc) from exc
+    if not path.is_dir():
+        raise DataError("is a file; a folder was to be made there", where=path)
+    entries = os.listdir(path)
+    if not entries:
+        return
+    if not overwrite:
+        raise DataError("the folder exists and is not empty", where=path, hint="Add --overwrite to replace it")
+    if not any(name in entries for name in OUR_FILES):
+        raise DataError(
+            "--overwrite replaces only earlier output of this program, and this folder is something else",
+            where=path,
+            expected=f"a folder with {' or '.join(OUR_FILES)}",
+            hint="Choose another folder",
+        )
+    # the folder of an unedited basis has a file for each metabolite
+    names = (*OUR_NAMES, "*.json") if "simulation.txt" in entries else OUR_NAMES
+    foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in names)]
+    if foreign:
+        raise DataError(
+            "the folder holds more than this program wrote, which --overwrite would delete", where=path,
+            got=", ".join(foreign[:5]), hint="Move it away, or choose another folder",
+        )  # fmt: skip
+
+
+def _swap_in(scratch: Path, path: Path) -> None:
+    """Move the folder `scratch` to `path`; what stood there comes back should the move fail."""
+    if not path.exists():
+        os.replace(scratch, path)
+        return
+    old = _scratch_name(path)
+    os.replace(path, old)
+    try:
+        os.replace(scratch, path)
+    except BaseException:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _must_fill_inside(path: Path) -> bool:
+    """Whether an existing folder cannot be exchanged: a mount point (containers), or its parent is read-only."""
+    return path.is_dir() and (path.is_mount() or not os.access(path.parent, os.W_OK | os.X_OK))
+
+
+def _fill_inside(scratch: Path, path: Path) -> None:
+    for entry in path.iterdir():
+        if entry != scratch:
+            _remove(entry)
+    for entry in scratch.iterdir():
+        os.replace(entry, path / entry.name)
+
+
+@contextmanager
+def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder to fill; it becomes `path` when the block ends well and vanishes otherwise.
+
+    Parameters
+    ----------
+    path : path-like
+        The output folder wanted. Its parent must exist. A folder that cannot be exchanged as a whole (a mount
+        point, or one whose parent is read-only) is filled entry by entry at the end.
+    overwrite : bool
+        Whether an earlier, non-empty output folder may be replaced. That happens only at the end, and only when
+        it holds one of `OUR_FILES`.
+
+    Yields
+    ------
+    Path
+        An empty folder.
+
+    Raises
+    ------
+    DataError
+        When `path` is not empty and may not be replaced, is a file, or cannot be written.
+    """
+    path = Path(os.path.realpath(path))  # a link to a folder stays a link
+    _check_parent(path)
+    check_replaceable(path, overwrite)
+    inside = _must_fill_inside(path)
+    scratch = _scratch_name(path / "output" if inside else path)
+    try:
+        scratch.mkdir()
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    try:
+        yield scratch
+        if inside:
+            _fill_inside(scratch, path)
+        else:
+            check_replaceable(path, overwrite)  # someone may have filled it meanwhile
+            _swap_in(scratch, path)
+    except OSError as exc:
+        if _concerns(exc, scratch) or exc.filename in (str(path), path):
+            raise cannot_write(path, exc) from exc
+        raise
+    finally:
+        _remove(scratch)

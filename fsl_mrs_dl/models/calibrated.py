@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A loaded network: onnxruntime in, amplitudes with calibrated intervals out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.core.errors import ConfigError, ModelError, nearest
+from fsl_mrs_dl.core.resources import shipped_models, weights_folder
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models.estimate import Estimate, combine
+from fsl_mrs_dl.models.folder import ModelFolder, open_model
+from fsl_mrs_dl.models.inputs import NetworkInput
+from fsl_mrs_dl.models.sessions import Sessions
+
+DEFAULT_MODEL = "invivo"
+"""For brains, which is what is measured; `fsl_mrs_dl.quantify.model_choice` tells when another one is taken."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Raw amplitudes and predicted standard deviations, by output; arrays of shape ``(n_outputs,)``."""
+
+    mean: NDArray
+    sd: NDArray
+
+
+class LoadedModel:
+    """A model folder with its networks in memory."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.folder = folder
+        self._sessions = Sessions(folder)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Quantities estimated."""
+        return self.folder.outputs
+
+    def predict(self, data: NetworkInput) -> Prediction:
+        """Raw amplitudes: the network's outputs times the input's scale."""
+        many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]))
+        return Prediction(many.mean[0], many.sd[0])
+
+    def predict_batch(self, channels: NDArray, present: NDArray, scale: NDArray) -> Prediction:
+        """Many data sets at once.
+
+        Parameters
+        ----------
+        channels : float32 array, shape ``(n, 4, n_points)``
+        present : float32 array, shape ``(n, 2)``
+        scale : array, shape ``(n,)``
+            As of `NetworkInput`.
+
+        Returns
+        -------
+        Prediction
+            Of arrays of shape ``(n, n_outputs)``.
+        """
+        mean, sd = self._sessions.answer(channels, present)
+        return Prediction(mean * scale[:, None], sd * scale[:, None])
+
+    def estimates(self, prediction: Prediction, mode: str) -> tuple[Estimate, ...]:
+        """Estimates with intervals for a mode (``edit_off+diff``, ``diff``, ``edit_off``).
+
+        The half width of an interval is the predicted standard deviation times the factor in the card.
+
+        Raises
+        ------
+        ModelError
+            When the model was not calibrated for the mode, or its answer is not finite.
+        """
+        factors = self._factors(mode, "raw")
+        if not (np.isfinite(prediction.mean).all() and np.isfinite(prediction.sd).all()):
+            raise ModelError("the network's answer is not finite", where=self.folder.path)
+        result = []
+        for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
+            value = max(0.0, float(mean))
+            low68, high68, low95, high95 = (
+                max(0.0, value + side * factors[name][level] * float(sd)) for level in ("68", "95") for side in (-1, 1)
+            )
+            result.append(Estimate(name, value, float(sd), (low68, high68), (low95, high95), mode))
+        return tuple(result)
+
+    def sums(self, estimates: Sequence[Estimate], mode: str) -> tuple[Estimate, ...]:
+        """The sums of `COMBINATIONS` that have at least two parts, with calibrated intervals."""
+        factors = self._factors(mode, "raw")
+        found = []
+        for name, parts in COMBINATIONS.items():
+            total = combine(name, [e for e in estimates if e.name in parts], factors.get(name))
+            if total is not None and name in factors:
+                found.append(total)
+        return tuple(found)
+
+    def ratios(
+        self, estimates: Sequence[Estimate], reference: Estimate, mode: str, kind: str = "ratio"
+    ) -> tuple[Estimate, ...]:
+        """`estimates` and sums relative to `reference`, with calibrated intervals; empty where none were calibrated.
+
+        kind: ``ratio`` (to the mode's reference) or ``ratio_naa`` (to the second one).
+        """
+        factors = self._factors(mode, kind)
+        return tuple(e.relative_to(reference, factors[e.name]) for e in estimates if e.name in factors)
+
+    def with_calibrated_sd(self, estimates: Sequence[Estimate], mode: str, kind: str) -> tuple[Estimate, ...]:
+        """`estimates` with the predicted spread turned into half the width of the 68 % interval.
+
+        kind: ``raw``, or as of `ratios`.
+        """
+        factors = self._factors(mode, kind)
+        return tuple(replace(e, sd=e.sd * factors[e.name]["68"]) for e in estimates)
+
+    def _factors(self, mode: str, kind: str) -> dict[str, dict[str, float]]:
+        calibration = self.folder.card["calibration"]
+        if mode not in calibration:
+            raise ModelError(
+                f"the model '{self.folder.name}' was not trained for {mode}", where=self.folder.path,
+                expected=f"one of {', '.join(calibration)}",
+            )  # fmt: skip
+        return calibration[mode].get(kind, {})
+
+
+def find_model(name_or_folder: str | None) -> Path:
+    """Folder of a shipped model by name, or of any model by its folder; the default where None.
+
+    A plain name is a shipped model's where there is one: a folder of the same name here is ``./NAME``.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    name = DEFAULT_MODEL if name_or_folder is None else name_or_folder
+    known = shipped_models()
+    if name in known:
+        return weights_folder() / name
+    try:
+        if name and Path(name).is_dir():
+            return Path(name)
+    except (OSError, ValueError):  # a name that no file system takes
+        pass
+    raise ConfigError(
+        f"there is no model '{name}'{nearest(name, known)}",
+        expected=f"a folder, or one of {', '.join(known) or '(none shipped)'}",
+    )
+
+
+def load_model(name_or_folder: str | None) -> LoadedModel:
+    """Load the model that `find_model` finds.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    ModelError
+        When the folder is incomplete or altered.
+    """
+    return LoadedModel(open_model(find_model(name_or_folder)))

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model on disk: ``model.onnx``, ``model.safetensors`` and ``card.json``, whose hashes are checked on loading.
+
+An ensemble is a card alone: it names the model folders beside it whose answers are averaged, and their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ModelError
+from fsl_mrs_dl.models.card import check_card
+from fsl_mrs_dl.models.inputs import PpmGrid
+
+ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
+"""Parts of a card that decide what a model answers, intervals and flags with it."""
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model folder whose card was read and whose network file has the card's hash.
+
+    Parameters
+    ----------
+    path : Path
+    card : mapping
+        The content of ``card.json``.
+    members : tuple of ModelFolder
+        Of an ensemble; empty otherwise.
+    """
+
+    path: Path
+    card: Mapping[str, Any]
+    members: tuple[ModelFolder, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return str(self.card["name"])
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Quantities that the network estimates, in order."""
+        return tuple(self.card["outputs"])
+
+    @property
+    def grid(self) -> PpmGrid:
+        """The ppm grid of its input."""
+        return from_mapping(PpmGrid, self.card["grid"], f"{self.path / 'card.json'}, grid")
+
+    @property
+    def networks(self) -> tuple[Path, ...]:
+        """The networks for inference: its own, or those of the members."""
+        return tuple(member.path / "model.onnx" for member in self.members) or (self.path / "model.onnx",)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``model.onnx``; of an ensemble, of its members' digests one after the other."""
+        if self.members:
+            return hashlib.sha256("".join(member.digest for member in self.members).encode()).hexdigest()
+        return str(self.card["files"]["model.onnx"])
+
+    @property
+    def staged(self) -> bool:
+        """Whether training went on from an earlier one: the card's figures of training are those of the last alone."""
+        return any(folder.card.get("config", {}).get("start") for folder in (self, *self.members))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that its answers depend on: the networks, their calibration and ranges."""
+        parts = [{key: self.card.get(key) for key in ANSWERING}, self.digest]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def open_model(path: Path) -> ModelFolder:
+    """Read a model folder and check it.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing, the card is broken or of another version, or a hash does not hold.
+    """
+    return _open(path, inside="")
+
+
+def _open(path: Path, inside: str) -> ModelFolder:
+    """Open a model folder, as a member of the ensemble `inside` where that is given: a member is no ensemble itself."""
+    card_path = path / "card.json"
+    if not card_path.is_file():
+        raise ModelError("no model here", where=path, expected="a folder with card.json and model.onnx",
+                         hint="List the shipped models with: fsl_mrs_dl models")  # fmt: skip
+    try:
+        content = json.loads(card_path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError("the model card cannot be read", where=card_path, got=error) from error
+    card = check_card(content, card_path)
+    if card.get("members"):
+        if inside:
+            raise ModelError(f"a member of the ensemble {inside} is an ensemble itself", where=path,
+                             expected="a single model")  # fmt: skip
+        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in card["members"].items()))
+    for name, expected in card["files"].items():
+        file = path / name
+        if not file.is_file():
+            if name == "model.onnx":
+                raise ModelError("a file of the model is missing", where=file)
+            continue
+        got = sha256(file)
+        if got != expected:
+            raise ModelError(
+                "the file does not have the SHA-256 of the model card: it was altered or is corrupted",
+                where=file, expected=expected[:16] + "...", got=got[:16] + "...", hint="Install the model again",
+            )  # fmt: skip
+    return ModelFolder(path, card)
+
+
+def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) -> ModelFolder:
+    """A member of the ensemble in `path`, a folder beside it."""
+    member = _open(path.resolve().parent / name, inside=card["name"])
+    if member.digest != digest:
+        raise ModelError("a member of the ensemble is not the model that it was made from", where=member.path,
+                         expected=f"{digest[:16]}...", got=f"{member.digest[:16]}...",
+                         hint="Install the model again")  # fmt: skip
+    for key in ("outputs", "grid"):
+        if member.card[key] != card[key]:
+            raise ModelError(f"a member of the ensemble has other {key}", where=member.path, expected=card[key],
+                             got=member.card[key])  # fmt: skip
+    return member

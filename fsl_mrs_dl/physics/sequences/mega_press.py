@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MEGA-PRESS: what a protocol is described by.
+
+Mescher M, Merkle H, Kirsch J, Garwood M, Gruetter R (1998) Simultaneous in vivo spectral editing and water
+suppression, NMR Biomed 11:266-272, doi 10.1002/(SICI)1099-1492(199810)11:6<266::AID-NBM530>3.0.CO;2-J.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.physics import pulses
+from fsl_mrs_dl.physics.pulses import ShapedPulse
+from fsl_mrs_dl.physics.sequences.experiment import Block, Experiment, IdealPulse
+
+Condition = Literal["edit_off", "edit_on"]
+CONDITIONS: tuple[Condition, Condition] = ("edit_off", "edit_on")
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """A pulse as numbers, for shapes that come from a file.
+
+    Parameters
+    ----------
+    amplitude_hz : tuple of float
+        Nutation frequency of each step, Hz.
+    phase_deg : tuple of float
+        Phase of each step; a rising phase moves the pulse to a higher chemical shift.
+    duration_s : float
+    name : str
+    """
+
+    amplitude_hz: tuple[float, ...]
+    phase_deg: tuple[float, ...]
+    duration_s: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.amplitude_hz) != len(self.phase_deg) or not self.amplitude_hz:
+            raise ConfigError(
+                "a waveform needs one phase per amplitude", got=f"{len(self.amplitude_hz)} and {len(self.phase_deg)}"
+            )
+        if not self.duration_s > 0:
+            raise ConfigError("the duration of a waveform must be positive", got=self.duration_s)
+
+    @classmethod
+    def of(cls, pulse: ShapedPulse) -> Waveform:
+        """The waveform of a pulse."""
+        return cls(
+            tuple(np.abs(pulse.w1_hz).tolist()),
+            tuple(np.rad2deg(np.angle(pulse.w1_hz)).tolist()),
+            pulse.duration_s,
+            pulse.name,
+        )
+
+    def pulse(self) -> ShapedPulse:
+        """The pulse."""
+        w1_hz = np.array(self.amplitude_hz) * np.exp(1j * np.deg2rad(self.phase_deg))
+        return ShapedPulse(w1_hz, self.duration_s, self.name)
+
+
+@dataclass(frozen=True)
+class MegaPress:
+    """A MEGA-PRESS protocol: 90 - refocusing - editing - refocusing - editing - readout.
+
+    The editing pulses are shaped. Excitation and refocusing are ideal, or shaped pulses with slice gradients (x, y, z
+    in this order) whose profiles are averaged over.
+
+    Parameters
+    ----------
+    f0_mhz : float
+        Proton frequency in MHz.
+    delays_s : tuple of five float
+        Centre to centre: excitation to first refocusing, to first editing, to second refocusing, to second editing,
+        to the top of the echo; s. Their sum is the echo time.
+    edit_on_ppm, edit_off_ppm : float
+        Centres of the editing pulse in the two conditions.
+    edit_duration_s : float
+        Duration of each editing pulse, s.
+    edit_truncation : float
+        Amplitude of the Gaussian at its ends relative to the peak.
+    edit_shape : {'gaussian', 'sinc_gaussian', 'waveform'}
+        Shape of the editing pulses; 'waveform' takes `edit_waveform`.
+    edit_waveform : Waveform, optional
+        Editing pulse on resonance.
+    refocusing : {'ideal', 'slr', 'sinc_gaussian', 'waveform'}
+        Instantaneous 180 degree rotations, or shaped pulses with slice selection: linear-phase SLR pulses, Gaussian
+        windowed sincs, or `refocusing_waveform`. (Pulses whose phase is not linear across their band would dephase
+        the voxel, since each axis has one of them only.)
+    refocusing_duration_s, refocusing_tbw : float
+        Duration (s), and its product with the full width at half maximum of the refocusing profile (that of the
+        waveform with 'waveform').
+    refocusing_waveform : Waveform, optional
+    excitation : {'ideal', 'slr'}
+        An instantaneous 90 degree rotation, or a linear-phase SLR pulse with slice selection.
+    excitation_duration_s, excitation_tbw : float
+        The same of the excitation profile.
+    voxel_mm : tuple of three float
+        Slice thickness of excitation, first and second refocusing pulse. The signal per slice does not depend on it.
+    b1_scale : float
+        Transmit field relative to nominal, of every shaped pulse.
+    transmitter_ppm : float
+        Centre of the slice-selective pulses.
+    selection : {'crushers', 'phase_cycle'}
+        How unwanted coherences are removed: crusher gradients about each pulse (only -1/+1 pass), or the
+        phase cycle of FID-A's examples (editing {0, 90} x {0, 90, 180, 270}, refocusing {0, 90} x {0, 90}).
+    edit_crushers : bool
+        With 'phase_cycle': crushers about the editing pulses besides. With 'crushers' they change nothing, since
+        those of the refocusing pulses leave no other way.
+    n_positions : int
+        Points across each slice-selective axis (cell centres over `fov_slices` slice widths).
+    fov_slices : float
+        Extent of the simulated field along a slice axis in slice widths.
+    edit_phase_zero_at : {'centre', 'start'}
+        Where the editing pulse's frequency ramp passes phase zero.
+    """
+
+    f0_mhz: float = 127.73
+    delays_s: tuple[float, ...] = (0.005, 0.017, 0.017, 0.017, 0.012)
+    edit_on_ppm: float = 1.9
+    edit_off_ppm: float = 7.5
+    edit_duration_s: float = 0.014
+    edit_truncation: float = 0.05
+    edit_shape: Literal["gaussian", "sinc_gaussian", "waveform"] = "gaussian"
+    edit_waveform: Waveform | None = None
+    refocusing: Literal["ideal", "slr", "sinc_gaussian", "waveform"] = "ideal"
+    refocusing_duration_s: float = 0.0065
+    refocusing_tbw: float = 6.0
+    refocusing_waveform: Waveform | None = None
+    excitation: Literal["ideal", "slr"] = "ideal"
+    excitation_duration_s: float = 0.0025
+    excitation_tbw: float = 6.0
+    voxel_mm: tuple[float, float, float] = (30.0, 30.0, 30.0)
+    b1_scale: float = 1.0
+    transmitter_ppm: float = 3.0
+    selection: Literal["crushers", "phase_cycle"] = "crushers"
+    edit_crushers: bool = False
+    n_positions: int = 24
+    fov_slices: float = 1.8
+    edit_phase_zero_at: Literal["centre", "start"] = "centre"
+
+    def __post_init__(self) -> None:
+        if len(self.delays_s) != 5 or min(self.delays_s) <= 0:
+            raise ConfigError("delays_s must hold five positive delays", got=self.delays_s)
+        if not 0.5 <= self.f0_mhz / 127.7 <= 2.5:
+            raise ConfigError("f0_mhz is not a proton frequency of a human scanner", expected="MHz", got=self.f0_mhz)
+        positive = (
+            "edit_duration_s",
+            "refocusing_duration_s",
+            "refocusing_tbw",
+            "excitation_duration_s",
+            "excitation_tbw",
+            "b1_scale",
+            "n_positions",
+            "fov_slices",
+        )
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive", got=getattr(self, name))
+        if not 5e-3 <= self.te_s <= 1:
+            raise ConfigError("the echo time, the sum of delays_s, is out of range", expected="0.005 to 1 s",
+                              got=f"{self.te_s:g} s", hint="Times are in seconds")  # fmt: skip
+        for name in ("edit_on_ppm", "edit_off_ppm", "transmitter_ppm"):
+            if not -10 <= getattr(self, name) <= 20:
+                raise ConfigError(f"{name} is out of range", expected="-10 to 20 ppm", got=getattr(self, name),
+                                  hint="Chemical shifts on the scale of the spectrum, not offsets in Hz")  # fmt: skip
+        if min(self.voxel_mm) <= 0:
+            raise ConfigError("voxel_mm must hold three positive lengths", got=self.voxel_mm)
+        if not 0 < self.edit_truncation < 1:
+            raise ConfigError("edit_truncation must lie between 0 and 1", got=self.edit_truncation)
+        for pulse in ("edit", "refocusing"):
+            chosen = (self.edit_shape if pulse == "edit" else self.refocusing) == "waveform"
+            waveform: Waveform | None = getattr(self, f"{pulse}_waveform")
+            if chosen != (waveform is not None):
+                raise ConfigError(
+                    f"{pulse}_waveform belongs to {'edit_shape' if pulse == 'edit' else 'refocusing'} 'waveform'",
+                    hint="Give both or neither",
+                )
+            if waveform is not None and abs(waveform.duration_s - getattr(self, f"{pulse}_duration_s")) > 1e-9:
+                raise ConfigError(
+                    f"{pulse}_duration_s is not that of {pulse}_waveform",
+                    expected=waveform.duration_s, got=getattr(self, f"{pulse}_duration_s"),
+                )  # fmt: skip
+        halves = (*self._half_durations_s, 0.0)
+        for index, delay in enumerate(self.delays_s):
+            needed = halves[index] + halves[index + 1]
+            if delay < needed:
+                raise ConfigError(
+                    f"delays_s[{index}] is shorter than the halves of the two pulses it lies between",
+                    expected=f">= {needed:.6g} s", got=f"{delay:g} s",
+                    hint="Lengthen the delay or shorten the pulses",
+                )  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "sequence") -> MegaPress:
+        """Build from a mapping with the fields' names; an unknown key is an error with the nearest name."""
+        return from_mapping(cls, values, where)
+
+    @property
+    def te_s(self) -> float:
+        """Echo time in s."""
+        return sum(self.delays_s)
+
+    def editing_pulse(self) -> ShapedPulse:
+        """The editing pulse on resonance, B1 scale included."""
+        if self.edit_waveform is not None:
+            pulse = self.edit_waveform.pulse()
+        elif self.edit_shape == "sinc_gaussian":
+            pulse = pulses.sinc_gaussian_pulse(self.edit_duration_s)
+        else:
+            pulse = pulses.gaussian_pulse(self.edit_duration_s, truncation=self.edit_truncation)
+        return pulse.scaled(self.b1_scale)
+
+    def refocusing_pulse(self) -> ShapedPulse | None:
+        """The refocusing pulse, B1 scale included; None when ideal."""
+        if self.refocusing == "ideal":
+            return None
+        if self.refocusing_waveform is not None:
+            return self.refocusing_waveform.pulse().scaled(self.b1_scale)
+        return _selective(self.refocusing, self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
+
+    def excitation_pulse(self) -> ShapedPulse | None:
+        """The excitation pulse about y, B1 scale included; None when ideal."""
+        if self.excitation == "ideal":
+            return None
+        pulse = _selective("excitation", self.excitation_duration_s, self.excitation_tbw)
+        return replace(pulse, w1_hz=1j * pulse.w1_hz).scaled(self.b1_scale)
+
+    def edit_offset_hz(self, condition: Condition) -> float:
+        """Offset of the editing pulse from the transmitter in Hz."""
+        ppm = self.edit_on_ppm if condition == "edit_on" else self.edit_off_ppm
+        return (ppm - self.transmitter_ppm) * self.f0_mhz
+
+    def survival(self, condition: Condition, shift_ppm: NDArray) -> NDArray:
+        """What the two editing pulses leave of the signal of uncoupled protons; shape of `shift_ppm`, 0 to 1.
+
+        Between crushers a pulse with Cayley-Klein parameter alpha multiplies order +1 by alpha squared and order -1
+        by its conjugate; the two pulses, one on each side of the second refocusing pulse, leave ``|alpha|^4``.
+        """
+        offset_hz = (np.asarray(shift_ppm, dtype=float) - self.transmitter_ppm) * self.f0_mhz
+        pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition))
+        return np.abs(pulse.spinor(offset_hz.ravel())[0]).reshape(offset_hz.shape) ** 4
+
+    @property
+    def _half_durations_s(self) -> tuple[float, ...]:
+        """Time from the centre to the end of the five pulses; of excitation, from its effective centre."""
+        excitation_s = 0.0 if self.excitation == "ideal" else self._rephasing * self.excitation_duration_s
+        refocusing_s = 0.0 if self.refocusing == "ideal" else self.refocusing_duration_s / 2
+        edit_s = self.edit_duration_s / 2
+        return (excitation_s, refocusing_s, edit_s, refocusing_s, edit_s)
+
+    @property
+    def _rephasing(self) -> float:
+        """Share of the excitation's gradient area that rephases its slice."""
+        if self.excitation == "ideal":
+            return 0.5
+        bandwidth_hz = self.excitation_tbw / self.excitation_duration_s
+        pulse = _selective("excitation", self.excitation_duration_s, self.excitation_tbw)
+        return pulses.rephasing_fraction(pulse, -0.4 * bandwidth_hz, 0.4 * bandwidth_hz)
+
+    def experiments(self) -> tuple[Experiment, Experiment]:
+        """What the simulator plays for edit_off and edit_on; they share the blocks up to the first editing pulse."""
+        halves = (*self._half_durations_s, 0.0)
+        free_s = [delay - halves[i] - halves[i + 1] for i, delay in enumerate(self.delays_s)]
+        crushed = self.selection == "crushers"
+        # FID-A's cycle {0, 90} with the receiver turned keeps what changes its order by 2
+        refocus: dict[str, Any] = {} if crushed else {"phases_deg": (0.0, 90.0), "receiver": (1.0, -1.0)}
+        excitation, refocusing = self.excitation_pulse(), self.refocusing_pulse()
+
+        first = [
+            self._excitation_block(excitation, free_s[0], keep_order=-1 if crushed else None),
+            self._refocusing_block(refocusing, 1, free_s[1], keep_order=1 if crushed else None, **refocus),
+        ]
+        second = self._refocusing_block(refocusing, 2, free_s[3], keep_order=-1 if crushed else None, **refocus)
+        edit_filter = crushed or self.edit_crushers
+        selective = [thickness for thickness in (excitation is not None, *2 * [refocusing is not None]) if thickness]
+        cells = (np.arange(self.n_positions) + 0.5) / self.n_positions - 0.5
+        x, y, z = (cells * self.fov_slices * thickness_mm * 1e-3 for thickness_mm in self.voxel_mm)
+        experiments = []
+        for condition in CONDITIONS:
+            pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition), self.edit_phase_zero_at)
+            phases_deg = ((0.0,), (0.0,)) if crushed else ((0.0, 90.0), (0.0, 90.0, 180.0, 270.0))
+            edits = [
+                Block(
+                    pulse, free_s[index], keep_order=order if edit_filter else None,
+                    phases_deg=phases, receiver=(1.0,) * len(phases),
+                )
+                for index, order, phases in ((2, 1, phases_deg[0]), (4, -1, phases_deg[1]))
+            ]  # fmt: skip
+            experiments.append(
+                Experiment(
+                    (*first, edits[0], second, edits[1]),
+                    self.f0_mhz,
+                    self.transmitter_ppm,
+                    (x, y, z),
+                    # mean over the field times its extent in slices = integral over position per slice width
+                    scale=self.fov_slices ** len(selective),
+                )
+            )
+        return experiments[0], experiments[1]
+
+    def _excitation_block(self, pulse: ShapedPulse | None, delay_s: float, **selection: Any) -> Block:
+        if pulse is None:
+            return Block(IdealPulse(90.0, 90.0), delay_s, **selection)
+        gradient = self.excitation_tbw / self.excitation_duration_s / (self.voxel_mm[0] * 1e-3)
+        return Block(
+            pulse,
+            delay_s,
+            (gradient, 0.0, 0.0),
+            (-gradient * self.excitation_duration_s * self._rephasing, 0.0, 0.0),
+            **selection,
+        )
+
+    def _refocusing_block(self, pulse: ShapedPulse | None, axis: int, delay_s: float, **selection: Any) -> Block:
+        if pulse is None:
+            return Block(IdealPulse(180.0), delay_s, **selection)
+        gradient = [0.0, 0.0, 0.0]
+        gradient[axis] = self.refocusing_tbw / self.refocusing_duration_s / (self.voxel_mm[axis] * 1e-3)
+        return Block(pulse, delay_s, (gradient[0], gradient[1], gradient[2]), **selection)
+
+
+@functools.lru_cache(maxsize=64)
+def _selective(kind: str, duration_s: float, time_bandwidth: float) -> ShapedPulse:
+    """A slice-selective pulse about x whose profile has the full width at half maximum that is asked for.
+
+    A design's own time-bandwidth product is that of its filter; the profile of a refocusing pulse is narrower.
+    """
+    purpose: Any = "excitation" if kind == "excitation" else "refocusing"
+    nominal = time_bandwidth
+    try:
+        for _ in range(8):
+            if kind == "sinc_gaussian":
+                pulse = pulses.sinc_gaussian_pulse(duration_s, time_bandwidth=nominal, n_steps=128)
+            else:
+                pulse = pulses.slr_pulse(duration_s, nominal, purpose)
+            found = _time_bandwidth(pulse, purpose, time_bandwidth)
+            if abs(found - time_bandwidth) < 1e-4 * time_bandwidth:
+                break
+            nominal *= time_bandwidth / found
+    except ValueError as error:
+        raise ConfigError(f"{kind} pulse: {error}", hint="Choose a time-bandwidth product of 3 or more") from error
+    return pulse
+
+
+def _time_bandwidth(pulse: ShapedPulse, purpose: Any, expected: float) -> float:
+    """What `fsl_mrs_dl.physics.pulses.properties` says of a pulse with a symmetric profile.
+
+    Only the flank where it is expected is looked at: a bank designs hundreds of pulses, several times each.
+    """
+    offset_hz = np.linspace(0.0, 1.2 * expected / pulse.duration_s, 241)
+    values = pulses.profile(pulse, offset_hz, purpose)
+    half = values.max() / 2
+    last = int(np.flatnonzero(values >= half)[-1])
+    if last + 1 == len(values):
+        return 2.4 * expected
+    share = (values[last] - half) / (values[last] - values[last + 1])
+    return float(2 * pulse.duration_s * (offset_hz[last] + share * (offset_hz[1] - offset_hz[0])))

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the user's files to spectra that are ready for `quantify`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
+
+
+def load(
+    data: Path | None, *, data_off: Path | None = None, data_on: Path | None = None, reference: Path | None = None
+) -> Preprocessed:
+    """Read and preprocess one data set.
+
+    Parameters
+    ----------
+    data : Path or None
+        Raw data, an averaged pair, a DIFF or an edit_off. With `data_off` and `data_on` it is not needed.
+    data_off, data_on : Path, optional
+        The two conditions in files of their own, both or none.
+    reference : Path, optional
+        Unsuppressed water.
+
+    Raises
+    ------
+    ConfigError
+        When the combination of files makes no sense.
+    DataError
+        When a file cannot be used.
+    """
+    if (data_off is None) != (data_on is None):
+        raise ConfigError("--data-off and --data-on are needed together")
+    if data_off is not None and data_on is not None:
+        if data is not None:
+            raise ConfigError("--data is not used beside --data-off and --data-on", hint="Leave --data out")
+        acquisition = _joined(read_acquisition(data_off), read_acquisition(data_on))
+    elif data is not None:
+        acquisition = read_acquisition(data)
+    else:
+        raise ConfigError("no data were named", expected="--data, or --data-off and --data-on")
+    return preprocess(acquisition, read_reference(reference) if reference is not None else None)
+
+
+def _joined(off: Acquisition, on: Acquisition) -> Acquisition:
+    """Two files with one condition each as one acquisition, OFF first."""
+    for name, acquisition in (("--data-off", off), ("--data-on", on)):
+        if acquisition.n_conditions != 1:
+            raise DataError(f"{name} holds {acquisition.n_conditions} conditions", where=acquisition.source,
+                            expected="one", hint="Give a file with both as --data")  # fmt: skip
+    if off.fids.shape != on.fids.shape or abs(off.dwell_s - on.dwell_s) > 1e-9 * off.dwell_s:
+        raise DataError(
+            "the two conditions differ in size or dwell time", where=on.source,
+            expected=f"{off.fids.shape[1:]} at {off.dwell_s:g} s as in {off.source.name}",
+            got=f"{on.fids.shape[1:]} at {on.dwell_s:g} s",
+        )  # fmt: skip
+    if abs(off.f0_mhz - on.f0_mhz) > 0.1:
+        raise DataError("the two conditions differ in frequency", where=on.source, expected=f"{off.f0_mhz:.3f} MHz",
+                        got=f"{on.f0_mhz:.3f} MHz")  # fmt: skip
+    return dataclasses.replace(
+        off, fids=np.concatenate([off.fids, on.fids]), conditions=("edit_off", "edit_on"),
+        te_s=off.te_s if off.te_s is not None else on.te_s, edit_pulse={**off.edit_pulse, **on.edit_pulse},
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every HTML page has in common: one file with style, script and plotly inside, that opens with no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.reports import tables
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#6A3D9A", "#A6761D")
+"""Of curves and groups, in turn."""
+
+SEVERITIES = ("refused", "caution", "info")
+"""In the order in which flags are shown."""
+
+
+def plotly_script() -> str:
+    """The source of plotly.js as the package ``plotly`` (extra ``report``) carries it; empty where it is missing.
+
+    A page without it shows the same curves as drawings that do not zoom.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        return ""
+    return get_plotlyjs()
+
+
+def render_page(template: str, plots: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    """Fill `template`, which extends ``base.html.j2``.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in `TEMPLATES`.
+    plots : mapping
+        What the script draws with plotly, as JSON; left out of the page where plotly is missing.
+    context : mapping
+        Every text in it is escaped.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    plotly = plotly_script()
+    return environment.get_template(template).render(
+        **context,
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script=(TEMPLATES / "report.js").read_text(encoding="utf-8"),
+        plotly=plotly,
+        plots=embedded_json(plots) if plotly else "",
+        versions=tables.versions(),
+    )
+
+
+def embedded_json(content: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(tables.finite(content), allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

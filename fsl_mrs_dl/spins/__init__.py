@@ -1,6 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Spin systems of the metabolites: chemical shifts and couplings, each cited in ``systems.json``."""
-
-from fsl_mrs_dl.spins.systems import SpinGroup, SpinSystem, brain_metabolites, known_metabolites, load_system
-
-__all__ = ["SpinGroup", "SpinSystem", "brain_metabolites", "known_metabolites", "load_system"]

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Macromolecules and lipids of brain spectra, as broad lines in both conditions.
+
+The ON pulse at 1.9 ppm does to each line what it does to uncoupled protons there: the lines from 1.4 to 2.3 ppm are
+wiped from ON and stand negative in DIFF. The lines at 0.9 and 3.0 ppm are coupled to partners that the pulse touches,
+and appear in DIFF (co-editing): Rothman et al. 1993, PNAS 90:5662; Behar et al. 1994, Magn Reson Med 32:294. Positions
+and widths: Cudalbu et al. 2021, NMR Biomed 34:e4393, doi 10.1002/nbm.4393. At TE 68 ms the lines' T2, which differ
+several-fold, and their couplings leave any mixture of them: each line has its own size here, and a few more stand
+anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.physics.sequences import MegaPress
+from fsl_mrs_dl.synthesise.perturbations.background import Lines
+from fsl_mrs_dl.synthesise.signals import log_uniform
+
+MM30_PPM, MM09_PPM = 3.00, 0.91
+MM30_DIFF_AREA = 1.6
+"""Area of one unit of MM30 in DIFF: that of GABA's lines at 3.0 ppm in DIFF with slice profile (0.535 of Cr's three
+protons, `benchmarks/simulate.py`), so that GABA+ = GABA + MM30 adds like to like."""
+
+BACKGROUND_PPM = (0.91, 1.21, 1.43, 1.67, 2.04, 2.26, 2.56, 2.70, 3.01, 3.21, 3.75, 3.86, 4.03)
+BACKGROUND_AREA = (3.0, 1.2, 1.5, 1.0, 3.0, 1.2, 0.5, 0.4, 1.3, 0.9, 1.0, 0.8, 0.5)
+BACKGROUND_WIDTH_HZ = (21.0, 19.0, 16.0, 18.0, 28.0, 20.0, 12.0, 12.0, 15.0, 14.0, 12.0, 15.0, 14.0)
+LIPID_PPM = (0.89, 1.30)
+GRID_PPM = np.arange(0.5, 4.51, 0.05)
+"""Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
+
+
+@dataclass(frozen=True)
+class MacromoleculeConfig:
+    """Ranges of the broad signals of a brain.
+
+    Parameters
+    ----------
+    width_factor : tuple of two float
+        Widths relative to the table.
+    line_factor : tuple of two float
+        Size of each background line by the table's, times the common level, before relaxation.
+    t2_s : tuple of two float
+        T2 of each background line, drawn for each apart: tens of ms at 3 T (Landheer et al. 2020, Magn Reson Med
+        84:2327, doi 10.1002/mrm.28282), widened at both ends.
+    te_s : float
+        The echo time over which they decay.
+    coupled : tuple of two float
+        By what couplings multiply the lines below 3.1 ppm in edit_off: about cos(pi J TE) with J of 6 to 8 Hz.
+    mobile_factor : tuple of two float
+        Where the second is not 0: size of the background lines above 3.1 ppm by the table's, after relaxation. Mobile
+        groups there decay slowly, and amino acids' alpha protons add to them.
+    mm30_width_hz : tuple of two float
+        Gaussian width of the co-edited line at 3.0 ppm.
+    mm09_diff : tuple of two float
+        What DIFF shows of the line at 0.9 ppm, by its size before any modulation.
+    diff_residue : float
+        Standard deviation about the fraction of every other background line that its protocol leaves in DIFF
+        (couplings of these lines).
+    extra_lines : int
+    extra_probability, extra_max : float
+        How many more lines may stand anywhere from 0.8 to 4.1 ppm, how often each does, and their largest area
+        (relative to a proton at 1 mM); small ones are more frequent than large ones, and one in four is negative.
+    extra_width_hz : tuple of two float
+    lipid_probability, lipid_max : float
+        How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
+    """
+
+    width_factor: tuple[float, float] = (0.8, 1.5)
+    line_factor: tuple[float, float] = (0.0, 2.5)
+    t2_s: tuple[float, float] = (0.008, 0.09)
+    te_s: float = 0.068
+    coupled: tuple[float, float] = (-0.2, 0.5)
+    mobile_factor: tuple[float, float] = (0.0, 0.0)
+    mm30_width_hz: tuple[float, float] = (10.0, 26.0)
+    mm09_diff: tuple[float, float] = (0.15, 0.75)
+    diff_residue: float = 0.05
+    extra_lines: int = 2
+    extra_probability: float = 0.4
+    extra_max: float = 16.0
+    extra_width_hz: tuple[float, float] = (10.0, 40.0)
+    lipid_probability: float = 0.25
+    lipid_max: float = 20.0
+
+    def draw(
+        self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, unforeseen: NDArray, rng: np.random.Generator
+    ) -> Lines:
+        """Broad lines of spectra; those whose level is zero have none.
+
+        Parameters
+        ----------
+        mm09_mm, mm30_mm : arrays, shape ``(n,)``
+            Level of the background in units of its line at 0.9 ppm, and the co-edited signal.
+        left_in_diff : array, shape ``(n, len(GRID_PPM))``
+            See `left_in_diff`, of each spectrum's protocol at `GRID_PPM`.
+        unforeseen : array, shape ``(n,)``
+            Factor on the lines that may stand anywhere, and on lipid.
+        """
+        n, table = len(mm09_mm), len(BACKGROUND_PPM)
+        is_brain = (mm09_mm > 0) | (mm30_mm > 0)
+
+        # the background
+        ppm = np.array(BACKGROUND_PPM) + 0.01 * rng.standard_normal((n, table))
+        width_hz = np.array(BACKGROUND_WIDTH_HZ) * rng.uniform(*self.width_factor, size=(n, table))
+        level = (mm09_mm / BACKGROUND_AREA[0])[:, None] * np.array(BACKGROUND_AREA)
+        off = level * rng.uniform(*self.line_factor, size=(n, table))
+        off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=(n, table)))
+        off *= np.where(np.array(BACKGROUND_PPM) < 3.1, rng.uniform(*self.coupled, size=(n, table)), 1.0)
+        if self.mobile_factor[1]:
+            mobile = level * rng.uniform(*self.mobile_factor, size=(n, table))
+            off = np.where(np.array(BACKGROUND_PPM) < 3.1, off, mobile)
+        diff = off * self._left(left_in_diff, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
+        diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
+
+        # what else may stand there
+        shape = (n, self.extra_lines)
+        extra_ppm, extra_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
+        extra = self.extra_max * rng.uniform(size=shape) ** 3 * (rng.uniform(size=shape) < self.extra_probability)
+        extra *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * (is_brain * unforeseen)[:, None]
+        extra_diff = extra * self._left(left_in_diff, extra_ppm, rng)
+
+        # the co-edited line, in DIFF alone
+        mm30_ppm = MM30_PPM + 0.01 * rng.standard_normal((n, 1))
+        mm30_hz = rng.uniform(*self.mm30_width_hz, size=(n, 1))
+        mm30 = (MM30_DIFF_AREA * mm30_mm)[:, None]
+
+        shape = (n, len(LIPID_PPM))
+        lipid = rng.uniform(0, self.lipid_max, size=shape) * (rng.uniform(size=(n, 1)) < self.lipid_probability)
+        lipid = lipid * (is_brain * unforeseen)[:, None] * np.exp(0.6j * rng.standard_normal(shape))
+        lipid_ppm, lipid_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
+        lipid_diff = lipid * 0.05 * rng.standard_normal(shape)
+
+        gauss_hz = np.hstack([width_hz, extra_hz, mm30_hz, lipid_hz])
+        area_off = np.hstack([off, extra, np.zeros((n, 1)), lipid])
+        return Lines(
+            area_off, area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
+            np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]), np.zeros_like(gauss_hz), gauss_hz,
+        )  # fmt: skip
+
+    def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
+        """DIFF over edit_off of lines ``(n, n_lines)``, between the points of `GRID_PPM`; couplings blur it."""
+        position = (ppm - GRID_PPM[0]) / (GRID_PPM[1] - GRID_PPM[0])
+        low = np.clip(position.astype(int), 0, len(GRID_PPM) - 2)
+        part, rows = position - low, np.arange(len(ppm))[:, None]
+        exact = (1 - part) * left_in_diff[rows, low] + part * left_in_diff[rows, low + 1]
+        return exact + self.diff_residue * rng.standard_normal(ppm.shape)
+
+
+def left_in_diff(sequence: MegaPress, ppm: NDArray) -> NDArray:
+    """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`."""
+    return sequence.survival("edit_on", ppm) / sequence.survival("edit_off", ppm) - 1

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classical programs that answer for the same spectra."""

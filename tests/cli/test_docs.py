@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages in docs/: none is missing or forgotten, and what they print can be run."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fsl_mrs_dl.cli.main import COMMANDS
+from fsl_mrs_dl.core.flags import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def generated():
+    spec = importlib.util.spec_from_file_location("docs_generated", DOCS / "generated.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def named_in_nav(entry):
+    if isinstance(entry, str):
+        return [entry]
+    children = entry.values() if isinstance(entry, dict) else entry
+    return [name for child in children for name in named_in_nav(child)]
+
+
+def test_the_nav_names_every_page_once():
+    nav = named_in_nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"])
+    pages = [str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")]
+    assert sorted(nav) == sorted(pages)
+
+
+def test_each_command_has_its_page_with_purpose_and_options():
+    assert {path.stem for path in (DOCS / "commands").glob("*.md")} == set(COMMANDS)
+    for name in COMMANDS:
+        text = (DOCS / "commands" / f"{name}.md").read_text("utf-8")
+        for part in (f"# {name}\n", f"<!-- purpose: {name} -->", f"<!-- options: {name} -->", f"fsl_mrs_dl {name}"):
+            assert part in text, name
+
+
+def test_options_are_those_of_the_parser(generated):
+    for name, parser in generated.commands().items():
+        table = generated.options(name)
+        for action in parser._actions:
+            for option in action.option_strings or [action.metavar or (action.choices or [action.dest])[0]]:
+                is_spelling = option.startswith("-") and "_" in option
+                assert (f"`{option}" in table) == (option not in ("-h", "--help") and not is_spelling), (name, option)
+
+
+def test_a_bar_in_a_table_is_no_border(generated):
+    row = next(line for line in generated.options("fit").splitlines() if "--model" in line)
+    assert row.startswith("| `--model NAME|DIR` | model")
+    assert generated._table(("a",), [("x|y",)]).endswith("| x\\|y |")
+
+
+def test_fields_come_with_default_and_meaning(generated):
+    table = generated.fields("fsl_mrs_dl.synthesise.perturbations.instrument.InstrumentConfig")
+    assert "| `mismatch_amplitude` | 0.01 | Difference of ON from OFF in frequency, phase, relative amplitude" in table
+    assert "| `eddy_s` | 0.005, 0.12 | Its decay time. |" in table
+
+
+def test_trust_explains_every_flag(generated):
+    page = generated.filled((DOCS / "trust.md").read_text("utf-8"))
+    for code in CATALOGUE:
+        assert f"| `{code}` |" in page
+    assert "<!--" not in page
+
+
+def test_an_unknown_directive_is_an_error(generated):
+    with pytest.raises(KeyError):
+        generated.filled("<!-- optoins: fit -->")
+
+
+def bash_of(page):
+    blocks = re.findall(r"^```bash\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return "".join(blocks)
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_as_it_is_printed(tmp_path):
+    pytest.importorskip("spec2nii", reason="spec2nii is not installed: pip install 'fsl_mrs_dl[convert]'")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, module in (("fsl_mrs_dl", "-m fsl_mrs_dl"), ("python", "")):
+        script = programs / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        script.chmod(0o755)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": f"{programs}:{os.environ['PATH']}",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-euc", bash_of("tutorial.md")], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "16 DIM_DYN, 2 DIM_EDIT (ON, OFF)" in done.stdout
+    table = (tmp_path / "study/derivatives/fsl_mrs_dl/group_desc-dl_mrsquant.tsv").read_text()
+    assert "\tGABA\t" in table

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing half-written is ever visible, and nobody else's folder is ever deleted."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import pytest
+
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.files import atomic_path, new_output_folder, write_json, write_text
+
+NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_file_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "a.nii.gz"
+    target.write_text("old")
+    with atomic_path(target) as scratch:
+        assert scratch.parent == tmp_path
+        assert scratch.name.endswith("a.nii.gz")
+        scratch.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["a.nii.gz"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file(tmp_path, error):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail():
+        with atomic_path(target) as scratch:
+            scratch.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_foreign_error_is_not_taken_for_ours(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
+        (tmp_path / "input_that_is_absent").read_text()
+
+
+def test_full_disk_is_one_line(tmp_path):
+    target = tmp_path / "a.txt"
+    with pytest.raises(DataError, match=r"a\.txt: cannot write here: no space left") as info, atomic_path(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert "\n" not in str(info.value)
+    assert names(tmp_path) == []
+
+
+def test_missing_parent_and_folder_in_the_way(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: the folder does not exist"):
+        write_text(tmp_path / "nowhere" / "a.txt", "x")
+    (tmp_path / "d").mkdir()
+    with pytest.raises(DataError, match=r"d: is a folder"):
+        write_text(tmp_path / "d", "x")
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(DataError, match=r"f: is a file, not a folder"):
+        write_text(tmp_path / "f" / "a.txt", "x")
+
+
+@NOT_ROOT
+def test_read_only_folder(tmp_path):
+    folder = tmp_path / "ro"
+    folder.mkdir()
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(DataError, match=r"cannot write here: permission denied"):
+            write_text(folder / "a.txt", "x")
+        with pytest.raises(DataError, match=r"cannot write here: permission denied"), new_output_folder(folder / "o"):
+            pass
+    finally:
+        folder.chmod(0o700)
+
+
+def test_json_is_exact_and_refuses_nan(tmp_path):
+    target = tmp_path / "a.json"
+    obj = {"µ": [1, 0.1, None], "b": {"c": True}}
+    write_json(target, obj)
+    assert json.loads(target.read_text(encoding="utf-8")) == obj
+    assert target.read_text(encoding="utf-8").startswith('{\n "µ"')
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="JSON"):
+            write_json(target, {"x": bad})
+    assert json.loads(target.read_text(encoding="utf-8")) == obj
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_new_folder_appears_whole(tmp_path):
+    out = tmp_path / "out"
+    with new_output_folder(out, overwrite=False) as scratch:
+        (scratch / "quantities.json").write_text("1")
+        (scratch / "sub").mkdir()
+        assert not out.exists()
+    assert names(out) == ["quantities.json", "sub"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_empty_folder_is_filled_and_failure_leaves_it(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def fill(fail):
+        with new_output_folder(out, overwrite=False) as scratch:
+            (scratch / "quantities.json").write_text("1")
+            if fail:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill(True)
+    assert names(out) == []
+    assert names(tmp_path) == ["out"]
+    fill(False)
+    assert names(out) == ["quantities.json"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_existing_output_needs_overwrite(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "quantities.json").write_text("old")
+    (out / "qc.csv").write_text("old")
+    with pytest.raises(DataError, match="--overwrite"), new_output_folder(out, overwrite=False):
+        pytest.fail("must not start")
+
+    def fail():
+        with new_output_folder(out, overwrite=True) as scratch:
+            (scratch / "quantities.json").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (out / "quantities.json").read_text() == "old"
+    with new_output_folder(out, overwrite=True) as scratch:
+        (scratch / "quantities.json").write_text("new")
+        assert (out / "quantities.json").read_text() == "old"
+    assert names(out) == ["quantities.json"]
+    assert (out / "quantities.json").read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_strangers_folder_is_never_deleted(tmp_path):
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.tex").write_text("precious")
+    with pytest.raises(DataError, match=r"thesis: --overwrite replaces only"), new_output_folder(out, overwrite=True):
+        pytest.fail("must not start")
+    assert (out / "chapter1.tex").read_text() == "precious"
+
+
+def test_folder_filled_by_another_meanwhile_is_kept(tmp_path):
+    out = tmp_path / "out"
+
+    def fill():
+        with new_output_folder(out, overwrite=False) as scratch:
+            (scratch / "quantities.json").write_text("mine")
+            out.mkdir()
+            (out / "theirs").write_text("x")
+
+    with pytest.raises(DataError, match="not empty"):
+        fill()
+    assert names(out) == ["theirs"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_failed_swap_brings_the_old_folder_back(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "quantities.json").write_text("old")
+    real, calls = os.replace, []
+
+    def broken(src, dst):
+        calls.append(src)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(src, dst)
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(DataError, match="cannot write here"), new_output_folder(out, overwrite=True) as scratch:
+        (scratch / "quantities.json").write_text("new")
+    assert len(calls) == 3
+    assert (out / "quantities.json").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_file_in_the_way_of_a_folder(tmp_path):
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(DataError, match="is a file"), new_output_folder(tmp_path / "out", overwrite=True):
+        pytest.fail("must not start")
+
+
+def test_link_to_a_folder_stays_a_link(tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    with new_output_folder(link, overwrite=False) as scratch:
+        (scratch / "quantities.json").write_text("1")
+    assert link.is_symlink()
+    assert names(real) == ["quantities.json"]
+
+
+def test_folder_that_cannot_be_exchanged_is_filled(tmp_path, monkeypatch):
+    out = tmp_path / "mounted"
+    out.mkdir()
+    (out / "quantities.json").write_text("old")
+    (out / "qc.csv").write_text("old")
+    inode = out.stat().st_ino
+    monkeypatch.setattr("fsl_mrs_dl.core.files._must_fill_inside", lambda _: True)
+    with new_output_folder(out, overwrite=True) as scratch:
+        (scratch / "quantities.json").write_text("new")
+        assert (out / "quantities.json").read_text() == "old"
+    assert out.stat().st_ino == inode
+    assert names(out) == ["quantities.json"]
+    assert (out / "quantities.json").read_text() == "new"
+
+
+def test_overwriting_never_deletes_what_somebody_else_put_there(tmp_path):
+    folder = tmp_path / "out"
+    for _ in range(2):
+        with new_output_folder(folder, overwrite=True) as scratch:
+            for name in ("quantities.json", "report.html", "summary.csv"):
+                (scratch / name).write_text("ours")
+    (folder / "my_notes.txt").write_text("years of work")
+    refused = pytest.raises(DataError, match=r"holds more than this program wrote.*my_notes\.txt")
+    with refused, new_output_folder(folder, overwrite=True):
+        pytest.fail("must not start")
+    assert (folder / "my_notes.txt").read_text() == "years of work"
+    # an unedited basis has files of any name
+    basis = tmp_path / "basis"
+    basis.mkdir()
+    for name in ("simulation.txt", "NAA.json"):
+        (basis / name).write_text("ours")
+    with new_output_folder(basis, overwrite=True) as scratch:
+        (scratch / "simulation.txt").write_text("new")
+    assert [path.name for path in basis.iterdir()] == ["simulation.txt"]

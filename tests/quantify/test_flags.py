@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags for real life: a spectrum made to have the fault raises its flag, the clean one does not."""
+
+import dataclasses
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.models.calibrated import load_model
+from fsl_mrs_dl.physics.simulate import voigt_decay
+from fsl_mrs_dl.preprocess.align import apply_alignment
+from fsl_mrs_dl.preprocess.load import load
+from fsl_mrs_dl.preprocess.pipeline import preprocess
+from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags
+from fsl_mrs_dl.quantify.kind import kind_of_sample, kinds_of_model
+from fsl_mrs_dl.quantify.quantify import quantify
+from fsl_mrs_dl.quantify.signals import basis_signals
+from tests.helpers import SHARED, fid_of, write_nifti
+
+DWELL_S, F0_MHZ, N = 5e-4, 127.73, 2048
+TIME_S = time_axis(N, DWELL_S)
+BRAIN = {
+    "NAA": 11.0, "NAAG": 1.4, "Cr": 4.3, "PCr": 3.7, "GPC": 1.0, "PCh": 0.6, "Ins": 6.0, "Glu": 9.0, "Gln": 2.4,
+    "GABA": 1.8, "GSH": 1.2, "Tau": 1.4, "Asp": 2.0, "MM09": 6.0, "MM30": 2.0,
+}  # fmt: skip
+SOLUTION = {"NAA": 10.0, "Cr": 8.0, "GABA": 5.0, "Gln": 4.0, "Glu": 10.0}
+FAULTS = {
+    "lipid", "subtraction_artefact", "editing_missed", "water_suppression_poor", "broad_lines", "not_edited",
+    "other_model", "refused", "order_contradiction", "large_drift", "many_transients_rejected",
+}  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4)
+def signals_of(names):
+    blank = EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=np.ones(N), diff=np.ones(N), te_s=0.068)
+    return basis_signals(blank, names)
+
+
+def pair(conc=BRAIN, *, lorentz_hz=3.0, gauss_hz=3.0, noise=0.15, seed=0):
+    """OFF and ON of a mixture of the shipped basis."""
+    rng = np.random.default_rng(seed)
+    signals = signals_of(tuple(conc))
+    amplitudes = np.array([conc[name] for name in signals.names])
+    off, diff = (amplitudes @ signals.fids[c] * voigt_decay(TIME_S, lorentz_hz, gauss_hz) for c in ("edit_off", "diff"))
+    off_noise, on_noise = (noise * (rng.normal(size=N) + 1j * rng.normal(size=N)) for _ in range(2))
+    return off + off_noise, off + diff + on_noise
+
+
+def spectra_of(off, on):
+    return EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=off, edit_on=on, diff=on - off, te_s=0.068)
+
+
+@functools.lru_cache(maxsize=1)
+def model():
+    return None  # chosen by the kind of sample
+
+
+def codes(result):
+    return {flag.code for flag in result.flags}
+
+
+def line(ppm, width_hz, amplitude):
+    return amplitude * np.exp((2j * np.pi * ppm_to_hz(ppm, F0_MHZ) - np.pi * width_hz) * TIME_S)
+
+
+@pytest.mark.parametrize("conc", [BRAIN, SOLUTION], ids=["brain", "solution"])
+def test_a_clean_measurement_has_no_fault(conc):
+    result = quantify(spectra_of(*pair(conc)), model())
+    assert not codes(result) & FAULTS
+    assert result.fit_parameters["naa_left_in_on"] == pytest.approx(0.0, abs=0.03)
+
+
+def test_lipid_is_flagged():
+    off, on = pair()
+    fat = line(1.3, 25.0, 60.0) + line(0.9, 25.0, 25.0)
+    assert "lipid" in codes(quantify(spectra_of(off + fat, on + fat), model()))
+
+
+@pytest.mark.parametrize(("shift_hz", "phase_rad"), [(1.5, 0.0), (0.0, 0.2)])
+def test_residue_of_subtraction_is_flagged(shift_hz, phase_rad):
+    off, on = pair()
+    assert "subtraction_artefact" in codes(
+        quantify(spectra_of(off, apply_alignment(on, DWELL_S, shift_hz, phase_rad)), model())
+    )
+
+
+def test_a_missed_editing_frequency_is_flagged():
+    off, on = pair()
+    left = 0.25 * BRAIN["NAA"] * signals_of(("NAA",)).fids["edit_off"][0] * voigt_decay(TIME_S, 3.0, 3.0)
+    assert "editing_missed" in codes(quantify(spectra_of(off, on + left), model()))
+
+
+def test_without_naa_editing_is_not_judged():
+    result = quantify(spectra_of(*pair({"Cr": 8.0, "GABA": 5.0, "Glu": 10.0})), model())
+    assert "naa_left_in_on" not in result.fit_parameters
+
+
+def test_broad_lines_are_flagged_whatever_the_model():
+    result = quantify(spectra_of(*pair(lorentz_hz=12.0, gauss_hz=8.0)), model())
+    assert "broad_lines" in codes(result)
+    assert [f.code for f in artefact_flags({}, fwhm_hz=0.11 * F0_MHZ, f0_mhz=F0_MHZ)] == ["broad_lines"]
+    assert artefact_flags({}, fwhm_hz=0.09 * F0_MHZ, f0_mhz=F0_MHZ) == []
+
+
+@pytest.mark.parametrize(("times", "flagged"), [(5.0, False), (2.5 * ArtefactLimits().water, True)])
+def test_strong_residual_water_is_flagged(times, flagged):
+    off, on = pair()
+    highest = np.abs(np.fft.fft(off)).max()
+    water = line(4.68, 6.0, 1.0)
+    water *= times * highest / np.abs(np.fft.fft(water)).max()
+    raw = Acquisition(np.stack([off + water, on + water])[:, None, None], DWELL_S, F0_MHZ, Path("x"), te_s=0.068)
+    spectra = preprocess(raw).spectra
+    assert spectra.history["water"]["ratio"] == pytest.approx(times, rel=0.3)
+    assert ("water_suppression_poor" in codes(quantify(spectra, model()))) is flagged
+
+
+@pytest.mark.parametrize("second", ["same data", "other noise", "other phase"])
+def test_a_pair_that_was_not_edited_is_refused(second):
+    off, _ = pair()
+    other = {"same data": off, "other noise": pair(seed=1)[0], "other phase": pair(seed=2)[0] * np.exp(0.6j)}[second]
+    raw = Acquisition(np.stack([off, other])[:, None, None], DWELL_S, F0_MHZ, Path("x"), te_s=0.068)
+    result = quantify(preprocess(raw).spectra, model())
+    assert {"refused", "not_edited"} <= codes(result)
+    assert result.estimates == ()
+    assert next(f.detail for f in result.flags if f.code == "refused").startswith("no editing took place")
+
+
+def test_swapped_conditions_are_put_right_and_flagged():
+    off, on = pair()
+    swapped = Acquisition(
+        np.stack([on, off])[:, None, None], DWELL_S, F0_MHZ, Path("x"), ("edit_off", "edit_on"), te_s=0.068
+    )
+    result = quantify(preprocess(swapped).spectra, model())
+    right = quantify(preprocess(dataclasses.replace(swapped, fids=swapped.fids[::-1])).spectra, model())
+    assert "order_contradiction" in codes(result)
+    assert "order_contradiction" not in codes(right)
+    values, expected = ({e.name: e.value for e in r.estimates} for r in (result, right))
+    assert values["GABA"] == pytest.approx(expected["GABA"], rel=1e-6)
+
+
+@pytest.mark.parametrize("n_conditions", [1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_refused(n_conditions, seed):
+    rng = np.random.default_rng(seed)
+    shape = (n_conditions, 1, 1, N)
+    fids = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    result = quantify(preprocess(Acquisition(fids, DWELL_S, F0_MHZ, Path("x"))).spectra, model())
+    assert result.refused
+    assert "times the noise" in next(f.detail for f in result.flags if f.code == "refused")
+
+
+@pytest.mark.parametrize(("name", "own", "other"), [("invivo", BRAIN, SOLUTION), ("phantom", SOLUTION, BRAIN)])
+def test_a_model_says_that_it_sees_the_other_kind_of_sample(name, own, other):
+    right, wrong = (codes(quantify(spectra_of(*pair(conc)), load_model(name))) for conc in (own, other))
+    assert "other_model" in wrong
+    assert "other_model" not in right
+    assert "model_chosen" not in right | wrong
+
+
+@pytest.mark.parametrize(("conc", "name"), [(BRAIN, "invivo"), (SOLUTION, "phantom")])
+def test_without_a_name_the_sample_chooses_the_model(conc, name):
+    result = quantify(spectra_of(*pair(conc)))
+    assert result.model["name"] == name
+    assert name in next(f.detail for f in result.flags if f.code == "model_chosen")
+    assert set(conc) <= {e.name for e in result.estimates}
+
+
+def test_a_sample_that_only_lacks_macromolecules_is_guessed_to_be_a_solution_with_a_caution():
+    from fsl_mrs_dl.quantify.model_choice import choose
+
+    for marks, code, name in (
+        ({"MM0.9": 0.005}, "model_guessed", "phantom"),
+        ({"MM0.9": 0.08}, "model_chosen", "invivo"),
+        ({"choline": 0.01, "Ins": 0.001}, "model_chosen", "phantom"),
+    ):
+        model, flag = choose(marks)
+        assert (flag.code, model.folder.name) == (code, name)
+    assert CATALOGUE["model_guessed"][0] == "caution"
+
+
+def test_marks_that_disagree_decide_nothing():
+    assert kind_of_sample({"choline": 0.3, "Ins": 0.08}) == "brain"
+    assert kind_of_sample({"choline": 0.01, "Ins": 0.001}) == "solution"
+    assert kind_of_sample({"choline": 0.3, "Ins": 0.0}) is None
+    assert kind_of_sample({}) is None
+    assert kinds_of_model({"outputs": ["Cr", "GABA"]}) == {"solution"}
+    assert kinds_of_model({"outputs": ["Cr", "GPC", "PCh", "Ins"]}) == {"brain"}
+    assert kinds_of_model(load_model("invivo").folder.card) == {"brain"}
+    assert kinds_of_model(load_model("phantom").folder.card) == {"solution"}
+    mixed = json.loads(json.dumps(load_model("invivo").folder.card))
+    mixed["config"]["recipe"]["concentrations"]["solution_fraction"] = 0.5
+    assert kinds_of_model(mixed) == {"brain", "solution"}
+
+
+def test_the_command_refuses_with_exit_code_0(tmp_path):
+    lines = {2.008: 9.0, 3.027: 6.0, 3.913: 4.0, 3.208: 3.0}
+    rng = np.random.default_rng(0)
+    fids = np.stack([fid_of(lines, noise=0.1, rng=rng), fid_of(lines, noise=0.1, rng=rng)], axis=-1)
+    path = write_nifti(tmp_path / "press.nii.gz", fids[None, None, None], dims=("DIM_EDIT",))
+    run = subprocess.run(
+        [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", path, "--output", tmp_path / "out"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("refused: no editing took place")
+    written = json.loads((tmp_path / "out" / "quantities.json").read_text())
+    assert written["refused"]
+    assert written["metabolites"] == {}
+    assert {"refused", "not_edited"} <= set(written["flags"])
+
+
+@functools.lru_cache(maxsize=1)
+def measured():
+    folder = SHARED / "data" / "invivo_diff"
+    if not folder.is_dir():
+        pytest.skip("the shared data are not beside the checkout")
+    return {p.name[:6]: quantify(load(p).spectra, model()) for p in sorted(folder.glob("*.nii.gz"))}
+
+
+def test_a_failed_acquisition_is_refused_and_its_neighbours_are_not():
+    refused = {
+        name: next(f.detail for f in r.flags if f.code == "refused") for name, r in measured().items() if r.refused
+    }
+    assert list(refused) == ["sub-11"]
+    assert "not that of an edited spectrum" in refused["sub-11"]
+    assert "broad_lines" in codes(measured()["sub-11"])
+
+
+def test_a_spurious_echo_is_seen_and_nothing_in_its_neighbours():
+    # sub-21 has an echo between 3.1 and 3.6 ppm
+    assert [name for name, r in measured().items() if "subtraction_artefact" in codes(r)] == ["sub-21"]
+    assert not {"lipid", "other_model"} & set().union(*(codes(r) for r in measured().values()))

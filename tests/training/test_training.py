@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: learns, resumes to the same weights, exports what it trained, refuses what was altered."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.training.calibrate import MODES, calibrate
+from fsl_mrs_dl.training.config import TrainConfig, read_config
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+
+def test_validation_error_falls(tiny_model):
+    history = json.loads((tiny_model / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.8 * history[0]["validation"]
+
+
+def test_interrupted_training_ends_with_the_same_weights(tiny_config, tiny_model, tmp_path):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import bank_of_recipe, train
+
+    config = read_config(tiny_config)
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    trainer = Trainer(config, Synthesiser(config.recipe, bank_of_recipe(config.recipe, tmp_path / "bank")), tmp_path)
+    learn, done = trainer._train_on, []
+
+    def killed_at_step_25(batch):
+        if len(done) == 25:
+            raise KeyboardInterrupt
+        done.append(1)
+        return learn(batch)
+
+    trainer._train_on = killed_at_step_25
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert json.loads((tmp_path / "progress.json").read_text())["step"] == 20
+    train(config, tmp_path)
+    once, twice = load_file(tiny_model / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    for name, tensor in once.items():
+        torch.testing.assert_close(twice[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_configuration_is_not_resumed(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    for name in ("checkpoint.safetensors", "progress.json"):
+        shutil.copy(tiny_model / name, tmp_path / name)
+    with pytest.raises(ConfigError, match="another configuration"):
+        train(dataclasses.replace(read_config(tiny_config), seed=6), tmp_path)
+
+
+def test_a_run_goes_on_under_a_version_with_more_settings(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model, tmp_path / "run")
+    path = tmp_path / "run" / "progress.json"
+    progress = json.loads(path.read_text())
+    del progress["config"]["recipe"]["severity"], progress["config"]["optimiser"]["sum_weight"]
+    path.write_text(json.dumps(progress))
+    train(read_config(tiny_config), tmp_path / "run")
+    assert (tmp_path / "run" / "model.onnx").read_bytes() == (tiny_model / "model.onnx").read_bytes()
+
+
+def test_weights_are_rounded_so_that_they_compress(tiny_model):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.training.export import KEPT_BITS
+
+    for name, weight in load_file(tiny_model / "model.safetensors").items():
+        if name.endswith(".weight") and "norm" not in name:
+            fraction = np.frexp(weight.numpy().astype(float))[0] * 2**KEPT_BITS
+            np.testing.assert_array_equal(fraction, np.round(fraction), err_msg=name)
+
+
+def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
+    import onnxruntime
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.networks import build_network
+    from fsl_mrs_dl.training.export import _Scaled
+
+    config = read_config(tiny_config)
+    weights = load_file(tiny_model / "model.safetensors")
+    network = build_network(config.network, config.recipe.grid.n_points, len(config.recipe.outputs))
+    scaled = _Scaled(network, np.ones(len(config.recipe.outputs), np.float32))
+    scaled.load_state_dict(weights)
+    scaled.eval()
+    rng = np.random.default_rng(0)
+    channels, present = rng.normal(size=(5, 4, 721)).astype(np.float32), np.ones((5, 2), np.float32)
+    with torch.inference_mode():
+        expected = scaled(torch.from_numpy(channels), torch.from_numpy(present))
+    session = onnxruntime.InferenceSession(str(tiny_model / "model.onnx"))
+    got = session.run(None, {"channels": channels, "present": present})
+    single = [
+        session.run(None, {"channels": c[None], "present": p[None]}) for c, p in zip(channels, present, strict=True)
+    ]
+    for index in range(2):
+        np.testing.assert_allclose(got[index], expected[index].numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(got[index], np.concatenate([s[index] for s in single]), rtol=1e-4, atol=1e-5)
+
+
+SMALL = {
+    "yae": {"name": "yae", "widths": [8, 16], "strides": [4, 4], "dense": 32},
+    "fcnn": {"name": "fcnn", "filters": [8, 16, 16], "dense": 96, "dropout": 0.0},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_every_network_learns_and_exports(tiny_config, tiny_model, tmp_path, name):
+    from safetensors import safe_open
+
+    from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.training.run import train
+
+    config = read_config(tiny_config)
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    train(dataclasses.replace(config, network=SMALL[name]), tmp_path)
+    history = json.loads((tmp_path / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.95 * history[0]["validation"]
+    # export compares ONNX with torch; a decoder is not shipped
+    assert load_model(str(tmp_path)).folder.card["config"]["network"]["name"] == name
+    with safe_open(tmp_path / "model.safetensors", "np") as stored:
+        assert not [key for key in stored.keys() if "decoder" in key or "unfold" in key]  # noqa: SIM118
+    assert (tmp_path / "model.onnx").stat().st_size < 1.1 * (tmp_path / "model.safetensors").stat().st_size + 20_000
+
+
+def test_the_decoder_learns_the_clean_spectrum(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import VALIDATION, Trainer, draw
+    from fsl_mrs_dl.training.run import bank_of_recipe
+
+    config = dataclasses.replace(read_config(tiny_config), network=SMALL["yae"])
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, tmp_path / "bank"))
+    trainer = Trainer(config, synthesiser, tmp_path)
+    trainer.run()
+    batch = draw(synthesiser, config.seed, VALIDATION, 1, 64, clean=True)
+    with torch.inference_mode():
+        inputs = torch.from_numpy(batch.channels), torch.from_numpy(batch.present)
+        mean, log_sd, spectra = trainer.average.eval().reconstruct(*inputs)
+        again = trainer.average(*inputs)
+    assert spectra.shape == batch.clean.shape
+    torch.testing.assert_close((mean, log_sd), again)
+    error = float(((spectra.numpy() - batch.clean) ** 2).mean())
+    assert error < 0.7 * float((batch.clean**2).mean())
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"name": "yae", "strides": [4]}, "strides"), ({"name": "yae", "kernel": 4}, "odd"),
+        ({"name": "yae", "decoder_weight": -1.0}, "negative"), ({"name": "fcnn", "dropout": 1.0}, "dropout"),
+        ({"name": "fcnn", "filters": []}, "filters"),
+    ],
+)  # fmt: skip
+def test_networks_refuse_what_makes_no_sense(settings, text):
+    from fsl_mrs_dl.networks import build_network
+
+    with pytest.raises(ConfigError, match=text):
+        build_network(settings, 721, 3)
+
+
+def test_card_says_how_it_was_made(tiny_model):
+    card = open_model(tiny_model).card
+    assert card["training"]["seed"] == 5
+    assert card["config"]["recipe"]["bank"]["n_members"] == 2
+    assert "edit_off+diff" in card["calibration"]
+    assert set(card["calibration"]) <= set(MODES)
+    assert card["training"]["spectra"] == 40 * 64
+    assert card["simulation_test"]["solution"]["NAA"]["mae_constant_mm"] > 3, (
+        "a constant must not do well on wide ranges"
+    )
+
+
+def test_calibrated_intervals_cover_what_they_promise():
+    rng = np.random.default_rng(0)
+    sd = rng.uniform(0.5, 2, size=(6000, 1))
+    target = 50 + rng.normal(size=sd.shape)
+    mean = target + 3 * sd * rng.standard_t(4, size=sd.shape)
+    present = np.ones((6000, 2))
+    is_brain = np.zeros(3000, bool)
+    made = calibrate(mean[:3000], sd[:3000], target[:3000], present[:3000], is_brain, ("X",))
+    factor = made["edit_off+diff"]["raw"]["X"]
+    for level, share in (("68", 0.6827), ("95", 0.95)):
+        inside = np.abs(mean[3000:] - target[3000:]) <= factor[level] * sd[3000:]
+        assert inside.mean() == pytest.approx(share, abs=0.03)
+
+
+def test_each_kind_of_sample_is_covered_by_itself():
+    # zeros that are easy in solutions must not narrow the intervals of brains; sums and ratios have their own factors
+    rng = np.random.default_rng(1)
+    n = 4000
+    is_brain = np.arange(n) < n // 2
+    target = np.where(is_brain[:, None], 10.0, [10.0, 0.0, 10.0])
+    error = rng.normal(size=(n, 1)) * [1.0, 1.0, 0.2]
+    error[:, 1] = -error[:, 0]  # Cr and PCr trade off
+    error[~is_brain, 1] = 0.0
+    factors = calibrate(target + error, np.ones((n, 3)), target, np.ones((n, 2)), is_brain, ("Cr", "PCr", "NAA"))
+    raw, ratio = factors["edit_off+diff"]["raw"], factors["edit_off+diff"]["ratio"]
+    assert raw["PCr"]["95"] == pytest.approx(1.96, abs=0.15)
+    assert raw["NAA"]["95"] == pytest.approx(0.39, abs=0.05)
+    assert raw["tCr"]["95"] == pytest.approx(1.96 / np.sqrt(2), abs=0.15)
+    assert set(ratio) == {"Cr", "PCr", "NAA", "tCr"}
+    by_naa = factors["edit_off+diff"]["ratio_naa"]
+    assert set(by_naa) == set(ratio)
+    assert by_naa["NAA"]["95"] == 0.0, "NAA over itself is one"
+    # errors of NAA go with Cr's here: 0.8 of Cr's is left in the ratio, and spreads of 1 were promised for both
+    assert by_naa["Cr"]["95"] == pytest.approx(0.8 * 1.96 / np.sqrt(2), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("name = 'x'\nsede = 3", "did you mean 'seed'"),
+        ("seed = 3", "'name' is missing"),
+        ("name = 'x'\n[recipe.bank]\nn_member = 3", "did you mean 'n_members'"),
+        ("name = 'x'\n[optimiser]\nn_steps = 'many'", "int"),
+        ("name = ", "not TOML"),
+    ],
+)
+def test_configuration_errors_name_the_place(tmp_path, text, wanted):
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=wanted):
+        read_config(path)
+
+
+def test_unknown_network_and_emphasis():
+    from fsl_mrs_dl.networks import build_network
+
+    with pytest.raises(ConfigError, match="did you mean 'cnn'"):
+        build_network({"name": "cn"}, 721, 3)
+    with pytest.raises(ConfigError, match="unknown setting 'widht'"):
+        build_network({"name": "cnn", "widht": 3}, 721, 3)
+    assert TrainConfig(name="x").emphasis == {}
+
+
+def test_sums_are_weighed_by_their_own_spread(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import bank_of_recipe
+
+    config = read_config(tiny_config)
+    trainer = Trainer(config, Synthesiser(config.recipe, bank_of_recipe(config.recipe, tiny_model / "bank")), tmp_path)
+    both = trainer.validation.present.all(axis=1)
+    scaled = trainer.validation.target[both] / trainer.target_scale
+    sums = scaled @ trainer.sums.numpy()
+    glx = trainer.validation.target[both][:, [trainer.outputs.index(n) for n in ("Glu", "Gln")]].sum(axis=1)
+    np.testing.assert_allclose(sums.std(axis=0), 1.0, rtol=1e-4)
+    assert np.abs(np.corrcoef(sums.T, glx)[-1]).max() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_coarse_steps_and_sums_train_as_well(tiny_config, tiny_model, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    config = read_config(tiny_config)
+    optimiser = dataclasses.replace(config.optimiser, coarse_share=0.8, sum_weight=0.5)
+    train(dataclasses.replace(config, optimiser=optimiser), tmp_path)
+    history = json.loads((tmp_path / "progress.json").read_text())["history"]
+    assert history[-1]["validation"] < 0.8 * history[0]["validation"]
+    with pytest.raises(ConfigError, match="coarse_share"):
+        dataclasses.replace(optimiser, coarse_share=1.5)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put what ``fsl_mrs_dl validate`` found into a model's card.
+
+``python tools/record_validation.py weights/invivo NAME=OUT [NAME=OUT ...]``: OUT is the folder that validate
+wrote, NAME the set's name. Of the other methods the mean absolute errors are kept. What is no better there than the
+best constant guess is put among the known limits. A card's own hash is not part of it, and nothing else of it changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.core.files import write_json
+
+LIMIT = "no better than a constant guess on "
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """The part of a validation that belongs into a card."""
+    result = json.loads((folder / "validation.json").read_text("utf-8"))
+    metabolites = result["metabolites"]
+    return {
+        "n": result["n"],
+        "refused": result["refused"],
+        "metabolites": {name: {k: _short(v) for k, v in entry.items()} for name, entry in metabolites.items()},
+        "against": {
+            method: {name: {"mae": _short(entry["mae"])} for name, entry in found.items() if name in metabolites}
+            for method, found in result["against"].items()
+        },
+    }
+
+
+def _short(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def main() -> None:
+    """Read the arguments and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("sets", nargs="+", metavar="NAME=OUT")
+    args = parser.parse_args()
+    path = args.model / "card.json"
+    card = json.loads(path.read_text("utf-8"))
+    card["validation"] = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
+    limits = [limit for limit in card.get("known_limits", []) if LIMIT not in limit]
+    for name, found in card["validation"].items():
+        poor = [m for m, entry in found["metabolites"].items() if entry["mae"] >= entry["mae_constant"]]
+        if poor:
+            limits.append(f"{', '.join(poor)}: {LIMIT}{name}")
+    card["known_limits"] = limits
+    write_json(path, card)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the parts of a model's card that rest on calibration spectra again, without training.
+
+``python tools/update_card.py weights/invivo BANK``: BANK is the folder of the bank that the model was trained on
+(its SHA-256 has to be the card's). The calibration spectra are drawn as at the end of training and shown to the
+exported network; factors of intervals that the card has already must come out the same to 1 %, or nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.models.calibrated import load_model
+from fsl_mrs_dl.models.novelty import describe_inputs
+from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.training.calibrate import Factors, calibrate
+from fsl_mrs_dl.training.loop import CALIBRATION, draw
+from fsl_mrs_dl.training.trained_on import trained_on
+
+
+def worst_change(old: Factors, new: Factors) -> float:
+    """Largest relative change of a factor that is in both."""
+    pairs = [
+        (value, new[mode][kind][name][level])
+        for mode, kinds in old.items() for kind, names in kinds.items()
+        for name, levels in names.items() for level, value in levels.items()
+    ]  # fmt: skip
+    return max(abs(b - a) / max(a, 0.1) for a, b in pairs)
+
+
+def main() -> None:
+    """Read the arguments and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("bank", type=Path)
+    args = parser.parse_args()
+    card = json.loads((args.model / "card.json").read_text("utf-8"))
+    model = load_model(str(args.model))
+    config, bank = trained_on(model.folder, args.bank)
+    recipe = config.recipe
+    batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
+    # of scale one, as the network sees them
+    found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)))
+    factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs)
+    change = worst_change(card["calibration"], factors)
+    print(f"{args.model.name}: {len(batch.channels)} spectra, largest change of a factor {100 * change:.2f} %")
+    if change > 0.01:
+        raise SystemExit("these are not the spectra that the card was made from: nothing written")
+    card["calibration"] = factors
+    card["inputs"] = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
+    write_json(args.model / "card.json", card)
+
+
+if __name__ == "__main__":
+    main()
