@@ -28,8 +28,13 @@ N_PARTICIPANTS = 24
 def bids(*arguments: object) -> float:
     """Wall seconds of ``fsl_mrs_dl bids``; an error ends the benchmark."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "fsl_mrs_dl", "bids", *map(str, arguments)], text=True,
-                          capture_output=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "fsl_mrs_dl", "bids", *map(str, arguments)],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     return time.perf_counter() - start

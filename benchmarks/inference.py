@@ -46,8 +46,13 @@ WATER = ["--wref_metabolite", "NAA", "--ref_protons", "3", "--ref_int_limits", "
 def wall(command: Sequence[object], **environment: str) -> float:
     """Seconds that a program takes; an error of it ends the benchmark."""
     start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, check=False)  # fmt: skip
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}\n{done.stderr}")
     return time.perf_counter() - start
@@ -97,14 +102,25 @@ def fit() -> None:
         pair = Path(scratch) / "pair.nii.gz"
         fids = np.stack([spectra.edit_off, spectra.edit_on])
         write_spectrum(pair, fids, dwell_s=spectra.dwell_s, f0_mhz=spectra.f0_mhz, dims=("DIM_EDIT", None, None))
-        command = [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", pair, "--output", Path(scratch) / "out",
-                   "--overwrite"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "fsl_mrs_dl",
+            "fit",
+            "--data",
+            pair,
+            "--output",
+            Path(scratch) / "out",
+            "--overwrite",
+        ]
         found = alternate(
             {
-                "fit": lambda: wall(command), "with --report": lambda: wall([*command, "--report"]),
+                "fit": lambda: wall(command),
+                "with --report": lambda: wall([*command, "--report"]),
                 "import numpy, scipy, nibabel": lambda: wall([sys.executable, "-c", "import numpy, scipy, nibabel"]),
-            }, 7,
-        )  # fmt: skip
+            },
+            7,
+        )
     print("fsl_mrs_dl " + ", ".join(f"{name} {value:.2f} s" for name, value in found.items()))
 
 
@@ -113,8 +129,17 @@ def _example(folder: Path) -> tuple[Path, Path]:
     from fsl_mrs_dl.basis.files import load_line_basis, write_fsl_basis
     from fsl_mrs_dl.core.resources import basis_folder
 
-    wall([*_fsl("fsl_mrs_preproc_edit"), "--data", EXAMPLE / "megapress_raw.nii.gz", "--reference",
-          EXAMPLE / "water_reference.nii.gz", "--output", folder / "pp"])  # fmt: skip
+    wall(
+        [
+            *_fsl("fsl_mrs_preproc_edit"),
+            "--data",
+            EXAMPLE / "megapress_raw.nii.gz",
+            "--reference",
+            EXAMPLE / "water_reference.nii.gz",
+            "--output",
+            folder / "pp",
+        ]
+    )
     write_fsl_basis(folder / "basis", load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz"))))
     return folder / "pp", folder / "basis" / "diff"
 
@@ -131,8 +156,23 @@ def fsl_mrs() -> None:
         def job(method: str) -> float:
             out = Path(scratch) / method
             shutil.rmtree(out, ignore_errors=True)
-            return wall([*_fsl("fsl_mrs"), "--data", data / "diff.nii.gz", "--basis", basis, "--output", out, "--algo",
-                         method, "--report", "--h2o", data / "wref.nii.gz", *WATER])  # fmt: skip
+            return wall(
+                [
+                    *_fsl("fsl_mrs"),
+                    "--data",
+                    data / "diff.nii.gz",
+                    "--basis",
+                    basis,
+                    "--output",
+                    out,
+                    "--algo",
+                    method,
+                    "--report",
+                    "--h2o",
+                    data / "wref.nii.gz",
+                    *WATER,
+                ]
+            )
 
         found = alternate({"dl": lambda: job("dl"), "Newton": lambda: job("Newton")}, 5)
     ratio = found["dl"] / found["Newton"]
@@ -163,8 +203,9 @@ def fsl_mrsi() -> None:
         with contextlib.redirect_stderr(io.StringIO()):
             job("dl")
             found = alternate({"dl": lambda: job("dl"), "Newton": lambda: job("Newton")}, 5)
-    print(f"one voxel: dl {found['dl']:.2f} s, Newton {found['Newton']:.2f} s, "
-          f"ratio {found['dl'] / found['Newton']:.2f}")  # fmt: skip
+    print(
+        f"one voxel: dl {found['dl']:.2f} s, Newton {found['Newton']:.2f} s, ratio {found['dl'] / found['Newton']:.2f}"
+    )
 
 
 def startup() -> None:

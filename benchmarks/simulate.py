@@ -43,9 +43,27 @@ from fsl_mrs_dl.physics.simulate import LineList, Numerics, simulate, simulate_m
 from fsl_mrs_dl.physics.spins import load_system
 
 SET = (
-    "Ala", "Asc", "Asp", "Cr", "PCr", "GABA", "GPC", "PCh", "GSH", "Glc",
-    "Gln", "Glu", "Ins", "Lac", "NAA", "NAAG", "PE", "Scyllo", "Ser", "Tau",
-)  # fmt: skip
+    "Ala",
+    "Asc",
+    "Asp",
+    "Cr",
+    "PCr",
+    "GABA",
+    "GPC",
+    "PCh",
+    "GSH",
+    "Glc",
+    "Gln",
+    "Glu",
+    "Ins",
+    "Lac",
+    "NAA",
+    "NAAG",
+    "PE",
+    "Scyllo",
+    "Ser",
+    "Tau",
+)
 PHANTOM = ("GABA", "Glu", "Gln", "NAA", "Cr")
 SELECTIVE = MegaPress(excitation="slr", refocusing="slr")
 SEED = 7

@@ -55,10 +55,11 @@ def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarr
         on = on * errors.mismatch_amplitude[0] * np.exp(1j * angle)
         base_off, base_on = add(d.background)
         echoes = [
-            d.echo.height[0, c] * np.exp(2j * np.pi * (d.echo.ppm[0, c] - CENTRE_PPM) * f0 * t)
+            d.echo.height[0, c]
+            * np.exp(2j * np.pi * (d.echo.ppm[0, c] - CENTRE_PPM) * f0 * t)
             * np.exp(-(((t - d.echo.centre_s[0, c]) / d.echo.width_s[0, c]) ** 2))
             for c in (0, 1)
-        ]  # fmt: skip
+        ]
         off, on = off + base_off + echoes[0], on + base_on + echoes[0] + echoes[1]
         angle = errors.phase_rad[0] + 2 * np.pi * errors.shift_ppm[0] * f0 * t
         common = np.exp(1j * (angle + errors.eddy_rad[0] * np.exp(-t / errors.eddy_s[0])))

@@ -67,9 +67,11 @@ def _value(action: argparse.Action) -> str:
     if not action.option_strings:
         return metavar
     metavar = metavar.upper() if action.metavar is None and not action.choices else metavar
-    return " ".join([metavar] * action.nargs) if isinstance(action.nargs, int) else metavar + (
-        " ..." if action.nargs in ("+", "*") else ""
-    )  # fmt: skip
+    return (
+        " ".join([metavar] * action.nargs)
+        if isinstance(action.nargs, int)
+        else metavar + (" ..." if action.nargs in ("+", "*") else "")
+    )
 
 
 def _helped(action: argparse.Action) -> str:
@@ -106,9 +108,11 @@ def _default(field: dataclasses.Field[Any]) -> str:
         made = dataclasses.MISSING if field.default_factory is dataclasses.MISSING else field.default_factory()
         if made is dataclasses.MISSING:
             return "(needed)"
-        return "(see below)" if dataclasses.is_dataclass(made) or (isinstance(made, dict) and len(made) > 2) else (
-            f"`{made!r}`"
-        )  # fmt: skip
+        return (
+            "(see below)"
+            if dataclasses.is_dataclass(made) or (isinstance(made, dict) and len(made) > 2)
+            else (f"`{made!r}`")
+        )
     value = field.default
     if isinstance(value, tuple):
         return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
@@ -141,15 +145,21 @@ def _card(card: Mapping[str, Any]) -> str:
         ("quantities", ", ".join(card["outputs"])),
         ("conditions", ", ".join(f"`{name}`" for name in card["calibration"])),
         ("network", f"{config['network']['name']} ({network})" if network else config["network"]["name"]),
-        ("training", f"{training['spectra']:,} spectra, {training['minutes']:g} min ({training['machine']}), "
-                     f"seed {training['seed']}, {config['recipe']['bank']['n_members']} protocols"),
-        *([("weights at the start", f"those of an earlier run, `{config['start']}`, whose training comes on top")]
-          if config.get("start") else []),
+        (
+            "training",
+            f"{training['spectra']:,} spectra, {training['minutes']:g} min ({training['machine']}), "
+            f"seed {training['seed']}, {config['recipe']['bank']['n_members']} protocols",
+        ),
+        *(
+            [("weights at the start", f"those of an earlier run, `{config['start']}`, whose training comes on top")]
+            if config.get("start")
+            else []
+        ),
         *((f"trained on, `{name}`", f"{low:.6g} to {high:.6g}") for name, (low, high) in card["ranges"].items()),
         ("bank", f"SHA-256 `{card['bank_sha256']}`"),
         *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in (card.get("members") or card["files"]).items()),
         ("versions", ", ".join(f"{name} {version}" for name, version in card["versions"].items())),
-    ]  # fmt: skip
+    ]
     parts = [f"## {card['name']}", _table(("", ""), rows)]
     if card.get("known_limits"):
         parts.append("Known limits:\n\n" + "\n".join(f"- {escape(text, quote=False)}" for text in card["known_limits"]))
@@ -163,11 +173,17 @@ def _validation(name: str, found: Mapping[str, Any]) -> str:
     rows = []
     for metabolite, entry in found["metabolites"].items():
         others = [found["against"][m].get(metabolite, {}).get("mae") for m in methods]
-        rows.append((
-            metabolite, _number(entry["mae"]), _number(entry["slope"], 2), _number(entry["r2"]),
-            *(_number(entry[key] and 100 * entry[key], 0) for key in ("coverage68", "coverage95")),
-            _number(entry["mae_constant"]), *(_number(value) for value in others),
-        ))  # fmt: skip
+        rows.append(
+            (
+                metabolite,
+                _number(entry["mae"]),
+                _number(entry["slope"], 2),
+                _number(entry["r2"]),
+                *(_number(entry[key] and 100 * entry[key], 0) for key in ("coverage68", "coverage95")),
+                _number(entry["mae_constant"]),
+                *(_number(value) for value in others),
+            )
+        )
     heads = ("metabolite", "MAE", "slope", "R²", "in 68 %", "in 95 %", "constant", *methods)
     return f"`{name}`: {found['n']} data sets, {found['refused']} refused.\n\n{_table(heads, rows)}"
 
@@ -188,8 +204,12 @@ def _cell(text: str) -> str:
 
 
 PARTS: Mapping[str, Callable[..., str]] = {
-    "purpose": purpose, "options": options, "fields": fields, "flags": flags, "model-cards": model_cards,
-}  # fmt: skip
+    "purpose": purpose,
+    "options": options,
+    "fields": fields,
+    "flags": flags,
+    "model-cards": model_cards,
+}
 """Name of a directive: what makes its text."""
 
 

@@ -26,9 +26,23 @@ LORENTZ_HZ, GAUSS_HZ, WATER_HZ = 2.5, 3.5, 7.0
 DRIFT_HZ = 6.0
 NOISE = 8.0
 CONC_MM = {
-    "Asc": 1.0, "Asp": 1.8, "Cr": 4.6, "GABA": 1.9, "GPC": 1.0, "GSH": 1.3, "Gln": 2.6, "Glu": 9.2, "Ins": 6.0,
-    "Lac": 0.6, "NAA": 11.4, "NAAG": 1.2, "PCh": 0.5, "PCr": 3.6, "Scyllo": 0.3, "Tau": 1.4,
-}  # fmt: skip
+    "Asc": 1.0,
+    "Asp": 1.8,
+    "Cr": 4.6,
+    "GABA": 1.9,
+    "GPC": 1.0,
+    "GSH": 1.3,
+    "Gln": 2.6,
+    "Glu": 9.2,
+    "Ins": 6.0,
+    "Lac": 0.6,
+    "NAA": 11.4,
+    "NAAG": 1.2,
+    "PCh": 0.5,
+    "PCr": 3.6,
+    "Scyllo": 0.3,
+    "Tau": 1.4,
+}
 MM30_MM = 1.6
 PROTOCOL = MegaPress(
     f0_mhz=127.73, refocusing="slr", n_positions=16, fov_slices=1.6, edit_duration_s=0.015, edit_truncation=0.03
@@ -70,9 +84,13 @@ def main() -> None:
     pulses = {"ON": {"PulseOffset": 1.9, "PulseDuration": 0.015}, "OFF": {"PulseOffset": 7.5, "PulseDuration": 0.015}}
     sampling = {"dwell_s": DWELL_S, "f0_mhz": F0_MHZ}
     write_spectrum(
-        here / "megapress_raw.nii.gz", raw, dims=("DIM_COIL", "DIM_DYN", "DIM_EDIT"),
-        conditions=("edit_on", "edit_off"), header={**header, "EditPulse": pulses}, **sampling,
-    )  # fmt: skip
+        here / "megapress_raw.nii.gz",
+        raw,
+        dims=("DIM_COIL", "DIM_DYN", "DIM_EDIT"),
+        conditions=("edit_on", "edit_off"),
+        header={**header, "EditPulse": pulses},
+        **sampling,
+    )
     write_spectrum(here / "water_reference.nii.gz", reference, dims=("DIM_COIL", None, None), header=header, **sampling)
     truth = [{"id": "megapress_raw", "conc_mm": CONC_MM, "mm30_mm": MM30_MM, "seed": SEED}]
     (here / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")

@@ -43,14 +43,27 @@ def write_sdat(path: Path, rows: NDArray, *, f0_hz: float, width_hz: float) -> N
     words = (4 * values).view("<u2").reshape(-1, 2)[:, ::-1]
     path.with_suffix(".SDAT").write_bytes(np.ascontiguousarray(words).tobytes())
     entries = {
-        "scan_id": "example", "patient_name": "virtual", "patient_birth_date": "1970.01.01",
-        "patient_position": '"head_first"', "patient_orientation": '"supine"',
-        "samples": rows.shape[1], "rows": rows.shape[0], "synthesizer_frequency": f0_hz, "sample_frequency": width_hz,
-        "nucleus": "1H", "echo_time": TE_MS, "repetition_time": TR_MS, "spectrum_inversion_time": 0,
-        "offset_frequency": 0, "volume_selection_enable": '"yes"',
-        **{f"{axis}_{what}": value for axis in ("lr", "ap", "cc")
-           for what, value in (("angulation", 0), ("size", 30), ("off_center", 0))},
-    }  # fmt: skip
+        "scan_id": "example",
+        "patient_name": "virtual",
+        "patient_birth_date": "1970.01.01",
+        "patient_position": '"head_first"',
+        "patient_orientation": '"supine"',
+        "samples": rows.shape[1],
+        "rows": rows.shape[0],
+        "synthesizer_frequency": f0_hz,
+        "sample_frequency": width_hz,
+        "nucleus": "1H",
+        "echo_time": TE_MS,
+        "repetition_time": TR_MS,
+        "spectrum_inversion_time": 0,
+        "offset_frequency": 0,
+        "volume_selection_enable": '"yes"',
+        **{
+            f"{axis}_{what}": value
+            for axis in ("lr", "ap", "cc")
+            for what, value in (("angulation", 0), ("size", 30), ("off_center", 0))
+        },
+    }
     lines = "".join(f"{key} : {value}\n" for key, value in entries.items())
     path.with_suffix(".SPAR").write_text(lines, encoding="ascii")
 

@@ -37,11 +37,24 @@ def sequence(name: str, description: str, **fields: Any) -> dict[str, Any]:
     """Fields common to both."""
     reach = 0.8 * SLICE_MM
     return {
-        "sequenceName": name, "description": description, "B0": B0_T, "Nucleus": "1H", "centralShift": 2.7,
-        "Rx_Points": 2048, "Rx_SW": 4000.0, "Rx_LW": 2.0, "Rx_Phase": 0.0, "x": [-reach, reach], "y": [-reach, reach],
-        "z": [-reach, reach], "resolution": [16, 16, 16], "RFUnits": "uT", "GradUnits": "mT", "spaceUnits": "mm",
+        "sequenceName": name,
+        "description": description,
+        "B0": B0_T,
+        "Nucleus": "1H",
+        "centralShift": 2.7,
+        "Rx_Points": 2048,
+        "Rx_SW": 4000.0,
+        "Rx_LW": 2.0,
+        "Rx_Phase": 0.0,
+        "x": [-reach, reach],
+        "y": [-reach, reach],
+        "z": [-reach, reach],
+        "resolution": [16, 16, 16],
+        "RFUnits": "uT",
+        "GradUnits": "mT",
+        "spaceUnits": "mm",
         **fields,
-    }  # fmt: skip
+    }
 
 
 def press(te_s: float = 0.030) -> dict[str, Any]:
@@ -64,9 +77,13 @@ def press(te_s: float = 0.030) -> dict[str, Any]:
     # cycles per metre and per Hz of gradient, as FSL-MRS counts areas: gradient times time
     areas = [[-g * part * excite.duration_s for g in rf[0]["grad"]], [0.0] * 3, [0.0] * 3]
     return sequence(
-        "examplePRESS", f"PRESS, TE {te_s * 1e3:g} ms, slices by SLR pulses", CoherenceFilter=[-1, 1, -1], RF=rf,
-        delays=delays, rephaseAreas=areas,
-    )  # fmt: skip
+        "examplePRESS",
+        f"PRESS, TE {te_s * 1e3:g} ms, slices by SLR pulses",
+        CoherenceFilter=[-1, 1, -1],
+        RF=rf,
+        delays=delays,
+        rephaseAreas=areas,
+    )
 
 
 def steam(te_s: float = 0.011, tm_s: float = 0.010) -> dict[str, Any]:
@@ -83,9 +100,14 @@ def steam(te_s: float = 0.011, tm_s: float = 0.010) -> dict[str, Any]:
     areas[0][1] = -rf[1]["grad"][1] * part * duration_s
     areas[2][2] = -rf[2]["grad"][2] * part * duration_s
     return sequence(
-        "exampleSTEAM", f"STEAM, TE {te_s * 1e3:g} ms, TM {tm_s * 1e3:g} ms", CoherenceFilter=[1, 0, -1],
-        Rx_Phase=np.pi, RF=rf, delays=delays, rephaseAreas=areas,
-    )  # fmt: skip
+        "exampleSTEAM",
+        f"STEAM, TE {te_s * 1e3:g} ms, TM {tm_s * 1e3:g} ms",
+        CoherenceFilter=[1, 0, -1],
+        Rx_Phase=np.pi,
+        RF=rf,
+        delays=delays,
+        rephaseAreas=areas,
+    )
 
 
 def main() -> None:

@@ -34,11 +34,12 @@ from fsl_mrs_dl.validation.programs.task import Program, tasks
 GABA_AREA_RATIO, GABA_AREA_RATIO_SD = 0.116, 0.014
 TO_CONCENTRATIONS = 2 / (MM30_DIFF_AREA / 3)
 ADULTS = {
-    "GABA+": ("272 healthy adults, mean ± 2 SD", *(
-        TO_CONCENTRATIONS * (GABA_AREA_RATIO + k * GABA_AREA_RATIO_SD) for k in (-2, 2)
-    )),
+    "GABA+": (
+        "272 healthy adults, mean ± 2 SD",
+        *(TO_CONCENTRATIONS * (GABA_AREA_RATIO + k * GABA_AREA_RATIO_SD) for k in (-2, 2)),
+    ),
     "Glx": ("averages of white and of grey matter", 7.9 / 7.4, (8.59 + 2.79) / 7.57),
-}  # fmt: skip
+}
 SHOWN = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln")}
 
 

@@ -72,8 +72,10 @@ def draw_figure(found: dict[str, tuple[NDArray, NDArray, NDArray]], title: str, 
     figure.suptitle(f"{title}: {n} simulated spectra", fontsize=11)
     axes = figure.subplots(3, 4).ravel()
     curve = axes[-1]
-    print(f"{title}: {n} spectra\n{'quantity':9s} {'mean z':>7s} {'sd z':>6s} {'in 68 %':>8s} {'in 95 %':>8s} "
-          f"{'bins out':>8s} {'largest gap':>11s}")  # fmt: skip
+    print(
+        f"{title}: {n} spectra\n{'quantity':9s} {'mean z':>7s} {'sd z':>6s} {'in 68 %':>8s} {'in 95 %':>8s} "
+        f"{'bins out':>8s} {'largest gap':>11s}"
+    )
     for axis, name in zip(axes, shown, strict=False):
         z, hit68, hit95 = found[name]
         ranks = norm.cdf(z)
@@ -86,8 +88,10 @@ def draw_figure(found: dict[str, tuple[NDArray, NDArray, NDArray]], title: str, 
         line = curve.plot(LEVELS, covered - LEVELS, lw=1, label=name)[0]
         curve.plot([0.6827, 0.95], [hit68.mean() - 0.6827, hit95.mean() - 0.95], "o", ms=3, color=line.get_color())
         outside = int(((counts < low) | (counts > high)).sum())
-        print(f"{name:9s} {z.mean():7.3f} {z.std():6.3f} {hit68.mean():8.3f} {hit95.mean():8.3f} {outside:8d} "
-              f"{np.abs(covered - LEVELS).max():11.3f}")  # fmt: skip
+        print(
+            f"{name:9s} {z.mean():7.3f} {z.std():6.3f} {hit68.mean():8.3f} {hit95.mean():8.3f} {outside:8d} "
+            f"{np.abs(covered - LEVELS).max():11.3f}"
+        )
     for axis in axes[len(shown) : -1]:
         axis.set_axis_off()
     curve.axhline(0, color="0.5", lw=0.8)

@@ -68,10 +68,13 @@ def lipid(_acq: Acquisition, clean: EditedSpectra, rng: np.random.Generator) -> 
     start = float(np.abs(clean.edit_off[:8]).mean())
     for level in (0.1, 0.3, 0.7, 1.5, 3.0):
         fat = sum(
-            level * start * share * np.exp(2j * np.pi * ppm_to_hz(ppm, clean.f0_mhz) * time_s)
+            level
+            * start
+            * share
+            * np.exp(2j * np.pi * ppm_to_hz(ppm, clean.f0_mhz) * time_s)
             * voigt_decay(time_s, 10.0, rng.uniform(15, 35))
             for ppm, share in ((1.3, 1.0), (0.9, 0.4), (2.05, 0.1))
-        )  # fmt: skip
+        )
         more = 1 + 0.1 * rng.uniform(-1, 1)
         yield pair(clean, lambda off, on, fat=fat, more=more: (off + fat, on + more * fat))
 
@@ -124,9 +127,10 @@ def cases(folder: Path) -> list[Path]:
     """The virtual brains, and phantoms that hold GABA."""
     truth = json.loads((folder / "phantom_dev" / "truth.json").read_text("utf-8"))
     solutions = [t["id"] for t in truth if t["conc_mm"].get("GABA", 0) > 2]
-    return [*sorted((folder / "invivo_dev").glob("*.nii.gz")), *(
-        folder / "phantom_dev" / f"{name}.nii.gz" for name in solutions[::5]
-    )]  # fmt: skip
+    return [
+        *sorted((folder / "invivo_dev").glob("*.nii.gz")),
+        *(folder / "phantom_dev" / f"{name}.nii.gz" for name in solutions[::5]),
+    ]
 
 
 def measure(paths: list[Path], rng: np.random.Generator) -> dict[str, list[Point]]:
@@ -145,8 +149,9 @@ def measure(paths: list[Path], rng: np.random.Generator) -> dict[str, list[Point
                 after = before if spectra is clean else quantify(spectra)
                 value = gaba(after)
                 found: dict[str, Any] = {
-                    **after.fit_parameters, "fwhm_ppm": after.fit_parameters["fwhm_hz"] / acq.f0_mhz,
-                }  # fmt: skip
+                    **after.fit_parameters,
+                    "fwhm_ppm": after.fit_parameters["fwhm_hz"] / acq.f0_mhz,
+                }
                 refused += after.refused
                 change = float("nan") if value is None else value / reference - 1
                 points[code].append((found[figure], found["residual_ratio_known"], change))
@@ -195,8 +200,10 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
     figure = Figure(figsize=(13, 9.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(3, 3).ravel()
-    print(f"{'flag':24s} {'threshold':>9s} {'below: n':>8s} {'median':>7s} {'90 %':>7s} {'above: n':>9s} {'median':>7s}"
-          f" {'90 %':>7s}   |change| of GABA+ in %")  # fmt: skip
+    print(
+        f"{'flag':24s} {'threshold':>9s} {'below: n':>8s} {'median':>7s} {'90 %':>7s} {'above: n':>9s} {'median':>7s}"
+        f" {'90 %':>7s}   |change| of GABA+ in %"
+    )
     panels = [(code, [(x, y) for x, _, y in points[code]], *FAULTS[code][2:]) for code in FAULTS]
     every = [(left, y) for code in FAULTS for _, left, y in points[code]]
     panels.append(("refused", every, Limits().refuse_fit, "share that no metabolite explains"))
@@ -209,8 +216,13 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
         bands = [known & (x >= a) & (x <= b) for a, b in itertools.pairwise(edges)]
         centres = [np.median(x[b]) for b in bands]
         for share, style in ((0.5, "o-"), (0.9, "s--")):
-            axis.plot(np.maximum(centres, 1e-4), [max(np.quantile(y[b], share), 0.1) for b in bands], style, ms=4,
-                      label="median" if share == 0.5 else "90 %")  # fmt: skip
+            axis.plot(
+                np.maximum(centres, 1e-4),
+                [max(np.quantile(y[b], share), 0.1) for b in bands],
+                style,
+                ms=4,
+                label="median" if share == 0.5 else "90 %",
+            )
         axis.axvline(threshold, color="tab:red", lw=1)
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel="change of GABA+ / %", title=code)
         worse = x < threshold if code == "low_snr" else x > threshold
@@ -223,8 +235,10 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
     most = Limits().refuse_fit
     left_over = np.array([(left, abs(y)) for left, y in every if np.isfinite(y) and 0.03 < left <= most])
     middle, most_of = 100 * np.quantile(left_over[:, 1], (0.5, 0.9))
-    print(f"{len(left_over)} data sets with 3 to {100 * most:.0f} % unexplained: |change| median {middle:.0f} %, "
-          f"90 % {most_of:.0f} %")  # fmt: skip
+    print(
+        f"{len(left_over)} data sets with 3 to {100 * most:.0f} % unexplained: |change| median {middle:.0f} %, "
+        f"90 % {most_of:.0f} %"
+    )
     axes[0].legend(fontsize=8)
     offsets, left, edited = simulated
     axes[6].plot(100 * left, 100 * (1 - edited), ".-")
@@ -243,8 +257,10 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
     axes[8].legend(fontsize=8)
     low = offsets <= 0
     at = np.interp(LIMITS.naa_left, left[low][::-1], offsets[low][::-1])
-    print(f"{100 * LIMITS.naa_left:.0f} % of NAA left: pulse {-at:.2f} ppm too low, GABA edited "
-          f"{100 * (1 - np.interp(at, offsets, edited)):.0f} % less than at best")  # fmt: skip
+    print(
+        f"{100 * LIMITS.naa_left:.0f} % of NAA left: pulse {-at:.2f} ppm too low, GABA edited "
+        f"{100 * (1 - np.interp(at, offsets, edited)):.0f} % less than at best"
+    )
     for hz in (LARGE_DRIFT_HZ, 15.5, 25.0):
         even, off = (100 * (c[0] - np.interp(hz, drift_hz, c)) for c in (both, away))
         print(f"drift {hz:g} Hz: GABA edited {even:.1f} % less (evenly about the pulse), {off:.1f} % (away from it)")

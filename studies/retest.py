@@ -114,8 +114,16 @@ def draw_figure(sets: dict[str, Halves], target: Path) -> None:
     for row, (label, halves) in zip(grid, sets.items(), strict=True):
         for axis, name in zip(row, panels, strict=False):
             values = halves[name][:300]
-            axis.errorbar(values[:, 0], values[:, 3], xerr=values[:, 2], yerr=values[:, 5], fmt="o", ms=2.5, lw=0.3,
-                          color="#0072b2")  # fmt: skip
+            axis.errorbar(
+                values[:, 0],
+                values[:, 3],
+                xerr=values[:, 2],
+                yerr=values[:, 5],
+                fmt="o",
+                ms=2.5,
+                lw=0.3,
+                color="#0072b2",
+            )
             ends = [min(axis.get_xlim()[0], axis.get_ylim()[0]), max(axis.get_xlim()[1], axis.get_ylim()[1])]
             axis.plot(ends, ends, color="0.4", lw=0.8)
             axis.set(title=f"{name}, {label}", xlabel="one half", ylabel="other half")

@@ -41,9 +41,10 @@ def sweep(model: LoadedModel, bank_folder: Path) -> dict[str, tuple[NDArray, NDA
     found = {}
     for name in (n for n in SHOWN if n in recipe.metabolites):
         trained = (
-            (0.0, concentrations.solution_max_mm) if concentrations.solution_fraction == 1 else
-            concentrations.brain_mm[name]
-        )  # fmt: skip
+            (0.0, concentrations.solution_max_mm)
+            if concentrations.solution_fraction == 1
+            else concentrations.brain_mm[name]
+        )
         levels = np.linspace(0, BEYOND * trained[1], N_LEVELS)
         # the same spectra at every level, but for that metabolite
         drawn = synthesiser.draw(N_EACH, np.random.default_rng((SEED, STREAM)))
@@ -82,8 +83,10 @@ def main() -> None:
         inside = (levels >= low) & (levels <= high)
         bias = estimates.mean(axis=1) - levels
         first, last = np.flatnonzero(inside)[[0, -1]]
-        print(f"{name:6s} {f'{low:g} to {high:g}':>12s} {slope(levels, estimates, inside):12.3f} "
-              f"{slope(levels, estimates, levels >= high):7.3f} {bias[first]:+10.2f} {bias[last]:+10.2f}")  # fmt: skip
+        print(
+            f"{name:6s} {f'{low:g} to {high:g}':>12s} {slope(levels, estimates, inside):12.3f} "
+            f"{slope(levels, estimates, levels >= high):7.3f} {bias[first]:+10.2f} {bias[last]:+10.2f}"
+        )
         middle = np.quantile(estimates, [0.05, 0.5, 0.95], axis=1)
         axis.axvspan(low, high, color="0.92")
         axis.fill_between(levels, middle[0], middle[2], alpha=0.3)

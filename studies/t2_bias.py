@@ -38,11 +38,14 @@ def good_scans(recipe: Recipe, t2: dict[str, object]) -> Recipe:
     middle = {name: np.mean(ends) for name, ends in recipe.concentrations.brain_mm.items()}
     near = {name: (float(0.7 * value), float(1.3 * value)) for name, value in middle.items()}
     return dataclasses.replace(
-        recipe, drop_off=0.0, drop_diff=0.0, severity=SeverityConfig(1.0, (0.0, 0.4)),
+        recipe,
+        drop_off=0.0,
+        drop_diff=0.0,
+        severity=SeverityConfig(1.0, (0.0, 0.4)),
         background=dataclasses.replace(recipe.background, snr=(50.0, 200.0)),
         concentrations=dataclasses.replace(recipe.concentrations, brain_mm=near, brain_zero_probability=0.0),
         line_shape=dataclasses.replace(recipe.line_shape, brain_width_hz=(3.0, 7.0), **t2),
-    )  # fmt: skip
+    )
 
 
 def errors(model: LoadedModel, batch: SynthesisedBatch) -> dict[str, NDArray]:

@@ -28,13 +28,27 @@ def write_sdat(path, fids):
     path.with_suffix(".SDAT").write_bytes(np.ascontiguousarray(words).tobytes())
     rows, samples = fids.shape
     entries = {
-        "samples": samples, "rows": rows, "synthesizer_frequency": F0_MHZ * 1e6, "sample_frequency": 1 / DWELL_S,
-        "nucleus": "1H", "echo_time": 68, "repetition_time": 2000, "spectrum_inversion_time": 0, "offset_frequency": 0,
-        "scan_id": "made", "patient_name": "Somebody", "patient_birth_date": "1970.01.01",
-        "patient_position": '"head_first"', "patient_orientation": '"supine"', "volume_selection_enable": '"yes"',
-        **{f"{axis}_{what}": value for axis in ("lr", "ap", "cc")
-           for what, value in (("angulation", 0), ("size", 30), ("off_center", 0))},
-    }  # fmt: skip
+        "samples": samples,
+        "rows": rows,
+        "synthesizer_frequency": F0_MHZ * 1e6,
+        "sample_frequency": 1 / DWELL_S,
+        "nucleus": "1H",
+        "echo_time": 68,
+        "repetition_time": 2000,
+        "spectrum_inversion_time": 0,
+        "offset_frequency": 0,
+        "scan_id": "made",
+        "patient_name": "Somebody",
+        "patient_birth_date": "1970.01.01",
+        "patient_position": '"head_first"',
+        "patient_orientation": '"supine"',
+        "volume_selection_enable": '"yes"',
+        **{
+            f"{axis}_{what}": value
+            for axis in ("lr", "ap", "cc")
+            for what, value in (("angulation", 0), ("size", 30), ("off_center", 0))
+        },
+    }
     text = "! made by a test\n" + "".join(f"{key} : {value}\n" for key, value in entries.items())
     path.with_suffix(".SPAR").write_text(text)
     return path.with_suffix(".SDAT")
@@ -43,15 +57,38 @@ def write_sdat(path, fids):
 def write_rda(path, fid):
     """One FID as Siemens exports it."""
     entries = {
-        "PatientName": "Somebody", "SequenceName": "svs_edit", "TR": 2000.0, "TE": 68.0, "TM": 0.0, "TI": 0.0,
-        "DwellTime": DWELL_S * 1e6, "MRFrequency": F0_MHZ, "Nucleus": "1H", "FlipAngle": 90.0,
-        "VectorSize": fid.size, "ModelName": "made", "DeviceSerialNumber": 1, "SoftwareVersion[0]": "made",
-        "InstitutionName": "made", "TransmitCoil": "made", "SliceThickness": 30.0, "PixelSpacingRow": 30.0,
-        "PixelSpacingCol": 30.0, "CSIMatrixSize[0]": 1, "CSIMatrixSize[1]": 1, "CSIMatrixSize[2]": 1,
-        "VOIPositionSag": 0.0, "VOIPositionCor": 0.0, "VOIPositionTra": 0.0,
-        "RowVector[0]": 1.0, "RowVector[1]": 0.0, "RowVector[2]": 0.0,
-        "ColumnVector[0]": 0.0, "ColumnVector[1]": 1.0, "ColumnVector[2]": 0.0,
-    }  # fmt: skip
+        "PatientName": "Somebody",
+        "SequenceName": "svs_edit",
+        "TR": 2000.0,
+        "TE": 68.0,
+        "TM": 0.0,
+        "TI": 0.0,
+        "DwellTime": DWELL_S * 1e6,
+        "MRFrequency": F0_MHZ,
+        "Nucleus": "1H",
+        "FlipAngle": 90.0,
+        "VectorSize": fid.size,
+        "ModelName": "made",
+        "DeviceSerialNumber": 1,
+        "SoftwareVersion[0]": "made",
+        "InstitutionName": "made",
+        "TransmitCoil": "made",
+        "SliceThickness": 30.0,
+        "PixelSpacingRow": 30.0,
+        "PixelSpacingCol": 30.0,
+        "CSIMatrixSize[0]": 1,
+        "CSIMatrixSize[1]": 1,
+        "CSIMatrixSize[2]": 1,
+        "VOIPositionSag": 0.0,
+        "VOIPositionCor": 0.0,
+        "VOIPositionTra": 0.0,
+        "RowVector[0]": 1.0,
+        "RowVector[1]": 0.0,
+        "RowVector[2]": 0.0,
+        "ColumnVector[0]": 0.0,
+        "ColumnVector[1]": 1.0,
+        "ColumnVector[2]": 0.0,
+    }
     lines = [">>> Begin of header <<<", *(f"{k}: {v}" for k, v in entries.items()), ">>> End of header <<<"]
     values = np.stack([fid.real, -fid.imag], axis=-1).astype("<f8")
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode() + values.tobytes())

@@ -57,9 +57,18 @@ def pair_of(*, off_lines=OFF_LINES, naa_left=0.03, water=0.0, **kwargs):
 
 
 def write_nifti(
-    path, data, *, header=None, dims=(), dwell_s=DWELL_S, f0_mhz=F0_MHZ, nucleus="1H", intent="mrs_v0_9",
-    extension=None, unit="sec",
-):  # fmt: skip
+    path,
+    data,
+    *,
+    header=None,
+    dims=(),
+    dwell_s=DWELL_S,
+    f0_mhz=F0_MHZ,
+    nucleus="1H",
+    intent="mrs_v0_9",
+    extension=None,
+    unit="sec",
+):
     """Write with nibabel alone, unchecked, so that faults can be written too.
 
     `data` has the shape of the file, ``(x, y, z, t, ...)``, in the package's sign (the file gets the conjugate);

@@ -21,14 +21,29 @@ from fsl_mrs_dl.quantify.result import MetaboliteQC, Panel, Quantification, Rang
 from fsl_mrs_dl.reports import folder
 
 LINES = {
-    "GABA": (3.013, 2.284, 1.89), "Glu": (3.743, 2.339, 2.08), "Gln": (3.753, 2.43, 2.12),
-    "NAA": (2.008, 2.6, 4.38), "NAAG": (2.04, 2.5), "Cr": (3.027, 3.913), "PCr": (3.029, 3.93),
-    "GPC": (3.212,), "PCh": (3.208,), "Ins": (3.52, 3.61),
-}  # fmt: skip
+    "GABA": (3.013, 2.284, 1.89),
+    "Glu": (3.743, 2.339, 2.08),
+    "Gln": (3.753, 2.43, 2.12),
+    "NAA": (2.008, 2.6, 4.38),
+    "NAAG": (2.04, 2.5),
+    "Cr": (3.027, 3.913),
+    "PCr": (3.029, 3.93),
+    "GPC": (3.212,),
+    "PCh": (3.208,),
+    "Ins": (3.52, 3.61),
+}
 AMOUNTS = {
-    "GABA": 1.2, "Glu": 9.5, "Gln": 2.4, "NAA": 11.0, "NAAG": 1.5, "Cr": 4.6, "PCr": 3.9,
-    "GPC": 0.9, "PCh": 0.5, "Ins": 6.0,
-}  # fmt: skip
+    "GABA": 1.2,
+    "Glu": 9.5,
+    "Gln": 2.4,
+    "NAA": 11.0,
+    "NAAG": 1.5,
+    "Cr": 4.6,
+    "PCr": 3.9,
+    "GPC": 0.9,
+    "PCh": 0.5,
+    "Ins": 6.0,
+}
 DIFF_SIGN = {"NAA": -1.0, "NAAG": -1.0, "GABA": 1.0, "Glu": 0.6, "Gln": 0.6}
 
 
@@ -95,10 +110,17 @@ def diff_only():
     rng = np.random.default_rng(2)
     parts = estimates("diff", ("GABA", "Glu", "Gln", "NAA", "NAAG"))
     return Quantification(
-        estimates=parts, combinations=sums(parts), reference=("NAA",), panels=(panel("diff", rng),), qc={},
-        fit_parameters={"fwhm_hz": float("nan")}, range_checks=(), model={"name": "mega3t", "hash": "b"},
-        flags=(Flag("diff_only"),), fitted_fid=np.ones(512, complex),
-    )  # fmt: skip
+        estimates=parts,
+        combinations=sums(parts),
+        reference=("NAA",),
+        panels=(panel("diff", rng),),
+        qc={},
+        fit_parameters={"fwhm_hz": float("nan")},
+        range_checks=(),
+        model={"name": "mega3t", "hash": "b"},
+        flags=(Flag("diff_only"),),
+        fitted_fid=np.ones(512, complex),
+    )
 
 
 def refused():
@@ -106,10 +128,16 @@ def refused():
     shown = panel("diff", rng)
     shown = replace(shown, fit=np.full_like(shown.fit, np.nan), baseline=np.full_like(shown.fit, np.nan), components={})
     return Quantification(
-        estimates=(), combinations=(), reference=("Cr", "PCr"), panels=(shown,), qc={}, fit_parameters={},
-        range_checks=(RangeCheck("fwhm_hz", float("nan"), 2.0, 14.0),), model={"name": "mega3t", "hash": "c"},
+        estimates=(),
+        combinations=(),
+        reference=("Cr", "PCr"),
+        panels=(shown,),
+        qc={},
+        fit_parameters={},
+        range_checks=(RangeCheck("fwhm_hz", float("nan"), 2.0, 14.0),),
+        model={"name": "mega3t", "hash": "c"},
         flags=(Flag("refused", "no signal above the noise"),),
-    )  # fmt: skip
+    )
 
 
 def spectra(q, name="sub-01_diff.nii.gz"):
@@ -120,10 +148,20 @@ def spectra(q, name="sub-01_diff.nii.gz"):
 
 MAKERS = {"full": full, "diff_only": diff_only, "refused": refused}
 FILES = {
-    "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit_summary.png", "options.txt",
-    "quantities.json", "mrsinmrs.md", "mrsinmrs.json",
-    "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
-}  # fmt: skip
+    "summary.csv",
+    "concentrations.csv",
+    "qc.csv",
+    "all_parameters.csv",
+    "fit_summary.png",
+    "options.txt",
+    "quantities.json",
+    "mrsinmrs.md",
+    "mrsinmrs.json",
+    "lcmodel/dl.table",
+    "lcmodel/dl.csv",
+    "lcmodel/dl.coord",
+    "lcmodel/dl.print",
+}
 
 
 def write(q, path, report=True):

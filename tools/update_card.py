@@ -27,9 +27,11 @@ def worst_change(old: Factors, new: Factors) -> float:
     """Largest relative change of a factor that is in both."""
     pairs = [
         (value, new[mode][kind][name][level])
-        for mode, kinds in old.items() for kind, names in kinds.items()
-        for name, levels in names.items() for level, value in levels.items()
-    ]  # fmt: skip
+        for mode, kinds in old.items()
+        for kind, names in kinds.items()
+        for name, levels in names.items()
+        for level, value in levels.items()
+    ]
     return max(abs(b - a) / max(a, 0.1) for a, b in pairs)
 
 

@@ -126,17 +126,19 @@ def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmG
         if lacking is not None:
             raise ConfigError(
                 f"the bank has no {name}" + (", which sets its scale" if name == "NAA" else ""),
-                expected=", ".join(metabolites), got=", ".join(lacking.names),
-            )  # fmt: skip
+                expected=", ".join(metabolites),
+                got=", ".join(lacking.names),
+            )
     length = max(n_times(grid, m.sequence.f0_mhz) for m in members)
     signals: dict[str, list[NDArray]] = {"edit_off": [], "edit_on": []}
     for member in members:
         area = naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
         if area < 0.3:
             raise ConfigError(
-                "a protocol of the bank leaves almost nothing of NAA", expected="3 protons' area",
+                "a protocol of the bank leaves almost nothing of NAA",
+                expected="3 protons' area",
                 got=f"{area:.2f} with {member.sequence}",
-            )  # fmt: skip
+            )
         scale = 3.0 / area
         for condition, collected in signals.items():
             fids = [sample(getattr(member.pairs[name], condition), member.sequence, length) for name in metabolites]

@@ -21,9 +21,18 @@ _SHORTEST_GAP_S = 2e-4
 
 
 _RANGES = (
-    "edit_on_ppm", "edit_off_ppm", "edit_truncation", "b1_scale", "refocusing_tbw", "refocusing_bandwidth_hz",
-    "first_delay_s", "edit_lag", "te_s", "transmitter_ppm", "temperature_c",
-)  # fmt: skip
+    "edit_on_ppm",
+    "edit_off_ppm",
+    "edit_truncation",
+    "b1_scale",
+    "refocusing_tbw",
+    "refocusing_bandwidth_hz",
+    "first_delay_s",
+    "edit_lag",
+    "te_s",
+    "transmitter_ppm",
+    "temperature_c",
+)
 """Fields of `BankConfig` that are a lowest and a highest value."""
 
 

@@ -138,9 +138,10 @@ def load_members(folder: Path) -> list[LineBasis]:
     lacking = sum(not path.exists() for path in paths)
     if lacking:
         raise DataError(
-            f"the bank lacks {lacking} of its {len(paths)} members", where=folder,
+            f"the bank lacks {lacking} of its {len(paths)} members",
+            where=folder,
             hint="Run 'fsl_mrs_dl simulate bank' again: it goes on where it stopped",
-        )  # fmt: skip
+        )
     return [load_line_basis(path) for path in paths]
 
 
@@ -173,8 +174,8 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
     for key, value in wanted.items():
         if there.get(key) != value:
             raise DataError(
-                f"the folder holds another bank (its {key} differs)", where=folder, hint="Choose an empty folder",
-            )  # fmt: skip
+                f"the folder holds another bank (its {key} differs)", where=folder, hint="Choose an empty folder"
+            )
 
 
 @dataclass(frozen=True)

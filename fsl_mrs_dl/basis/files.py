@@ -146,11 +146,16 @@ def write_fsl_folder(
     for name, fid in zip(basis.names, basis.fids, strict=True):
         content: dict[str, Any] = {
             "basis": {
-                "basis_re": fid.real.tolist(), "basis_im": (-fid.imag).tolist(), "basis_dwell": basis.dwell_s,
-                "basis_centre": basis.f0_mhz, "basis_width": basis.lw_hz, "basis_name": name, "basis_nucleus": "1H",
+                "basis_re": fid.real.tolist(),
+                "basis_im": (-fid.imag).tolist(),
+                "basis_dwell": basis.dwell_s,
+                "basis_centre": basis.f0_mhz,
+                "basis_width": basis.lw_hz,
+                "basis_name": name,
+                "basis_nucleus": "1H",
             },
             "seq": sequence,
-        }  # fmt: skip
+        }
         sources: list[str] = []
         if name in systems:
             content["spinSys"], sources = to_fsl(systems[name]), list(systems[name].sources)

@@ -21,8 +21,20 @@ from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.physics.pulses import ShapedPulse
 from fsl_mrs_dl.physics.sequences import Block, Experiment, IdealPulse
 
-_REQUIRED = ("B0", "Rx_Points", "Rx_SW", "Rx_LW", "x", "y", "z", "resolution", "CoherenceFilter", "RF", "delays",
-             "rephaseAreas")  # fmt: skip
+_REQUIRED = (
+    "B0",
+    "Rx_Points",
+    "Rx_SW",
+    "Rx_LW",
+    "x",
+    "y",
+    "z",
+    "resolution",
+    "CoherenceFilter",
+    "RF",
+    "delays",
+    "rephaseAreas",
+)
 _OPTIONAL = ("sequenceName", "description", "Nucleus", "centralShift", "Rx_Phase", "RFUnits", "GradUnits", "spaceUnits")
 _FROM_A_BASIS = ("method", "metab")
 """Fields that FSL-MRS adds when it writes the sequence into a basis file; they change nothing."""
@@ -102,8 +114,12 @@ def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
     metres = _unit(values, "spaceUnits", "m", _METRES, where)
     delays_s = _numbers(values, "delays", (n,), where)
     if delays_s.sum() > 10:
-        raise ConfigError("the delays are out of range", where=where, expected="seconds, 10 s in all at most",
-                          got=f"{delays_s.sum():g} s")  # fmt: skip
+        raise ConfigError(
+            "the delays are out of range",
+            where=where,
+            expected="seconds, 10 s in all at most",
+            got=f"{delays_s.sum():g} s",
+        )
     areas = _numbers(values, "rephaseAreas", (n, 3), where) * gradient_hz
     orders = _orders(values["CoherenceFilter"], n, where)
     blocks = []
@@ -119,17 +135,23 @@ def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
             raise ConfigError(f"delays[{index}] is negative", where=where, got=delays_s[index])
         blocks.append(
             Block(
-                _pulse(pulse, rf_hz, place), float(delays_s[index]), (x, y, z), (moments[0], moments[1], moments[2]),
+                _pulse(pulse, rf_hz, place),
+                float(delays_s[index]),
+                (x, y, z),
+                (moments[0], moments[1], moments[2]),
                 keep_order=orders[index],
             )
-        )  # fmt: skip
+        )
     f0_mhz = GAMMA_H_MHZ_PER_T * _number(values, "B0", where, 0.01, 30.0)
     positions = _positions(values, metres, where)
     experiment = Experiment(
-        tuple(blocks), f0_mhz, _number(values, "centralShift", where, -100.0, 100.0, 0.0), positions,
+        tuple(blocks),
+        f0_mhz,
+        _number(values, "centralShift", where, -100.0, 100.0, 0.0),
+        positions,
         # FSL-MRS turns the FID of its files, our complex conjugate, by minus this phase
         receiver_phase_deg=float(np.rad2deg(_number(values, "Rx_Phase", where, -1e3, 1e3, 0.0))),
-    )  # fmt: skip
+    )
     return FslSequence(
         experiment,
         int(_number(values, "Rx_Points", where, 16, 1 << 20)),
@@ -164,31 +186,52 @@ def describe_as_fsl(
         else:
             time_s, w1_hz = pulse.duration_s, pulse.w1_hz
         phase = np.angle(w1_hz) + np.deg2rad(block.phases_deg[0])
-        rf.append({
-            "time": time_s, "frequencyOffset": 0.0, "phaseOffset": 0.0, "amp": np.abs(w1_hz).tolist(),
-            "phase": phase.tolist(), "grad": list(block.gradient_hz_per_m), "ampScale": 1.0,
-        })  # fmt: skip
+        rf.append(
+            {
+                "time": time_s,
+                "frequencyOffset": 0.0,
+                "phaseOffset": 0.0,
+                "amp": np.abs(w1_hz).tolist(),
+                "phase": phase.tolist(),
+                "grad": list(block.gradient_hz_per_m),
+                "ampScale": 1.0,
+            }
+        )
     for p in experiment.positions_m:
         if len(p) > 1 and not np.allclose(np.diff(p), p[1] - p[0], rtol=1e-6):
             raise ConfigError("FSL-MRS's sequence files need evenly spaced positions")
         steps.append([float(p[0]), float(p[-1])])
     return {
-        "sequenceName": name, "description": f"{name}, written by fsl_mrs_dl", "B0": experiment.f0_mhz
-        / GAMMA_H_MHZ_PER_T, "Nucleus": "1H", "centralShift": experiment.transmitter_ppm, "Rx_Points": n_points,
-        "Rx_SW": 1.0 / dwell_s, "Rx_LW": lw_hz, "Rx_Phase": float(np.deg2rad(experiment.receiver_phase_deg)),
-        "x": steps[0], "y": steps[1], "z": steps[2], "resolution": [len(p) for p in experiment.positions_m],
-        "CoherenceFilter": [block.keep_order for block in experiment.blocks], "RFUnits": "Hz", "GradUnits": "Hz",
-        "spaceUnits": "m", "RF": rf, "delays": [block.delay_s for block in experiment.blocks],
+        "sequenceName": name,
+        "description": f"{name}, written by fsl_mrs_dl",
+        "B0": experiment.f0_mhz / GAMMA_H_MHZ_PER_T,
+        "Nucleus": "1H",
+        "centralShift": experiment.transmitter_ppm,
+        "Rx_Points": n_points,
+        "Rx_SW": 1.0 / dwell_s,
+        "Rx_LW": lw_hz,
+        "Rx_Phase": float(np.deg2rad(experiment.receiver_phase_deg)),
+        "x": steps[0],
+        "y": steps[1],
+        "z": steps[2],
+        "resolution": [len(p) for p in experiment.positions_m],
+        "CoherenceFilter": [block.keep_order for block in experiment.blocks],
+        "RFUnits": "Hz",
+        "GradUnits": "Hz",
+        "spaceUnits": "m",
+        "RF": rf,
+        "delays": [block.delay_s for block in experiment.blocks],
         "rephaseAreas": [list(block.moment_per_m) for block in experiment.blocks],
-    }  # fmt: skip
+    }
 
 
 def _known(values: Mapping[str, Any], known: Sequence[str], required: Sequence[str], where: str) -> dict[str, Any]:
     """The fields under their names of record; the documentation writes RX_ where files have Rx_."""
     doubled = [key for key in values if key.startswith("RX_") and "Rx_" + key[3:] in values]
     if doubled:
-        raise ConfigError(f"'{doubled[0]}' and 'Rx_{doubled[0][3:]}' are the same field", where=where,
-                          hint="Leave one out")  # fmt: skip
+        raise ConfigError(
+            f"'{doubled[0]}' and 'Rx_{doubled[0][3:]}' are the same field", where=where, hint="Leave one out"
+        )
     renamed = {("Rx_" + key[3:] if key.startswith("RX_") else key): value for key, value in values.items()}
     for key in renamed:
         if key not in known:
@@ -218,8 +261,12 @@ def _pulse(pulse: Mapping[str, Any], rf_hz: float, where: str) -> ShapedPulse:
 def _positions(values: Mapping[str, Any], metres: float, where: str) -> tuple[NDArray, NDArray, NDArray]:
     resolution = _numbers(values, "resolution", (3,), where)
     if np.any(resolution != np.rint(resolution)) or resolution.min() < 1 or resolution.max() > _MAX_POSITIONS:
-        raise ConfigError("resolution must be three whole numbers", where=where, expected=f"1 to {_MAX_POSITIONS}",
-                          got=resolution.tolist())  # fmt: skip
+        raise ConfigError(
+            "resolution must be three whole numbers",
+            where=where,
+            expected=f"1 to {_MAX_POSITIONS}",
+            got=resolution.tolist(),
+        )
     axes = []
     for axis, n in zip("xyz", resolution, strict=True):
         low, high = _numbers(values, axis, (2,), where) * metres

@@ -46,8 +46,12 @@ def write_lcmodel_basis(
     short = [_plain(name)[:6] for name in basis.names]
     twice = next((name for name in short if short.count(name) > 1), None)
     if twice is not None:
-        raise DataError(f"two names are '{twice}' in LCModel's six characters", where=path,
-                        got=", ".join(n for n in basis.names if _plain(n)[:6] == twice), hint="Rename one")  # fmt: skip
+        raise DataError(
+            f"two names are '{twice}' in LCModel's six characters",
+            where=path,
+            got=", ".join(n for n in basis.names if _plain(n)[:6] == twice),
+            hint="Rename one",
+        )
     n_points = basis.fids.shape[1]
     # LCModel's time signals are the conjugate of ours
     spectra = np.fft.fft(basis.fids.conj(), 2 * n_points, axis=1) / np.sqrt(2 * n_points)
@@ -111,9 +115,11 @@ def read_lcmodel_basis(path: Path) -> ConditionBasis:
         values = _floats(body, path, names)
         if len(values) != 2 * n_points:
             raise DataError(
-                f"basis spectrum {len(names) + 1} has the wrong length", where=path, expected=f"{2 * n_points} numbers",
+                f"basis spectrum {len(names) + 1} has the wrong length",
+                where=path,
+                expected=f"{2 * n_points} numbers",
                 got=len(values),
-            )  # fmt: skip
+            )
         amplitude = _number(entries, "TRAMP", path, 1.0) / (
             _number(entries, "VOLUME", path, 1.0) * _number(entries, "CONC", path, 1.0)
         )

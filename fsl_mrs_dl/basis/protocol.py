@@ -97,9 +97,7 @@ class Protocol:
         ]
         for key in own[0]:
             if own[0][key] != own[-1][key]:
-                raise ConfigError(
-                    f"the two sequence files differ in {key}", expected=own[0][key], got=own[-1][key],
-                )  # fmt: skip
+                raise ConfigError(f"the two sequence files differ in {key}", expected=own[0][key], got=own[-1][key])
         experiments = {name: file.experiment for name, file in files.items()}
         turn_deg = 0.0
         if autophase_ppm is not None:
@@ -170,10 +168,11 @@ class Protocol:
         if macromolecules:
             if self.mega is None and len(self.experiments) == 2:
                 raise ConfigError(
-                    "macromolecules of an edited pair need its editing pulses", expected="a protocol of MegaPress",
+                    "macromolecules of an edited pair need its editing pulses",
+                    expected="a protocol of MegaPress",
                     got="two sequence files of FSL-MRS",
                     hint="Leave out --mm and add them with FSL-MRS's basis_tools add_set --add_MM_MEGA",
-                )  # fmt: skip
+                )
             broad = macromolecule_fids(tuple(lines), self.mega, self.n_points, self.dwell_s, self.f0_mhz)
         bases = {}
         for condition, by_name in lines.items():
@@ -182,9 +181,10 @@ class Protocol:
             names = (*by_name, *broad[condition])
             if condition != "diff" and not np.abs(fids).max() > _NO_SIGNAL:
                 raise ConfigError(
-                    "the sequence leaves no signal of any metabolite", where=self.name(condition),
+                    "the sequence leaves no signal of any metabolite",
+                    where=self.name(condition),
                     hint="Are its units right (RFUnits, GradUnits, delays in s), and its coherence filter?",
-                )  # fmt: skip
+                )
             bases[condition] = ConditionBasis(names, np.array(fids), self.dwell_s, self.f0_mhz, self.lw_hz)
         return bases
 

@@ -57,8 +57,12 @@ class _Job:
                     LineList(stored[f"shift_hz_{i}"], stored[f"amplitude_{i}"]) for i in range(len(self.experiments))
                 ]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError("what an interrupted simulation left is damaged", where=self.path, got=type(error).__name__,
-                            hint="Delete it and repeat the command") from error  # fmt: skip
+            raise DataError(
+                "what an interrupted simulation left is damaged",
+                where=self.path,
+                got=type(error).__name__,
+                hint="Delete it and repeat the command",
+            ) from error
 
 
 def simulate_basis_set(
@@ -122,9 +126,12 @@ def _claim(scratch: Path, key: str) -> None:
             same = json.loads(stamp.read_text("utf-8")).get("sha256") == key
         except (OSError, ValueError, AttributeError) as error:
             raise DataError(
-                "a folder of this name is in the way", where=scratch, expected="nothing, or an interrupted simulation",
-                got=type(error).__name__, hint="Move it away",
-            ) from error  # fmt: skip
+                "a folder of this name is in the way",
+                where=scratch,
+                expected="nothing, or an interrupted simulation",
+                got=type(error).__name__,
+                hint="Move it away",
+            ) from error
         if same:
             return
         log.info("%s holds another simulation, which was dropped", scratch)

@@ -39,7 +39,5 @@ def write_lcmodel(path: Path, bases: Mapping[str, ConditionBasis], protocol: Pro
 def write_compact(path: Path, signals: Signals, protocol: Protocol) -> None:
     """Write the line list of an edited pair."""
     assert protocol.mega is not None
-    pairs = {
-        name: SimulatedPair(name, off, signals["edit_on"][name]) for name, off in signals["edit_off"].items()
-    }  # fmt: skip
+    pairs = {name: SimulatedPair(name, off, signals["edit_on"][name]) for name, off in signals["edit_off"].items()}
     save_line_basis(path, LineBasis(pairs, protocol.mega))

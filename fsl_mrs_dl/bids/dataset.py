@@ -75,8 +75,13 @@ class Filters:
 
     def takes(self, name: BidsName) -> bool:
         """Whether a scan is wanted."""
-        wanted = {"sub": self.participant, "ses": self.session, "acq": self.acquisition, "task": self.task,
-                  "run": self.run}  # fmt: skip
+        wanted = {
+            "sub": self.participant,
+            "ses": self.session,
+            "acq": self.acquisition,
+            "task": self.task,
+            "run": self.run,
+        }
         return _matches(name, wanted) and _matches(name, self.scan)
 
     def takes_reference(self, name: BidsName) -> bool:
@@ -147,9 +152,11 @@ def find_scans(
                 scans.append(scan)
     if not scans:
         raise NoInputError(
-            "no edited spectroscopy was found", where=root, expected="sub-*/[ses-*/]mrs/*_svs.nii.gz of MEGA-PRESS",
+            "no edited spectroscopy was found",
+            where=root,
+            expected="sub-*/[ses-*/]mrs/*_svs.nii.gz of MEGA-PRESS",
             hint="Check --participant-label and the other filters",
-        )  # fmt: skip
+        )
     return scans
 
 
@@ -199,9 +206,10 @@ def _like_reference(
     keys = ("sub", "ses", "acq")
     for suffix in suffixes:
         like = [
-            image for image in images
+            image
+            for image in images
             if image.name.suffix == suffix and all(image.name.entities.get(k) == name.entities.get(k) for k in keys)
-        ]  # fmt: skip
+        ]
         if len(like) == 1:
             return like[0], (f"the water reference {like[0].path.name} was taken for its acq label",)
         if like:

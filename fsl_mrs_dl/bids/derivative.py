@@ -75,10 +75,13 @@ def write_root(output: Path, source: Path) -> None:
     except OSError as error:
         raise cannot_write(output, error) from error
     description = {
-        "Name": "fsl_mrs_dl", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
+        "Name": "fsl_mrs_dl",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "fsl_mrs_dl", "Version": __version__}],
-        "SourceDatasets": [{"URL": source.resolve().as_uri()}], "DatasetLinks": {"raw": source.resolve().as_uri()},
-    }  # fmt: skip
+        "SourceDatasets": [{"URL": source.resolve().as_uri()}],
+        "DatasetLinks": {"raw": source.resolve().as_uri()},
+    }
     write_json(output / "dataset_description.json", description)
     rows = ["desc_id\tdescription", *(f"{key}\t{text}" for key, text in _DESCRIPTIONS.items())]
     write_text(output / "descriptions.tsv", "\n".join(rows) + "\n")
@@ -89,8 +92,12 @@ def write_root(output: Path, source: Path) -> None:
 def _check_root(output: Path, source: Path) -> None:
     """Make sure that no description but our own is replaced."""
     if output.resolve() == source.resolve():
-        raise ConfigError("the output is the dataset itself", where=output, expected="a folder of its own",
-                          hint="Take BIDS_DIR/derivatives/fsl_mrs_dl")  # fmt: skip
+        raise ConfigError(
+            "the output is the dataset itself",
+            where=output,
+            expected="a folder of its own",
+            hint="Take BIDS_DIR/derivatives/fsl_mrs_dl",
+        )
     path = output / "dataset_description.json"
     if not path.exists():
         return
@@ -101,9 +108,12 @@ def _check_root(output: Path, source: Path) -> None:
         names = []
     if "fsl_mrs_dl" not in names:
         raise ConfigError(
-            "the output holds another program's dataset", where=path, expected="GeneratedBy fsl_mrs_dl, or none",
-            got=", ".join(map(str, names)) or "no GeneratedBy", hint="Take another output folder",
-        )  # fmt: skip
+            "the output holds another program's dataset",
+            where=path,
+            expected="GeneratedBy fsl_mrs_dl, or none",
+            got=", ".join(map(str, names)) or "no GeneratedBy",
+            hint="Take another output folder",
+        )
 
 
 def table_description(**more: Any) -> dict[str, Any]:

@@ -11,9 +11,17 @@ from typing import Any
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 _ENTITIES = {
-    "subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "nucleus": "nuc", "volume": "voi",
-    "reconstruction": "rec", "run": "run", "echo": "echo", "inversion": "inv",
-}  # fmt: skip
+    "subject": "sub",
+    "session": "ses",
+    "task": "task",
+    "acquisition": "acq",
+    "nucleus": "nuc",
+    "volume": "voi",
+    "reconstruction": "rec",
+    "run": "run",
+    "echo": "echo",
+    "inversion": "inv",
+}
 """Names as pybids has them: entities as they stand in file names, which are understood too."""
 
 
@@ -40,13 +48,17 @@ def read_filter_file(path: Path) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {"scan": {}, "reference": {}}
     for name, entities in content.items():
         if name not in queries or not isinstance(entities, Mapping):
-            raise ConfigError(f"unknown entry '{name}'{nearest(name, queries)}", where=path,
-                              expected="svs or mrsref, each an object")  # fmt: skip
+            raise ConfigError(
+                f"unknown entry '{name}'{nearest(name, queries)}", where=path, expected="svs or mrsref, each an object"
+            )
         for entity, labels in entities.items():
             short = _ENTITIES.get(str(entity), str(entity))
             if short not in _ENTITIES.values():
-                raise ConfigError(f"unknown entity '{entity}'{nearest(str(entity), _ENTITIES)}", where=path,
-                                  expected=", ".join(_ENTITIES))  # fmt: skip
+                raise ConfigError(
+                    f"unknown entity '{entity}'{nearest(str(entity), _ENTITIES)}",
+                    where=path,
+                    expected=", ".join(_ENTITIES),
+                )
             found[queries[name]][short] = _labels(labels, entity, path)
     return found
 

@@ -50,9 +50,12 @@ def _table(path: Path) -> list[list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error):
         lines = []
     if not lines or lines[0] != list(COLUMNS) or any(len(line) != len(COLUMNS) for line in lines):
-        raise DataError("the table of a scan is damaged, or another version's", where=path,
-                        expected=f"columns {', '.join(COLUMNS)}",
-                        hint="Run the participant level again for this scan")  # fmt: skip
+        raise DataError(
+            "the table of a scan is damaged, or another version's",
+            where=path,
+            expected=f"columns {', '.join(COLUMNS)}",
+            hint="Run the participant level again for this scan",
+        )
     return lines
 
 
@@ -66,8 +69,11 @@ def write_group(output: Path) -> None:
     """
     head, rows = collect(output)
     write_text(output / "group_desc-dl_mrsquant.tsv", "\n".join("\t".join(row) for row in [head, *rows]) + "\n")
-    more = {"participant_id": {"Description": "Participant"}, "session_id": {"Description": "Session"},
-            "scan": {"Description": "Entities of the scan"}}  # fmt: skip
+    more = {
+        "participant_id": {"Description": "Participant"},
+        "session_id": {"Description": "Session"},
+        "scan": {"Description": "Entities of the scan"},
+    }
     write_json(output / "group_desc-dl_mrsquant.json", table_description(**more))
     write_text(output / "group.html", render_group(head, rows, quality(output)))
 

@@ -17,10 +17,32 @@ _IMAGES = [".nii.gz", ".nii"]
 _FOLDER = re.compile("sub-[^/]+(/ses-[^/]+)?/mrs")
 
 _IGNORED = [
-    ".*", "derivatives", "sourcedata", "code", "stimuli", "phenotype",
-    *(f"sub-*/{datatype}" for datatype in ("anat", "beh", "dwi", "eeg", "emg", "fmap", "func", "ieeg", "meg", "micr",
-                                           "motion", "nirs", "perf", "pet")),
-]  # fmt: skip
+    ".*",
+    "derivatives",
+    "sourcedata",
+    "code",
+    "stimuli",
+    "phenotype",
+    *(
+        f"sub-*/{datatype}"
+        for datatype in (
+            "anat",
+            "beh",
+            "dwi",
+            "eeg",
+            "emg",
+            "fmap",
+            "func",
+            "ieeg",
+            "meg",
+            "micr",
+            "motion",
+            "nirs",
+            "perf",
+            "pet",
+        )
+    ),
+]
 """Folders that hold neither spectra nor their sidecars: a large study is indexed without walking through them."""
 
 
@@ -56,9 +78,10 @@ class Image:
             content = sidecar.load_contents()
             if not isinstance(content, dict):
                 raise DataError(
-                    "the sidecar is not JSON, or not a JSON object", where=sidecar.get_absolute_path(),
+                    "the sidecar is not JSON, or not a JSON object",
+                    where=sidecar.get_absolute_path(),
                     expected='{"EchoTime": 0.068, ...}',
-                )  # fmt: skip
+                )
             merged |= content
         return merged
 

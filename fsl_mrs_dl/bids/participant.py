@@ -117,9 +117,15 @@ def _load(scan: Scan) -> Preprocessed:
 
 
 def _write(
-    scan: Scan, root: Path, output: Path, folder: Path, data: Preprocessed, result: Quantification, digest: str,
+    scan: Scan,
+    root: Path,
+    output: Path,
+    folder: Path,
+    data: Preprocessed,
+    result: Quantification,
+    digest: str,
     asked: LoadedModel | None,
-) -> None:  # fmt: skip
+) -> None:
     """Make every file beside their place, then move them there, the table last: it stands for all of them."""
     stem, spectra = scan.name.stem, data.spectra
     sources = [f"bids:raw:{path.relative_to(root).as_posix()}" for path in (scan.path, scan.reference) if path]
@@ -129,29 +135,48 @@ def _write(
         (scratch / "fit").mkdir(parents=True)
         relative = scan.path.relative_to(root).as_posix()
         options = {
-            "data": relative, "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
+            "data": relative,
+            "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
             "model": None if asked is None else _model_argument(asked),
-        }  # fmt: skip
+        }
         write_folder(
-            result, scratch / "fit", spectra=spectra, options=options, report=True, reproduce=_command(scan, asked),
+            result,
+            scratch / "fit",
+            spectra=spectra,
+            options=options,
+            report=True,
+            reproduce=_command(scan, asked),
             unaligned=data.unaligned,
-        )  # fmt: skip
+        )
         files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
         files += _spectra(scratch, data)
         for path, kept in list(files):
             if kept.endswith("_svs.nii.gz"):
                 sidecar = path.with_name(f"{kept.removesuffix('.nii.gz')}.json")
-                write_json(sidecar, {"Sources": sources, "SpectrometerFrequency": [spectra.f0_mhz],
-                                     "ResonantNucleus": ["1H"], "EchoTime": spectra.te_s})  # fmt: skip
+                write_json(
+                    sidecar,
+                    {
+                        "Sources": sources,
+                        "SpectrometerFrequency": [spectra.f0_mhz],
+                        "ResonantNucleus": ["1H"],
+                        "EchoTime": spectra.te_s,
+                    },
+                )
                 files.append((sidecar, f"{kept.removesuffix('.nii.gz')}.json"))
         quality = {
-            "refused": result.refused, "flags": [flag.to_dict() for flag in result.flags], "notes": list(scan.notes),
-            "fit": dict(result.fit_parameters), "width_before_hz": data.width_before_hz,
-            "width_after_hz": data.width_after_hz, "Sources": sources,
+            "refused": result.refused,
+            "flags": [flag.to_dict() for flag in result.flags],
+            "notes": list(scan.notes),
+            "fit": dict(result.fit_parameters),
+            "width_before_hz": data.width_before_hz,
+            "width_after_hz": data.width_after_hz,
+            "Sources": sources,
             "rejected": {name: list(indices) for name, indices in data.rejected.items()},
-            "range_checks": [{"name": c.name, "value": c.value, "low": c.low, "high": c.high, "inside": c.inside}
-                             for c in result.range_checks],
-        }  # fmt: skip
+            "range_checks": [
+                {"name": c.name, "value": c.value, "low": c.low, "high": c.high, "inside": c.inside}
+                for c in result.range_checks
+            ],
+        }
         write_json(scratch / "qc.json", tables.finite(quality))
         files.append((scratch / "qc.json", "desc-dl_mrsqc.json"))
         model = {key: result.model[key] for key in ("name", "hash", "version")}
@@ -176,8 +201,14 @@ def _spectra(scratch: Path, data: Preprocessed) -> list[tuple[Path, str]]:
         import numpy as np
 
         path = scratch / "preproc.nii.gz"
-        write_spectrum(path, np.stack([spectra.edit_off, spectra.edit_on]), dims=("DIM_EDIT", None, None),
-                       conditions=("edit_off", "edit_on"), header=header, **common)  # fmt: skip
+        write_spectrum(
+            path,
+            np.stack([spectra.edit_off, spectra.edit_on]),
+            dims=("DIM_EDIT", None, None),
+            conditions=("edit_off", "edit_on"),
+            header=header,
+            **common,
+        )
         made.append((path, "desc-preproc_svs.nii.gz"))
     if spectra.diff is not None:
         write_spectrum(scratch / "diff.nii.gz", spectra.diff, header=header, **common)
@@ -210,8 +241,13 @@ def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str)
 def _command(scan: Scan, model: LoadedModel | None) -> str:
     """What quantifies this scan again, sidecars and all."""
     words = ["fsl_mrs_dl", "bids", "BIDS_DIR", "OUTPUT_DIR", "participant"]
-    for key, option in (("sub", "participant"), ("ses", "session"), ("acq", "acquisition"), ("task", "task"),
-                        ("run", "run")):  # fmt: skip
+    for key, option in (
+        ("sub", "participant"),
+        ("ses", "session"),
+        ("acq", "acquisition"),
+        ("task", "task"),
+        ("run", "run"),
+    ):
         if key in scan.name.entities:
             words += [f"--{option}-label", scan.name.entities[key]]
     return shlex.join([*words, *(["--model", _model_argument(model)] if model is not None else [])])

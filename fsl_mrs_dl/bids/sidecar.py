@@ -16,14 +16,25 @@ from fsl_mrs_dl.io.edit_dimension import MrsFile
 from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses
 
 _SAME = (
-    "EchoTime", "RepetitionTime", "MixingTime", "Manufacturer", "ManufacturersModelName", "SoftwareVersions",
-    "WaterSuppression", "ResonantNucleus", "SpectrometerFrequency",
-)  # fmt: skip
+    "EchoTime",
+    "RepetitionTime",
+    "MixingTime",
+    "Manufacturer",
+    "ManufacturersModelName",
+    "SoftwareVersions",
+    "WaterSuppression",
+    "ResonantNucleus",
+    "SpectrometerFrequency",
+)
 """Keys that mean the same in both, in the same unit."""
 
 
-_HIGHEST = {"EchoTime": (1.0, "s"), "RepetitionTime": (60.0, "s"), "SpectrometerFrequency": (2000.0, "MHz"),
-            "SpectralWidth": (1e6, "Hz")}  # fmt: skip
+_HIGHEST = {
+    "EchoTime": (1.0, "s"),
+    "RepetitionTime": (60.0, "s"),
+    "SpectrometerFrequency": (2000.0, "MHz"),
+    "SpectralWidth": (1e6, "Hz"),
+}
 """Above these a value has another unit than BIDS's."""
 
 _TOLERANCE = {"EchoTime": 5e-4, "RepetitionTime": 5e-3, "SpectrometerFrequency": 0.1}
@@ -56,24 +67,34 @@ def with_sidecar(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acqui
     notes: list[str] = []
     pulses = edit_pulses(metadata, notes)
     if notes:
-        raise DataError("an editing pulse in the sidecar is impossible", where=where, got=notes[0],
-                        hint="BIDS has PulseDuration in ms")  # fmt: skip
+        raise DataError(
+            "an editing pulse in the sidecar is impossible",
+            where=where,
+            got=notes[0],
+            hint="BIDS has PulseDuration in ms",
+        )
     _check_pulses(acquisition.edit_pulse, pulses, where)
     return replace(
         acquisition,
         te_s=told["EchoTime"] if told["EchoTime"] is not None else values["EchoTime"],
         tr_s=told["RepetitionTime"] if told["RepetitionTime"] is not None else values["RepetitionTime"],
-        edit_pulse={name: {**pulses.get(name, {}), **acquisition.edit_pulse.get(name, {})}
-                    for name in {**pulses, **acquisition.edit_pulse}},
-        conditions=_conditions(acquisition, metadata), header={**metadata, **acquisition.header},
-    )  # fmt: skip
+        edit_pulse={
+            name: {**pulses.get(name, {}), **acquisition.edit_pulse.get(name, {})}
+            for name in {**pulses, **acquisition.edit_pulse}
+        },
+        conditions=_conditions(acquisition, metadata),
+        header={**metadata, **acquisition.header},
+    )
 
 
 def _contradiction(what: str, header: object, sidecar: object, where: object) -> DataError:
     return DataError(
-        f"header and sidecar contradict each other in {what}", where=where, expected=f"{header} (header)",
-        got=f"{sidecar} (sidecar)", hint="Correct the one that is wrong",
-    )  # fmt: skip
+        f"header and sidecar contradict each other in {what}",
+        where=where,
+        expected=f"{header} (header)",
+        got=f"{sidecar} (sidecar)",
+        hint="Correct the one that is wrong",
+    )
 
 
 def _check_pulses(header: Mapping[str, Any], sidecar: Mapping[str, Any], where: object) -> None:
@@ -104,8 +125,12 @@ def _number(value: Any, key: str, where: object) -> float | None:
         return None
     highest, unit = _HIGHEST[key]
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= highest:
-        raise DataError(f"{key} in the sidecar is impossible", where=where,
-                        expected=f"a number in {unit}, up to {highest:g}", got=value)  # fmt: skip
+        raise DataError(
+            f"{key} in the sidecar is impossible",
+            where=where,
+            expected=f"a number in {unit}, up to {highest:g}",
+            got=value,
+        )
     return float(value)
 
 

@@ -59,8 +59,11 @@ def log_folder(output: Path) -> Path:
     """
     folder = output.resolve() / "logs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
     if any(character.isspace() for character in str(folder)):
-        raise ConfigError("fsl_sub cannot work below a folder with white space in its name", where=output,
-                          hint="Choose another output, or leave --submit out")  # fmt: skip
+        raise ConfigError(
+            "fsl_sub cannot work below a folder with white space in its name",
+            where=output,
+            hint="Choose another output, or leave --submit out",
+        )
     try:
         folder.mkdir(parents=True)
     except OSError as error:
@@ -129,8 +132,12 @@ def _number(done: subprocess.CompletedProcess[str]) -> str:
     words = done.stdout.split()
     if done.returncode or not words:
         lines = _lines(done.stderr)
-        raise DataError("fsl_sub did not take the jobs", where="--submit", got=lines[-1] if lines else "no message",
-                        hint="Try: echo echo hello > t; fsl_sub -t t")  # fmt: skip
+        raise DataError(
+            "fsl_sub did not take the jobs",
+            where="--submit",
+            got=lines[-1] if lines else "no message",
+            hint="Try: echo echo hello > t; fsl_sub -t t",
+        )
     return words[-1]
 
 

@@ -18,34 +18,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bids_dir", type=Path, help="dataset")
     parser.add_argument("output_dir", type=Path, help="derivative dataset, e.g. BIDS_DIR/derivatives/fsl_mrs_dl")
     parser.add_argument("analysis_level", help="participant or group")
-    for name, text in (("participant", "participants"), ("session", "sessions"), ("acquisition", "acq labels"),
-                       ("task", "tasks"), ("run", "runs")):  # fmt: skip
+    for name, text in (
+        ("participant", "participants"),
+        ("session", "sessions"),
+        ("acquisition", "acq labels"),
+        ("task", "tasks"),
+        ("run", "runs"),
+    ):
         parser.add_argument(
-            f"--{name}-label", f"--{name}_label", nargs="+", default=[], metavar="L", dest=f"{name}_label",
+            f"--{name}-label",
+            f"--{name}_label",
+            nargs="+",
+            default=[],
+            metavar="L",
+            dest=f"{name}_label",
             help=f"only these {text}",
-        )  # fmt: skip
+        )
     parser.add_argument(
-        "--bids-filter-file", "--bids_filter_file", type=Path, metavar="JSON",
+        "--bids-filter-file",
+        "--bids_filter_file",
+        type=Path,
+        metavar="JSON",
         help='entities that scans and references must have, {"svs": {"acquisition": "megapress68"}, "mrsref": {...}}',
-    )  # fmt: skip
+    )
     parser.add_argument("--reference-suffix", nargs="+", metavar="S", help="of water references (default: mrsref ref)")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="scans at once (default 1)")
     parser.add_argument(
-        "--n-threads", "--n_threads", type=int, metavar="N",
+        "--n-threads",
+        "--n_threads",
+        type=int,
+        metavar="N",
         help="threads of linear algebra in each worker (default 1; the network has one)",
-    )  # fmt: skip
+    )
     parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
     parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
     parser.add_argument(
-        "--skip-bids-validator", "--skip_bids_validator", action="store_true",
+        "--skip-bids-validator",
+        "--skip_bids_validator",
+        action="store_true",
         help="understood for BIDS Apps' sake: the validator is never run",
-    )  # fmt: skip
+    )
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
-        "--submit", action="store_true",
+        "--submit",
+        action="store_true",
         help="one task for each participant, and the group after them, through fsl_sub (SLURM, SGE, or this machine)",
-    )  # fmt: skip
+    )
     cluster.add_argument(
         "--fsl-sub",
         default="",
@@ -89,9 +108,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"written to {args.output_dir / 'group_desc-dl_mrsquant.tsv'}")
         return 0
     filters = Filters(
-        args.participant_label, args.session_label, args.acquisition_label, args.task_label, args.run_label,
+        args.participant_label,
+        args.session_label,
+        args.acquisition_label,
+        args.task_label,
+        args.run_label,
         **(read_filter_file(args.bids_filter_file) if args.bids_filter_file is not None else {}),
-    )  # fmt: skip
+    )
     scans = find_scans(args.bids_dir, filters, reference_suffixes=args.reference_suffix or REFERENCE_SUFFIXES)
     if args.dry_run:
         for scan in scans:

@@ -23,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     editing = parser.add_argument_group("editing, where the file does not tell it")
     editing.add_argument(
-        "--order", choices=("on-off", "off-on", "auto"),
+        "--order",
+        choices=("on-off", "off-on", "auto"),
         help="ON and OFF are among the dynamics in this order; auto: by NAA, which is missing in ON",
-    )  # fmt: skip
+    )
     editing.add_argument(
         "--block", default="1", metavar="N", help="dynamics in a row of a condition, or half (default 1)"
     )
@@ -52,9 +53,17 @@ def run(args: argparse.Namespace) -> None:
     pulses = edit_pulses_of({"ON": (args.edit_on, args.edit_duration), "OFF": (args.edit_off, args.edit_duration)})
     editing = Editing(args.order, None if args.block == "half" else int(args.block), pulses)
     made = convert_scan(
-        args.data, args.output, editing, on=args.on, off=args.off, form=args.format, evalinfo=args.evalinfo,
-        anonymise=args.anon, more=split_words(args.spec2nii, "--spec2nii"), overwrite=args.overwrite,
-    )  # fmt: skip
+        args.data,
+        args.output,
+        editing,
+        on=args.on,
+        off=args.off,
+        form=args.format,
+        evalinfo=args.evalinfo,
+        anonymise=args.anon,
+        more=split_words(args.spec2nii, "--spec2nii"),
+        overwrite=args.overwrite,
+    )
     for item in made:
         if args.sidecar:
             write_json(item.path.with_name(item.path.name.removesuffix(".nii.gz") + ".json"), sidecar_of(item.file))

@@ -14,13 +14,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-on", type=Path, metavar="FILE", help="ON condition")
     parser.add_argument("--h2o", type=Path, metavar="FILE", help="unsuppressed water reference")
     parser.add_argument(
-        "--tissue", type=Path, metavar="FILE",
+        "--tissue",
+        type=Path,
+        metavar="FILE",
         help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) to correct for',
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--preproc", choices=("own", "fsl"), default="own",
+        "--preproc",
+        choices=("own", "fsl"),
+        default="own",
         help="fsl: raw data by FSL-MRS's fsl_mrs_preproc_edit, where it is installed (needs --h2o)",
-    )  # fmt: skip
+    )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
@@ -58,9 +62,14 @@ def run(args: argparse.Namespace) -> None:
         }
         reproduce = shlex.join(["fsl_mrs_dl", *sys.argv[1:]])
         write_folder(
-            result, folder, spectra=spectra, options=options, report=args.report, reproduce=reproduce,
+            result,
+            folder,
+            spectra=spectra,
+            options=options,
+            report=args.report,
+            reproduce=reproduce,
             unaligned=data.unaligned,
-        )  # fmt: skip
+        )
 
     if result.refused:
         reason = next(flag.detail for flag in result.flags if flag.severity == "refused")

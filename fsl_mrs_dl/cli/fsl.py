@@ -6,9 +6,15 @@ from __future__ import annotations
 import argparse
 
 PROGRAMS = (
-    "fsl_mrs", "fsl_mrsi", "fsl_mrs_preproc", "fsl_mrs_preproc_edit", "fsl_mrs_proc", "fsl_mrs_summarise",
-    "fsl_dynmrs", "merge_mrs_reports",
-)  # fmt: skip
+    "fsl_mrs",
+    "fsl_mrsi",
+    "fsl_mrs_preproc",
+    "fsl_mrs_preproc_edit",
+    "fsl_mrs_proc",
+    "fsl_mrs_summarise",
+    "fsl_dynmrs",
+    "merge_mrs_reports",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +33,18 @@ def run(args: argparse.Namespace) -> int:
     from fsl_mrs_dl.fsl_plugin.start import register
 
     if args.program not in PROGRAMS:
-        raise ConfigError(f"there is no program '{args.program}'{nearest(args.program, PROGRAMS)}",
-                          expected=f"one of {', '.join(PROGRAMS)}")  # fmt: skip
+        raise ConfigError(
+            f"there is no program '{args.program}'{nearest(args.program, PROGRAMS)}",
+            expected=f"one of {', '.join(PROGRAMS)}",
+        )
     try:
         importlib.import_module("fsl_mrs")
     except ImportError as error:
-        raise DataError("FSL-MRS is not installed in this environment", where=sys.executable,
-                        hint="Install fsl_mrs_dl where FSL-MRS is, see docs/fsl_mrs.md") from error  # fmt: skip
+        raise DataError(
+            "FSL-MRS is not installed in this environment",
+            where=sys.executable,
+            hint="Install fsl_mrs_dl where FSL-MRS is, see docs/fsl_mrs.md",
+        ) from error
     # whoever asks for it here wants it; workers of fsl_mrsi are processes of their own
     os.environ.pop("FSL_MRS_DL_DISABLE", None)
     os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = '["fsl_mrs_dl.fsl_plugin.dask_preload"]'

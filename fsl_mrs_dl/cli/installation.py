@@ -17,9 +17,12 @@ from fsl_mrs_dl import __version__
 
 NEEDED = ("numpy", "scipy", "nifti-mrs", "nibabel", "onnxruntime", "jinja2", "matplotlib", "safetensors", "ancpbids")
 EXTRAS = {
-    "train": ("torch", "onnx", "numba"), "tune": ("skopt",), "report": ("plotly",), "convert": ("spec2nii",),
+    "train": ("torch", "onnx", "numba"),
+    "tune": ("skopt",),
+    "report": ("plotly",),
+    "convert": ("spec2nii",),
     "cluster": ("fsl_sub",),
-}  # fmt: skip
+}
 """Extra: the modules that it brings."""
 
 
@@ -61,8 +64,9 @@ def _extra(name: str, modules: tuple[str, ...]) -> Finding:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if not missing:
         return Finding(f"extra [{name}]", "ok", ", ".join(modules))
-    return Finding(f"extra [{name}]", "missing", f"without {', '.join(missing)} (optional)",
-                   f"{_pip()} 'fsl_mrs_dl[{name}]'")  # fmt: skip
+    return Finding(
+        f"extra [{name}]", "missing", f"without {', '.join(missing)} (optional)", f"{_pip()} 'fsl_mrs_dl[{name}]'"
+    )
 
 
 def _runtime() -> Finding:
@@ -81,8 +85,12 @@ def _runtime() -> Finding:
             return Finding(name, "bad", "the network's answer is not finite", f"{_pip()} --force-reinstall fsl_mrs_dl")
         return Finding(name, "ok", f"onnxruntime ran the model {model.folder.name}")
     except Exception as error:  # whatever it is, the user is to read it here
-        return Finding(name, "bad", f"{type(error).__name__}: {' '.join(str(error).split())}",
-                       f"{_pip()} --force-reinstall onnxruntime fsl_mrs_dl")  # fmt: skip
+        return Finding(
+            name,
+            "bad",
+            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            f"{_pip()} --force-reinstall onnxruntime fsl_mrs_dl",
+        )
 
 
 def _weights() -> list[Finding]:
@@ -121,8 +129,9 @@ def _fsl_mrs() -> list[Finding]:
         return [Finding("FSL-MRS", "bad", f"cannot be imported ({type(error).__name__}: {error})", advice)]
     problem = problem_with(fitting)
     if problem:
-        return [Finding("FSL-MRS", "bad", f"version {version} is not supported: {problem}",
-                        "Install FSL-MRS 2.2 to 2.4")]  # fmt: skip
+        return [
+            Finding("FSL-MRS", "bad", f"version {version} is not supported: {problem}", "Install FSL-MRS 2.2 to 2.4")
+        ]
     found = [Finding("FSL-MRS", "ok", f"version {version}, supported")]
     registry = registry_of(fitting)
     if registry:
@@ -136,10 +145,7 @@ def _hook() -> Finding:
     disabled = os.environ.get("FSL_MRS_DL_DISABLE", "") not in ("", "0")
     if disabled:
         return Finding("--algo dl", "bad", "switched off by FSL_MRS_DL_DISABLE", "Run: unset FSL_MRS_DL_DISABLE")
-    code = (
-        "import fsl_mrs.utils.fitting as f, sys; "
-        "sys.exit(0 if hasattr(f.fit_FSLModel, '_fsl_mrs_dl') else 3)"
-    )  # fmt: skip
+    code = "import fsl_mrs.utils.fitting as f, sys; sys.exit(0 if hasattr(f.fit_FSLModel, '_fsl_mrs_dl') else 3)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return Finding("--algo dl", "ok", "fsl_mrs of this environment knows it")

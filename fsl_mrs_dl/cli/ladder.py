@@ -14,9 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", type=Path, metavar="TRUTH.json", help="known concentrations of --data")
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="folder of the models and the result; run again to go on with what is there",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _RANGES = {
-    "f0_mhz": ("spectrometer frequency", 1.0, "MHz"), "te_s": ("echo time", 1e3, "ms"),
-    "fwhm_hz": ("line width", 1.0, "Hz"), "snr": ("signal to noise", 1.0, ""),
-    "edit_on_ppm": ("editing pulse at", 1.0, "ppm"), "edit_duration_s": ("editing pulse lasts", 1e3, "ms"),
-}  # fmt: skip
+    "f0_mhz": ("spectrometer frequency", 1.0, "MHz"),
+    "te_s": ("echo time", 1e3, "ms"),
+    "fwhm_hz": ("line width", 1.0, "Hz"),
+    "snr": ("signal to noise", 1.0, ""),
+    "edit_on_ppm": ("editing pulse at", 1.0, "ppm"),
+    "edit_duration_s": ("editing pulse lasts", 1e3, "ms"),
+}
 """Ranges of a card that are shown: their name, and the factor to the unit."""
 
 
@@ -61,8 +64,10 @@ def _described(card: Mapping[str, Any], asked: str, staged: bool) -> Iterator[st
     training = card.get("training", {})
     if {"spectra", "minutes", "machine", "seed"} <= set(training):
         last = ", the last of several stages" if staged else ""
-        yield (f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
-               f"{training['machine']}, seed {training['seed']}{last}")  # fmt: skip
+        yield (
+            f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
+            f"{training['machine']}, seed {training['seed']}{last}"
+        )
     files = card.get("members") or card["files"]
     for index, (name, digest) in enumerate(files.items()):
         yield f"  {'' if index else 'made of':<20} {name} (SHA-256 {digest[:12]})"

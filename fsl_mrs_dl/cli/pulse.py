@@ -20,8 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--b1-max", type=float, metavar="HZ", help="peak nutation frequency of FILE, in place of --flip"
     )
     parser.add_argument("--conjugate", action="store_true", help="turn the sense of FILE's phase")
-    parser.add_argument("--purpose", choices=("excitation", "refocusing", "inversion"), default="refocusing",
-                        help="which profile counts (default refocusing)")  # fmt: skip
+    parser.add_argument(
+        "--purpose",
+        choices=("excitation", "refocusing", "inversion"),
+        default="refocusing",
+        help="which profile counts (default refocusing)",
+    )
     parser.add_argument("--tbw", type=float, metavar="X", help="time-bandwidth product of slr (6) or sinc_gaussian (2)")
     parser.add_argument("--phase", choices=("linear", "minimum"), default="linear", help="phase of slr")
     parser.add_argument("--truncation", type=float, metavar="X", help="ends of a Gaussian by its peak (default 0.01)")
@@ -96,8 +100,13 @@ def _designed(args: argparse.Namespace) -> Any:
         value = getattr(args, name)
         if value is not None and not 0 < value <= largest:
             raise ConfigError(f"--{name} is out of range", expected=f"above 0, up to {largest:g}", got=value)
-    belongs = {"slr": ("tbw",), "sinc_gaussian": ("tbw", "truncation", "flip"), "gaussian": ("truncation", "flip"),
-               "hard": ("flip",), "dual_band": ("separation", "truncation", "flip")}[args.design]  # fmt: skip
+    belongs = {
+        "slr": ("tbw",),
+        "sinc_gaussian": ("tbw", "truncation", "flip"),
+        "gaussian": ("truncation", "flip"),
+        "hard": ("flip",),
+        "dual_band": ("separation", "truncation", "flip"),
+    }[args.design]
     _without(args, args.design, *({"tbw", "truncation", "separation", "flip"} - set(belongs)))
     flip: dict[str, Any] = {"flip_deg": 90.0 if args.purpose == "excitation" else 180.0}
     if args.flip is not None:

@@ -45,13 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--edit-b1", type=float, metavar="HZ", help="peak of --edit-pulse, instead of 180 degrees")
     source.add_argument("--refocusing-b1", type=float, metavar="HZ", help="peak of --refocusing-pulse")
     source.add_argument(
-        "--conjugate-pulses", action="store_true",
+        "--conjugate-pulses",
+        action="store_true",
         help="turn the sense of the files' phases (here a rising phase moves a pulse to a higher ppm)",
-    )  # fmt: skip
+    )
     source.add_argument(
-        "--voxel", type=float, nargs=3, metavar="MM",
+        "--voxel",
+        type=float,
+        nargs=3,
+        metavar="MM",
         help="slice thicknesses in mm, for the record: gradients scale with them, signals do not change",
-    )  # fmt: skip
+    )
     source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 24)")
     source.add_argument(
         "--autophase", type=float, metavar="PPM", help="turn a singlet there to phase 0 (FSL-MRS's files)"
@@ -137,9 +141,11 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         bases = protocol.bases(signals, macromolecules=args.mm)
         write_basis_set(folder, bases, protocol, systems)
         settings = {
-            "sequence": protocol.description, "metabolites": [system.name for system in systems],
-            "macromolecules": args.mm, "version": __version__,
-        }  # fmt: skip
+            "sequence": protocol.description,
+            "metabolites": [system.name for system in systems],
+            "macromolecules": args.mm,
+            "version": __version__,
+        }
         # FSL-MRS takes every .json in the folder of an unedited basis for a metabolite
         write_json(folder / ("simulation.json" if len(bases) > 1 else "simulation.txt"), settings)
     print(f"written to {args.output}: {', '.join(bases)}")
@@ -199,9 +205,10 @@ def _protocol(args: argparse.Namespace) -> Protocol:
     if fields or args.like is not None:
         name = "like" if args.like is not None else next(iter(fields))
         raise ConfigError(
-            "the protocol is given twice", expected="--sequence, or --like, --vendor, --te and the like",
+            "the protocol is given twice",
+            expected="--sequence, or --like, --vendor, --te and the like",
             got=f"--sequence and {name}",
-        )  # fmt: skip
+        )
     read: dict[Path, Any] = {}
     for path in (args.sequence, args.sequence_off):
         if path is None:
@@ -234,10 +241,16 @@ def _protocol(args: argparse.Namespace) -> Protocol:
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
     """What the options say of the protocol, as arguments of `mega_press`."""
     names = {
-        "vendor": "vendor", "te": "te_s", "f0": "f0_mhz", "edit_on": "edit_on_ppm", "edit_off": "edit_off_ppm",
-        "edit_duration": "edit_duration_s", "voxel": "voxel_mm", "edit_pulse": "edit_pulse",
+        "vendor": "vendor",
+        "te": "te_s",
+        "f0": "f0_mhz",
+        "edit_on": "edit_on_ppm",
+        "edit_off": "edit_off_ppm",
+        "edit_duration": "edit_duration_s",
+        "voxel": "voxel_mm",
+        "edit_pulse": "edit_pulse",
         "refocusing_pulse": "refocusing_pulse",
-    }  # fmt: skip
+    }
     return {field: getattr(args, name) for name, field in names.items() if getattr(args, name) is not None}
 
 
@@ -251,8 +264,11 @@ def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
 
     if args.autophase is not None:
         raise ConfigError("--autophase belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
-    for name, owner in (("refocusing_duration", "refocusing_pulse"), ("refocusing_b1", "refocusing_pulse"),
-                        ("edit_b1", "edit_pulse")):  # fmt: skip
+    for name, owner in (
+        ("refocusing_duration", "refocusing_pulse"),
+        ("refocusing_b1", "refocusing_pulse"),
+        ("edit_b1", "edit_pulse"),
+    ):
         if getattr(args, name) is not None and getattr(args, owner) is None:
             raise ConfigError(f"--{name.replace('_', '-')} belongs to --{owner.replace('_', '-')}")
     if args.conjugate_pulses and args.edit_pulse is None and args.refocusing_pulse is None:
@@ -261,14 +277,18 @@ def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
         fields = {**protocol_like(args.like), **fields}
     if args.edit_pulse is not None:
         fields["edit_pulse"] = read_pulse(
-            args.edit_pulse, duration_s=fields.pop("edit_duration_s", None), b1_max_hz=args.edit_b1,
+            args.edit_pulse,
+            duration_s=fields.pop("edit_duration_s", None),
+            b1_max_hz=args.edit_b1,
             conjugate=args.conjugate_pulses,
-        )  # fmt: skip
+        )
     if args.refocusing_pulse is not None:
         fields["refocusing_pulse"] = read_pulse(
-            args.refocusing_pulse, duration_s=args.refocusing_duration, b1_max_hz=args.refocusing_b1,
+            args.refocusing_pulse,
+            duration_s=args.refocusing_duration,
+            b1_max_hz=args.refocusing_b1,
             conjugate=args.conjugate_pulses,
-        )  # fmt: skip
+        )
     if args.positions is not None:
         fields["n_positions"] = args.positions
     if args.like is not None:

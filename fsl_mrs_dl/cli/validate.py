@@ -14,17 +14,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of <id>.nii.gz")
     parser.add_argument("--truth", type=Path, metavar="TRUTH.json", help="known concentrations")
     parser.add_argument(
-        "--simulated", type=Path, metavar="CONFIG.toml",
+        "--simulated",
+        type=Path,
+        metavar="CONFIG.toml",
         help="instead of --data and --truth: spectra synthesised from the recipe of a training configuration",
-    )  # fmt: skip
+    )
     parser.add_argument("--n", type=int, default=5000, metavar="N", help="how many of them (default: 5000)")
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the classical fit")
     parser.add_argument(
-        "--against", nargs="+", choices=("newton", "lcmodel"), default=[], metavar="PROGRAM",
+        "--against",
+        nargs="+",
+        choices=("newton", "lcmodel"),
+        default=[],
+        metavar="PROGRAM",
         help="classical programs on the same spectra: newton (FSL-MRS, where installed), lcmodel (its binary)",
-    )  # fmt: skip
+    )
     parser.add_argument("--lcmodel", type=Path, metavar="FILE", help="LCModel's binary (default: $LCMODEL, PATH)")
     parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
@@ -112,7 +118,8 @@ def _programs(args: argparse.Namespace) -> dict[str, Any]:
     if "lcmodel" in args.against:
         binary = find_lcmodel(args.lcmodel)
         if binary is None:
-            raise DataError("no lcmodel binary was found", where="--against lcmodel",
-                            hint="Name it: --lcmodel FILE, or set LCMODEL")  # fmt: skip
+            raise DataError(
+                "no lcmodel binary was found", where="--against lcmodel", hint="Name it: --lcmodel FILE, or set LCMODEL"
+            )
         found["lcmodel"] = LCModel(binary)
     return found

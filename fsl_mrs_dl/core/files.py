@@ -16,16 +16,33 @@ from typing import Any
 
 from fsl_mrs_dl.core.errors import DataError
 
-OUR_FILES = (
-    "quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json",
-)  # fmt: skip
+OUR_FILES = ("quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json")
 """Any of these in a folder shows that this program made it, so that `--overwrite` may replace it."""
 
 OUR_NAMES = (
-    *OUR_FILES, "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit.nii.gz", "fit_summary.png",
-    "report.html", "mrsinmrs.json", "mrsinmrs.md", "options.txt", "lcmodel", "edit_[01].nii.gz", "diff.nii.gz",
-    "wref.nii.gz", "validation.csv", "validation.png", "*.npy", "edit_off", "edit_on", "diff", ".*",
-)  # fmt: skip
+    *OUR_FILES,
+    "summary.csv",
+    "concentrations.csv",
+    "qc.csv",
+    "all_parameters.csv",
+    "fit.nii.gz",
+    "fit_summary.png",
+    "report.html",
+    "mrsinmrs.json",
+    "mrsinmrs.md",
+    "options.txt",
+    "lcmodel",
+    "edit_[01].nii.gz",
+    "diff.nii.gz",
+    "wref.nii.gz",
+    "validation.csv",
+    "validation.png",
+    "*.npy",
+    "edit_off",
+    "edit_on",
+    "diff",
+    ".*",
+)
 """Patterns of what the program's own output folders hold; anything else in them is the user's and is not deleted."""
 
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
@@ -155,9 +172,11 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in names)]
     if foreign:
         raise DataError(
-            "the folder holds more than this program wrote, which --overwrite would delete", where=path,
-            got=", ".join(foreign[:5]), hint="Move it away, or choose another folder",
-        )  # fmt: skip
+            "the folder holds more than this program wrote, which --overwrite would delete",
+            where=path,
+            got=", ".join(foreign[:5]),
+            hint="Move it away, or choose another folder",
+        )
 
 
 def _swap_in(scratch: Path, path: Path) -> None:

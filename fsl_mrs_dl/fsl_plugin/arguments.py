@@ -75,10 +75,11 @@ def check_water(path: Any, data: Path | None = None) -> None:
     shape = water.fids.shape
     if shape[:3] != (1, 1, 1):
         raise DataError(
-            "the water reference is not one averaged FID", where=path,
+            "the water reference is not one averaged FID",
+            where=path,
             got=f"{shape[0]} conditions, {shape[1]} coils, {shape[2]} transients",
             hint="Give the wref.nii.gz of fsl_mrs_preproc_edit",
-        )  # fmt: skip
+        )
     if data is None:
         return
     measured = read_acquisition(data)
@@ -87,8 +88,13 @@ def check_water(path: Any, data: Path | None = None) -> None:
         ("dwell time", f"{water.dwell_s:.9g} s", f"{measured.dwell_s:.9g} s"),
     ):
         if own != other:
-            raise DataError(f"the water reference has another {name} than the data", where=path, expected=other,
-                            got=own, hint="FSL-MRS needs both sampled alike")  # fmt: skip
+            raise DataError(
+                f"the water reference has another {name} than the data",
+                where=path,
+                expected=other,
+                got=own,
+                hint="FSL-MRS needs both sampled alike",
+            )
 
 
 def _flat(value: Any) -> list[str]:
@@ -104,9 +110,11 @@ def _known(option: str, wanted: Sequence[str], names: Sequence[str], hint: str |
     absent = [name for name in wanted if name not in names]
     if absent:
         raise ConfigError(
-            f"'{absent[0]}' is not among the basis functions{nearest(absent[0], names)}", where=option,
-            expected=f"some of {', '.join(names)}", hint=hint,
-        )  # fmt: skip
+            f"'{absent[0]}' is not among the basis functions{nearest(absent[0], names)}",
+            where=option,
+            expected=f"some of {', '.join(names)}",
+            hint=hint,
+        )
 
 
 def _groups(groups: Sequence[str], used: Sequence[str]) -> None:
@@ -114,8 +122,7 @@ def _groups(groups: Sequence[str], used: Sequence[str]) -> None:
         return
     if groups and all(group.isdigit() for group in groups):
         if len(groups) != len(used):
-            raise ConfigError("--metab_groups needs one number per basis function", expected=len(used),
-                              got=len(groups))  # fmt: skip
+            raise ConfigError("--metab_groups needs one number per basis function", expected=len(used), got=len(groups))
         return
     _known("--metab_groups", [part for group in groups for part in group.split("+")], used)
 
@@ -126,5 +133,7 @@ def _water(options: Any) -> None:
     given = [name for name in names if getattr(options, name, None)]
     if given and len(given) < len(names):
         missing = next(name for name in names if name not in given)
-        raise ConfigError(f"--{given[0]} needs --{missing} beside it",
-                          expected="--wref_metabolite, --ref_protons and --ref_int_limits together")  # fmt: skip
+        raise ConfigError(
+            f"--{given[0]} needs --{missing} beside it",
+            expected="--wref_metabolite, --ref_protons and --ref_int_limits together",
+        )

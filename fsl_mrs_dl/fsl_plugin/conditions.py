@@ -80,10 +80,11 @@ def find_conditions(data: Path, environment: Mapping[str, str] | None = None) ->
     single = read_acquisition(data)
     if single.n_conditions != 1 or single.is_raw:
         raise DataError(
-            "fsl_mrs fits one averaged spectrum", where=data,
+            "fsl_mrs fits one averaged spectrum",
+            where=data,
             got=f"{single.n_conditions} conditions, {single.fids.shape[1]} coils, {single.fids.shape[2]} transients",
             hint="Run fsl_mrs_preproc_edit first and give its diff.nii.gz, or use: fsl_mrs_dl fit",
-        )  # fmt: skip
+        )
     named = {key: environment.get(key, "") for key in (OFF_VARIABLE, ON_VARIABLE)}
     if any(named.values()):
         return _named(single, named)
@@ -110,11 +111,12 @@ def _named(single: Acquisition, named: Mapping[str, str]) -> Conditions:
     factor, rest = _subtraction(pair, single.fids[0, 0, 0])
     if rest > STRANGE:
         raise DataError(
-            f"the spectra named by {OFF_VARIABLE} and {ON_VARIABLE} do not subtract to the data", where=single.source,
+            f"the spectra named by {OFF_VARIABLE} and {ON_VARIABLE} do not subtract to the data",
+            where=single.source,
             expected=f"a difference below {100 * STRANGE:.0f} %",
             got=f"{100 * rest:.0f} % with {files[0]} and {files[1]}",
             hint="Name the OFF and ON spectra of this measurement, or unset the variables",
-        )  # fmt: skip
+        )
     pair = dataclasses.replace(pair, conditions=("edit_off", "edit_on"))
     note = "" if rest < SAME else f"; they subtract to the data up to {100 * rest:.1f} %"
     sentence = f"OFF and ON, named in the environment ({files[0]}, {files[1]}{note})"
@@ -158,15 +160,19 @@ def _joined(first: Acquisition, second: Acquisition, single: Acquisition) -> Acq
         same = acquisition.fids.shape == shape and abs(acquisition.dwell_s - single.dwell_s) < 1e-6 * single.dwell_s
         if not same or abs(acquisition.f0_mhz - single.f0_mhz) > 1e-3:
             raise DataError(
-                "size, dwell time or frequency differ from the data", where=acquisition.source,
+                "size, dwell time or frequency differ from the data",
+                where=acquisition.source,
                 expected=f"{shape[1:]} at {single.dwell_s:g} s, {single.f0_mhz:.3f} MHz",
                 got=f"{acquisition.fids.shape} at {acquisition.dwell_s:g} s, {acquisition.f0_mhz:.3f} MHz",
-            )  # fmt: skip
+            )
     return dataclasses.replace(
-        single, fids=np.concatenate([first.fids, second.fids]), conditions=None,
-        te_s=single.te_s or first.te_s, tr_s=single.tr_s or first.tr_s,
+        single,
+        fids=np.concatenate([first.fids, second.fids]),
+        conditions=None,
+        te_s=single.te_s or first.te_s,
+        tr_s=single.tr_s or first.tr_s,
         edit_pulse=single.edit_pulse or {**first.edit_pulse, **second.edit_pulse},
-    )  # fmt: skip
+    )
 
 
 def _subtraction(pair: Acquisition, data: NDArray) -> tuple[float, float]:

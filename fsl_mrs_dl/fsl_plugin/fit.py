@@ -145,8 +145,12 @@ def _check_values(acquisition: Acquisition) -> None:
 
     low, high = F0_RANGE_MHZ
     if not low <= acquisition.f0_mhz <= high:
-        raise DataError("wrong field strength or nucleus", where=acquisition.source,
-                        expected=f"1H at 3 T ({low:g}-{high:g} MHz)", got=f"{acquisition.f0_mhz:g} MHz")  # fmt: skip
+        raise DataError(
+            "wrong field strength or nucleus",
+            where=acquisition.source,
+            expected=f"1H at 3 T ({low:g}-{high:g} MHz)",
+            got=f"{acquisition.f0_mhz:g} MHz",
+        )
     if not np.isfinite(acquisition.fids).all():
         raise DataError("NaN or infinite values in the data", where=acquisition.source)
     if not acquisition.fids.any():
@@ -192,8 +196,9 @@ def _held(
     unit = None
     if "diff" in spectra.present:
         columns = np.asarray(mrs.basis).T / factors[:, None]
-        unit = common_unit(unit_ratios(mrs.names, columns, dwell_s, f0_mhz, _basis_lw_hz(mrs)),
-                           getattr(request.options, "basis", None))  # fmt: skip
+        unit = common_unit(
+            unit_ratios(mrs.names, columns, dwell_s, f0_mhz, _basis_lw_hz(mrs)), getattr(request.options, "basis", None)
+        )
     expected, notes = None, []
     if unit is not None and spectra.diff is not None:
         shown = abs(conditions.factor) if conditions.factor is not None else 1.0
@@ -221,11 +226,19 @@ def _problem(mrs: Any, prepared: Prepared) -> FslProblem:
         penalty = _penalty(prepared.baseline["baseline_obj"], regressors.shape[1])
     first, last = mrs.ppmlim_to_range(prepared.ppmlim)
     return FslProblem(
-        fid=np.asarray(mrs.FID), basis=np.asarray(mrs.basis), time_s=np.ravel(mrs.timeAxis),
-        freq_hz=np.ravel(mrs.frequencyAxis), regressors=regressors, penalty=penalty,
-        groups=tuple(int(g) for g in prepared.metab_groups), first=int(first), last=int(last),
-        ppm_hz=float(mrs.centralFrequency) / 1e6, gaussian=prepared.gaussian, free_shift=prepared.free_shift,
-    )  # fmt: skip
+        fid=np.asarray(mrs.FID),
+        basis=np.asarray(mrs.basis),
+        time_s=np.ravel(mrs.timeAxis),
+        freq_hz=np.ravel(mrs.frequencyAxis),
+        regressors=regressors,
+        penalty=penalty,
+        groups=tuple(int(g) for g in prepared.metab_groups),
+        first=int(first),
+        last=int(last),
+        ppm_hz=float(mrs.centralFrequency) / 1e6,
+        gaussian=prepared.gaussian,
+        free_shift=prepared.free_shift,
+    )
 
 
 def _penalty(baseline: Any, n: int) -> NDArray | None:
@@ -294,9 +307,16 @@ def _remarks(solution: NuisanceFit, q: Quantification, names: list[str]) -> list
 
 
 def _facts(
-    mrs: Any, model: LoadedModel, q: Quantification, spectra: EditedSpectra, conditions: Conditions, request: Request,
-    amplitude: float, factors: NDArray, notes: list[str],
-) -> DlFacts:  # fmt: skip
+    mrs: Any,
+    model: LoadedModel,
+    q: Quantification,
+    spectra: EditedSpectra,
+    conditions: Conditions,
+    request: Request,
+    amplitude: float,
+    factors: NDArray,
+    notes: list[str],
+) -> DlFacts:
     names = tuple(mrs.names)
     known = known_functions(names, model.outputs)
     hidden = {e.name for e in q.estimates if e.flag and e.name in known}

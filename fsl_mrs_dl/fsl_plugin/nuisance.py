@@ -217,9 +217,17 @@ class _State:
             baseline = np.linalg.lstsq(self.columns, self.data - self.signals(x) @ amplitudes, rcond=None)[0]
         gamma, sigma, eps, phi0, phi1 = self.split(x)
         return NuisanceFit(
-            concentrations, float(amplitudes[0]), gamma, sigma, eps, phi0, phi1, baseline,
-            float(np.sum(rest**2)) / power if power > 0 else 0.0, evaluations,
-        )  # fmt: skip
+            concentrations,
+            float(amplitudes[0]),
+            gamma,
+            sigma,
+            eps,
+            phi0,
+            phi1,
+            baseline,
+            float(np.sum(rest**2)) / power if power > 0 else 0.0,
+            evaluations,
+        )
 
 
 def _shift_and_phase(problem: FslProblem, signal: NDArray) -> tuple[float, float]:

@@ -47,8 +47,11 @@ def pair_in(data: Path | None, options: Any) -> Preprocessed | None:
     if getattr(options, "conjfid", None) is True:
         named.append("--conj_fid")
     if named:
-        raise ConfigError(f"{' and '.join(named)} cannot be used with a file that holds both conditions", where=data,
-                          hint="Leave it out, or give the DIFF alone as --data")  # fmt: skip
+        raise ConfigError(
+            f"{' and '.join(named)} cannot be used with a file that holds both conditions",
+            where=data,
+            hint="Leave it out, or give the DIFF alone as --data",
+        )
     return preprocess(acquisition)
 
 

@@ -46,16 +46,32 @@ def preprocess_by_fsl(data: Path | None, reference: Path | None, *, data_off: Pa
         raise ConfigError("fsl_mrs_preproc_edit needs a water reference", where="--preproc fsl", hint="Add --h2o FILE")
     raw = read_acquisition(data)
     if raw.n_conditions != 2 or raw.fids.shape[2] < 2:
-        raise DataError("fsl_mrs_preproc_edit takes raw data with OFF and ON", where=data,
-                        got=f"{raw.n_conditions} conditions, {raw.fids.shape[2]} transients",
-                        hint="Leave --preproc fsl out")  # fmt: skip
+        raise DataError(
+            "fsl_mrs_preproc_edit takes raw data with OFF and ON",
+            where=data,
+            got=f"{raw.n_conditions} conditions, {raw.fids.shape[2]} transients",
+            hint="Leave --preproc fsl out",
+        )
     if not has_fsl_mrs():
-        raise DataError("FSL-MRS is not installed in this environment", where="--preproc fsl", got=sys.executable,
-                        hint="Leave it out, or install fsl_mrs_dl where FSL-MRS is (docs/fsl_mrs.md)")  # fmt: skip
+        raise DataError(
+            "FSL-MRS is not installed in this environment",
+            where="--preproc fsl",
+            got=sys.executable,
+            hint="Leave it out, or install fsl_mrs_dl where FSL-MRS is (docs/fsl_mrs.md)",
+        )
     with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
         folder = Path(scratch) / "pp"
-        command = [sys.executable, "-c", _PROGRAM, "--data", str(data.resolve()), "--reference",
-                   str(reference.resolve()), "--output", str(folder)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            _PROGRAM,
+            "--data",
+            str(data.resolve()),
+            "--reference",
+            str(reference.resolve()),
+            "--output",
+            str(folder),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch)
         files = [folder / f"{name}.nii.gz" for name in ("edit_0", "edit_1", "wref")]
         if done.returncode or not all(file.is_file() for file in files):

@@ -19,9 +19,14 @@ OWN_REPORT = "dl_report.html"
 """This program's own report, beside FSL-MRS's: spectra of both conditions, intervals; opens with no network."""
 
 _RANGES = {
-    "f0_mhz": "Frequency / MHz", "te_s": "TE / s", "fwhm_hz": "Line width / Hz", "snr": "SNR",
-    "acquired_s": "Acquisition / s", "edit_on_ppm": "ON pulse / ppm", "edit_duration_s": "Editing pulse / s",
-}  # fmt: skip
+    "f0_mhz": "Frequency / MHz",
+    "te_s": "TE / s",
+    "fwhm_hz": "Line width / Hz",
+    "snr": "SNR",
+    "acquired_s": "Acquisition / s",
+    "edit_on_ppm": "ON pulse / ppm",
+    "edit_duration_s": "Editing pulse / s",
+}
 
 
 def add_to_report() -> None:

@@ -191,9 +191,11 @@ def check_basis(names: Sequence[str], outputs: Sequence[str], where: object) -> 
     """Refuse a basis that holds nothing the network estimates."""
     if not set(names) & set(outputs):
         raise DataError(
-            "the basis has none of the metabolites that the network estimates", where=where,
-            expected=", ".join(outputs), got=", ".join(names),
-        )  # fmt: skip
+            "the basis has none of the metabolites that the network estimates",
+            where=where,
+            expected=", ".join(outputs),
+            got=", ".join(names),
+        )
 
 
 def require_supported(fitting: ModuleType) -> None:
@@ -202,8 +204,9 @@ def require_supported(fitting: ModuleType) -> None:
     if problem:
         raise ConfigError(
             f"--algo dl does not work with this FSL-MRS ({fsl_version()}): {problem}",
-            expected="FSL-MRS 2.2 to 2.4", hint="Install another version of FSL-MRS, or use: fsl_mrs_dl fit",
-        )  # fmt: skip
+            expected="FSL-MRS 2.2 to 2.4",
+            hint="Install another version of FSL-MRS, or use: fsl_mrs_dl fit",
+        )
 
 
 def run_fit(

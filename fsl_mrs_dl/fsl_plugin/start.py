@@ -77,7 +77,7 @@ def _say(error):
     sys.stderr.write(
         "fsl_mrs_dl: --algo dl could not be added to FSL-MRS (" + type(error).__name__ + ": " + str(error) + ")."
         " Run: fsl_mrs_dl doctor\n"
-    )  # fmt: skip
+    )
 
 
 def register():

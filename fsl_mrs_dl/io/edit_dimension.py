@@ -114,24 +114,34 @@ def split(file: MrsFile, block: int | None = 1) -> MrsFile:
     if "DIM_EDIT" in file.tags:
         axis = file.tags.index("DIM_EDIT") + 4
         if file.data.shape[axis] != 2:
-            raise DataError("not two editing conditions", where=file.path, expected="2 (MEGA-PRESS)",
-                            got=file.data.shape[axis])  # fmt: skip
+            raise DataError(
+                "not two editing conditions", where=file.path, expected="2 (MEGA-PRESS)", got=file.data.shape[axis]
+            )
         return file
     unnamed = [k for k, tag in enumerate(file.tags) if tag.startswith("DIM_USER") and file.data.shape[k + 4] == 2]
     if len(unnamed) == 1:
         key = _TAGS[unnamed[0]]
         return replace(file, header={**file.header, key: "DIM_EDIT", f"{key}_info": _INFO})
     if "DIM_DYN" not in file.tags:
-        raise DataError("there are no dynamics to be split into ON and OFF", where=file.path,
-                        expected="DIM_DYN", got=", ".join(file.tags) or "a single spectrum")  # fmt: skip
+        raise DataError(
+            "there are no dynamics to be split into ON and OFF",
+            where=file.path,
+            expected="DIM_DYN",
+            got=", ".join(file.tags) or "a single spectrum",
+        )
     if file.data.ndim == 7:
         raise DataError("there is no place for another dimension", where=file.path, got=", ".join(file.tags))
     axis = file.tags.index("DIM_DYN") + 4
     n_dynamics = file.data.shape[axis]
     row = block if block is not None else n_dynamics // 2
     if row < 1 or n_dynamics % (2 * row):
-        raise DataError("the dynamics cannot be split into ON and OFF", where=file.path, got=f"{n_dynamics} dynamics",
-                        expected=f"a multiple of {2 * max(row, 1)}", hint="See --block")  # fmt: skip
+        raise DataError(
+            "the dynamics cannot be split into ON and OFF",
+            where=file.path,
+            got=f"{n_dynamics} dynamics",
+            expected=f"a multiple of {2 * max(row, 1)}",
+            hint="See --block",
+        )
     number = np.arange(n_dynamics) // row % 2
     data = np.stack([np.take(file.data, np.flatnonzero(number == k), axis=axis) for k in (0, 1)], axis=-1)
     own = f"dim_{axis + 1}_header"
@@ -158,8 +168,12 @@ def join(first: MrsFile, second: MrsFile) -> MrsFile:
             raise DataError(f"the conditions differ in their {name}", where=second.path, expected=one, got=other)
     frequencies = [float(np.ravel(f.header["SpectrometerFrequency"])[0]) for f in (first, second)]
     if abs(frequencies[0] - frequencies[1]) > 0.01:
-        raise DataError("the conditions differ in their frequency", where=second.path,
-                        expected=f"{frequencies[0]:g} MHz", got=f"{frequencies[1]:g} MHz")  # fmt: skip
+        raise DataError(
+            "the conditions differ in their frequency",
+            where=second.path,
+            expected=f"{frequencies[0]:g} MHz",
+            got=f"{frequencies[1]:g} MHz",
+        )
     if first.data.ndim == 7:
         raise DataError("there is no place for another dimension", where=first.path, got=", ".join(first.tags))
     key = _TAGS[first.data.ndim - 4]
@@ -193,11 +207,16 @@ def label(file: MrsFile, labels: Sequence[str], pulses: Mapping[str, Mapping[str
     header = {**file.header, key: {**(entries if isinstance(entries, Mapping) else {}), "EditCondition": list(labels)}}
     if pulses:
         offsets = {name: pulse.get("PulseOffset") for name, pulse in pulses.items()}
-        edits = {name: value is not None and abs(value - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM
-                 for name, value in offsets.items()}  # fmt: skip
+        edits = {
+            name: value is not None and abs(value - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM
+            for name, value in offsets.items()
+        }
         if edits.get("OFF") and not edits.get("ON"):
-            raise ConfigError("the pulses of ON and OFF seem to be swapped", expected="ON at 1.9 ppm (GABA)",
-                              got=f"OFF at {offsets['OFF']:g} ppm")  # fmt: skip
+            raise ConfigError(
+                "the pulses of ON and OFF seem to be swapped",
+                expected="ON at 1.9 ppm (GABA)",
+                got=f"OFF at {offsets['OFF']:g} ppm",
+            )
         own = header.get("EditPulse")
         own = own if isinstance(own, Mapping) else {}
         header["EditPulse"] = {name: {**own.get(name, {}), **dict(pulses.get(name, {}))} for name in ("ON", "OFF")}
@@ -218,7 +237,8 @@ def with_absolute_offsets(file: MrsFile) -> MrsFile:
         return file
     moved = {
         name: {**pulse, "PulseOffset": round(pulse["PulseOffset"] + RECEIVER_PPM, 4)}
-        if isinstance(pulse.get("PulseOffset"), int | float) else pulse
+        if isinstance(pulse.get("PulseOffset"), int | float)
+        else pulse
         for name, pulse in pulses.items()
-    }  # fmt: skip
+    }
     return replace(file, header={**file.header, "EditPulse": moved})

@@ -22,9 +22,14 @@ ON_HALF_WIDTH_PPM = 0.395
 editing, does not count as ON (Henry et al. 2001, Magn Reson Med 45:517)."""
 
 _WORDS = {
-    "ON": "edit_on", "EDITON": "edit_on", "OFF": "edit_off", "EDITOFF": "edit_off",
-    "DIFF": "diff", "DIFFERENCE": "diff", "EDITDIFF": "diff",
-}  # fmt: skip
+    "ON": "edit_on",
+    "EDITON": "edit_on",
+    "OFF": "edit_off",
+    "EDITOFF": "edit_off",
+    "DIFF": "diff",
+    "DIFFERENCE": "diff",
+    "EDITDIFF": "diff",
+}
 
 
 def dim_values(entry: Any, length: int) -> list[Any] | None:
@@ -79,8 +84,12 @@ def split_dynamics(
     names = list(dict.fromkeys(labels))
     members = [np.flatnonzero([label == name for label in labels]) for name in names]
     if len(names) > 2:
-        raise DataError("more than two editing conditions (HERMES or HERCULES?)", where=path,
-                        expected="2 (MEGA-PRESS)", got=", ".join(names))  # fmt: skip
+        raise DataError(
+            "more than two editing conditions (HERMES or HERCULES?)",
+            where=path,
+            expected="2 (MEGA-PRESS)",
+            got=", ".join(names),
+        )
     if len({len(member) for member in members}) > 1:
         counts = ", ".join(f"{len(m)} {n}" for n, m in zip(names, members, strict=True))
         raise DataError("the conditions have unequally many transients", where=path, got=counts)

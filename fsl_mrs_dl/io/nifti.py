@@ -196,9 +196,17 @@ def _read(path: Path) -> Acquisition:
     if notes:
         header[NOTES_KEY] = {"Value": notes, "Description": _NOTES_DESCRIPTION}
     return Acquisition(
-        fids=fids, dwell_s=dwell_s, f0_mhz=f0_mhz, source=path, conditions=conditions, te_s=te_s, tr_s=tr_s,
-        edit_pulse=pulses, affine=affine, header=header,
-    )  # fmt: skip
+        fids=fids,
+        dwell_s=dwell_s,
+        f0_mhz=f0_mhz,
+        source=path,
+        conditions=conditions,
+        te_s=te_s,
+        tr_s=tr_s,
+        edit_pulse=pulses,
+        affine=affine,
+        header=header,
+    )
 
 
 def _open(path: Path) -> Any:
@@ -212,8 +220,12 @@ def _open(path: Path) -> Any:
         if path.stat().st_size == 0:
             raise DataError("the file is empty", where=path, hint="Copy or convert it again")
         if not path.name.endswith((".nii", ".nii.gz")):
-            raise DataError("not a NIfTI-MRS file", where=path, expected="a name ending in .nii or .nii.gz",
-                            hint="Convert the scanner's data: fsl_mrs_dl convert")  # fmt: skip
+            raise DataError(
+                "not a NIfTI-MRS file",
+                where=path,
+                expected="a name ending in .nii or .nii.gz",
+                hint="Convert the scanner's data: fsl_mrs_dl convert",
+            )
         n_bytes = path.stat().st_size
         if path.name.endswith(".gz"):
             with gzip.open(path) as stream:  # to the end, where the checksum stands, which nibabel never reads
@@ -276,8 +288,9 @@ def _frequency_mhz(header: Mapping[str, Any], path: Path) -> float:
     if f0_mhz is None:
         raise DataError("the header has no SpectrometerFrequency", where=path)
     if not low <= f0_mhz <= high:
-        raise DataError("wrong field strength", where=path, expected=f"3 T ({low:g}-{high:g} MHz)",
-                        got=f"{f0_mhz:g} MHz")  # fmt: skip
+        raise DataError(
+            "wrong field strength", where=path, expected=f"3 T ({low:g}-{high:g} MHz)", got=f"{f0_mhz:g} MHz"
+        )
     return f0_mhz
 
 
@@ -290,12 +303,21 @@ def _dwell_s(image: Any, path: Path) -> float:
     if len(image.shape) < 4:
         raise DataError("there is no time axis", where=path, expected="4 to 7 dimensions", got=f"shape {image.shape}")
     if image.get_data_dtype().kind != "c":
-        raise DataError("the data are not complex", where=path, got=f"{image.get_data_dtype()}",
-                        hint="Both the real and the imaginary part of the FID are needed")  # fmt: skip
+        raise DataError(
+            "the data are not complex",
+            where=path,
+            got=f"{image.get_data_dtype()}",
+            hint="Both the real and the imaginary part of the FID are needed",
+        )
     if any(length != 1 for length in image.shape[:3]):
         voxels = " x ".join(str(length) for length in image.shape[:3])
-        raise DataError("more than one voxel (MRSI)", where=path, expected="a single voxel", got=voxels,
-                        hint="Use fsl_mrsi for MRSI")  # fmt: skip
+        raise DataError(
+            "more than one voxel (MRSI)",
+            where=path,
+            expected="a single voxel",
+            got=voxels,
+            hint="Use fsl_mrsi for MRSI",
+        )
     if image.shape[3] < MIN_POINTS:
         raise DataError(
             "the FID is too short", where=path, expected=f"at least {MIN_POINTS} points", got=image.shape[3]
@@ -304,8 +326,9 @@ def _dwell_s(image: Any, path: Path) -> float:
     dwell_s = float(image.header["pixdim"][4]) * unit
     low, high = DWELL_RANGE_S
     if not low <= dwell_s <= high:
-        raise DataError("impossible dwell time (pixdim[4])", where=path, expected=f"{low:g}-{high:g} s",
-                        got=f"{dwell_s:g} s")  # fmt: skip
+        raise DataError(
+            "impossible dwell time (pixdim[4])", where=path, expected=f"{low:g}-{high:g} s", got=f"{dwell_s:g} s"
+        )
     return dwell_s
 
 
@@ -314,9 +337,11 @@ def _check_width(dwell_s: float, f0_mhz: float, centre_ppm: float, path: Path) -
     low, high = centre_ppm - half_ppm, centre_ppm + half_ppm
     if low > SHOWN_PPM[0] or high < SHOWN_PPM[1]:
         raise DataError(
-            "the spectral width is too narrow", where=path, expected=f"{SHOWN_PPM[0]:g} to {SHOWN_PPM[1]:g} ppm inside",
+            "the spectral width is too narrow",
+            where=path,
+            expected=f"{SHOWN_PPM[0]:g} to {SHOWN_PPM[1]:g} ppm inside",
             got=f"{1 / dwell_s:.0f} Hz ({low:.2f} to {high:.2f} ppm)",
-        )  # fmt: skip
+        )
 
 
 def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArray, dict[str, Any]]:
@@ -349,8 +374,11 @@ def _arrange(data: NDArray, header: Mapping[str, Any], path: Path) -> tuple[NDAr
         kind = kinds.get(str(tag))
         if kind is None:
             if data.shape[axis] > 1:
-                raise DataError(f"cannot use the dimension {tag} of length {data.shape[axis]}", where=path,
-                                expected="DIM_COIL, DIM_DYN, DIM_MEAS or DIM_EDIT")  # fmt: skip
+                raise DataError(
+                    f"cannot use the dimension {tag} of length {data.shape[axis]}",
+                    where=path,
+                    expected="DIM_COIL, DIM_DYN, DIM_MEAS or DIM_EDIT",
+                )
             continue
         if kind != "dynamic" and axes[kind]:
             raise DataError(f"the dimension {tag} stands twice in the header", where=path)
@@ -360,8 +388,12 @@ def _arrange(data: NDArray, header: Mapping[str, Any], path: Path) -> tuple[NDAr
     lengths = [int(np.prod([data.shape[a] for a in axes[kind]], dtype=int)) for kind in ("edit", "coil", "dynamic")]
     fids = data.transpose(*rest, *order, 3).reshape(*lengths, data.shape[3])
     if lengths[0] > 2:
-        raise DataError("more than two editing conditions (HERMES or HERCULES?)", where=path,
-                        expected="2 (MEGA-PRESS)", got=lengths[0])  # fmt: skip
+        raise DataError(
+            "more than two editing conditions (HERMES or HERCULES?)",
+            where=path,
+            expected="2 (MEGA-PRESS)",
+            got=lengths[0],
+        )
     labels = labels_for(header, axes["edit"][0] + 1 if axes["edit"] else None, lengths[0])
     if lengths[0] == 1 and labels is None and len(axes["dynamic"]) == 1:
         return split_dynamics(fids, header, axes["dynamic"][0] + 1, path)

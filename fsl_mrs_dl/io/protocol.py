@@ -54,8 +54,12 @@ def protocol_like(path: Path) -> dict[str, Any]:
             if np.all((sides > 2) & (sides < 200)):
                 fields["voxel_mm"] = tuple(round(float(side), 3) for side in sides)
     if notes:
-        raise DataError("what it says of its editing pulses cannot be used", where=path, got="; ".join(notes),
-                        hint="Correct it, or name the protocol by --te, --edit-on and the like")  # fmt: skip
+        raise DataError(
+            "what it says of its editing pulses cannot be used",
+            where=path,
+            got="; ".join(notes),
+            hint="Correct it, or name the protocol by --te, --edit-on and the like",
+        )
     maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
     vendor = "ge" if maker == "ge" else next((v for begin, v in _VENDORS.items() if maker.startswith(begin)), None)
     if vendor is not None:

@@ -161,9 +161,11 @@ def _bruker(text: str, path: Path) -> _Shape:
     values = _stack(rows, path)
     if declared is not None and int(declared.group(1)) != len(values):
         raise DataError(
-            "the pulse file has not the points that it names", where=path, expected=int(declared.group(1)),
+            "the pulse file has not the points that it names",
+            where=path,
+            expected=int(declared.group(1)),
             got=len(values),
-        )  # fmt: skip
+        )
     return _Shape(_complex(values[:, 0], values[:, 1], path), name=title.group(1).strip() if title else "")
 
 
@@ -248,8 +250,11 @@ def _peak_for_flip(shape: NDArray, duration_s: float, flip_deg: float, path: Pat
     if np.abs(turned.imag).max() < 1e-6:
         mean = turned.real.mean()
         if abs(mean) < 0.02 * np.abs(shape).mean():
-            raise DataError("the pulse does nothing on resonance, so its flip angle there does not tell its strength",
-                            where=path, hint="Give its peak nutation frequency in Hz instead")  # fmt: skip
+            raise DataError(
+                "the pulse does nothing on resonance, so its flip angle there does not tell its strength",
+                where=path,
+                hint="Give its peak nutation frequency in Hz instead",
+            )
         return float(flip_deg / 360 / abs(mean) / duration_s)
     # modulated phase: the smallest field that reaches the angle, or, of an adiabatic sweep, comes near enough
     peaks = np.linspace(0.05, 60, 2400) / duration_s
@@ -258,9 +263,12 @@ def _peak_for_flip(shape: NDArray, duration_s: float, flip_deg: float, path: Pat
     reached = np.flatnonzero(angle >= wanted - np.deg2rad(2.0))
     if len(reached) == 0:
         raise DataError(
-            "the pulse does not reach its flip angle on resonance", where=path, expected=f"{flip_deg:g} degrees",
-            got=f"{np.rad2deg(angle.max()):.1f} degrees", hint="Give its peak nutation frequency in Hz instead",
-        )  # fmt: skip
+            "the pulse does not reach its flip angle on resonance",
+            where=path,
+            expected=f"{flip_deg:g} degrees",
+            got=f"{np.rad2deg(angle.max()):.1f} degrees",
+            hint="Give its peak nutation frequency in Hz instead",
+        )
     return _refined(shape, duration_s, wanted, peaks, angle, int(reached[0]))
 
 

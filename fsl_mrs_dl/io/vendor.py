@@ -71,14 +71,24 @@ def detect_format(path: Path) -> str:
     for name, found in _MANUFACTURERS.items():
         if name in manufacturer.lower():
             return found
-    raise DataError("spectroscopy in the DICOM files of this manufacturer is not read by spec2nii", where=first,
-                    expected="Siemens, Philips or UIH", got=manufacturer or "no manufacturer")  # fmt: skip
+    raise DataError(
+        "spectroscopy in the DICOM files of this manufacturer is not read by spec2nii",
+        where=first,
+        expected="Siemens, Philips or UIH",
+        got=manufacturer or "no manufacturer",
+    )
 
 
 def convert(
-    paths: Sequence[Path], folder: Path, stem: str, *, form: str | None = None, evalinfo: str = "image",
-    anonymise: bool = False, more: Sequence[str] = (),
-) -> list[Path]:  # fmt: skip
+    paths: Sequence[Path],
+    folder: Path,
+    stem: str,
+    *,
+    form: str | None = None,
+    evalinfo: str = "image",
+    anonymise: bool = False,
+    more: Sequence[str] = (),
+) -> list[Path]:
     """Convert one scan with spec2nii.
 
     Parameters
@@ -127,16 +137,28 @@ def convert(
     _check(form, inputs)
     options = ["-e", evalinfo, "-q"] if form == "twix" else []
     command = [
-        *spec2nii_command(), {"sdat": "philips"}.get(form, form), *options, *(["--anon"] if anonymise else []), *more,
-        "-f", stem, "-o", str(folder.resolve()), *(str(path.resolve()) for path in inputs),
-    ]  # fmt: skip
+        *spec2nii_command(),
+        {"sdat": "philips"}.get(form, form),
+        *options,
+        *(["--anon"] if anonymise else []),
+        *more,
+        "-f",
+        stem,
+        "-o",
+        str(folder.resolve()),
+        *(str(path.resolve()) for path in inputs),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
     written = sorted(folder.glob("*.nii.gz"))
     if done.returncode or not written:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise DataError("spec2nii could not convert it", where=paths[0], expected=FORMATS[form],
-                        got=lines[-1] if lines else "no file and no message",
-                        hint="See docs/convert.md for what it reads")  # fmt: skip
+        raise DataError(
+            "spec2nii could not convert it",
+            where=paths[0],
+            expected=FORMATS[form],
+            got=lines[-1] if lines else "no file and no message",
+            hint="See docs/convert.md for what it reads",
+        )
     return written
 
 
@@ -195,8 +217,12 @@ def _check(form: str, inputs: Sequence[Path]) -> None:
     if form == "sdat":
         samples, rows = (_spar_number(inputs[1], key) for key in ("samples", "rows"))
         if size != 8 * samples * rows:
-            raise DataError("the sizes of SDAT and SPAR do not agree", where=where, got=f"{size} bytes",
-                            expected=f"{8 * samples * rows} bytes ({rows} rows of {samples} samples)")  # fmt: skip
+            raise DataError(
+                "the sizes of SDAT and SPAR do not agree",
+                where=where,
+                got=f"{size} bytes",
+                expected=f"{8 * samples * rows} bytes ({rows} rows of {samples} samples)",
+            )
 
 
 def _spar_number(path: Path, key: str) -> int:

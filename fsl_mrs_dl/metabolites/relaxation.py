@@ -45,9 +45,7 @@ TISSUES: Mapping[str, Tissue] = MappingProxyType(
 """Tissues of a brain voxel."""
 
 METABOLITES: Mapping[str, Relaxation] = MappingProxyType(
-    {
-        "GABA": Relaxation(1.31, 0.088, "Puts et al. 2013, JMRI 37:999 (T1); Edden et al. 2012, JMRI 35:231 (T2)"),
-    }
+    {"GABA": Relaxation(1.31, 0.088, "Puts et al. 2013, JMRI 37:999 (T1); Edden et al. 2012, JMRI 35:231 (T2)")}
 )
 """Metabolites with values of their own; sums that hold GABA (GABA+) take GABA's."""
 

@@ -17,11 +17,7 @@ COMBINATIONS: dict[str, tuple[str, ...]] = {
 MODES: dict[str, tuple[float, float]] = {"edit_off+diff": (1, 1), "diff": (0, 1), "edit_off": (1, 0)}
 """Name of what is shown to the network, and the presence of (edit_off, diff)."""
 
-REFERENCES: dict[str, tuple[str, ...]] = {
-    "edit_off+diff": ("Cr", "PCr"),
-    "edit_off": ("Cr", "PCr"),
-    "diff": ("NAA",),
-}
+REFERENCES: dict[str, tuple[str, ...]] = {"edit_off+diff": ("Cr", "PCr"), "edit_off": ("Cr", "PCr"), "diff": ("NAA",)}
 """Metabolites whose sum ratios are taken to, by mode; Cr does not show in DIFF."""
 
 SECOND_REFERENCE: tuple[str, ...] = ("NAA", "NAAG")

@@ -119,9 +119,10 @@ class LoadedModel:
         calibration = self.folder.card["calibration"]
         if mode not in calibration:
             raise ModelError(
-                f"the model '{self.folder.name}' was not trained for {mode}", where=self.folder.path,
+                f"the model '{self.folder.name}' was not trained for {mode}",
+                where=self.folder.path,
                 expected=f"one of {', '.join(calibration)}",
-            )  # fmt: skip
+            )
         return calibration[mode].get(kind, {})
 
 

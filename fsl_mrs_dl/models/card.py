@@ -82,17 +82,27 @@ def check_card(card: Any, path: Path) -> dict[str, Any]:
         raise ModelError("the model card is incomplete", where=path, expected=", ".join(missing))
     if card["card_version"] != CARD_VERSION:
         raise ModelError(
-            "the model card has another version", where=path, expected=CARD_VERSION, got=card["card_version"],
+            "the model card has another version",
+            where=path,
+            expected=CARD_VERSION,
+            got=card["card_version"],
             hint="Install the version of fsl_mrs_dl that wrote the model",
-        )  # fmt: skip
+        )
     known = {f.name: card[f.name] for f in fields(CardContent) if f.name in card}
     try:
         content = from_mapping(CardContent, known, str(path))
     except ConfigError as error:
-        raise ModelError(f"the model card is damaged: {error.what}", where=error.where, expected=error.expected,
-                         got=error.got) from error  # fmt: skip
-    for problem in (_of_outputs(content), _of_grid(content.grid), _of_ranges(content), _of_calibration(content),
-                    _of_names(content), _of_inputs(content)):  # fmt: skip
+        raise ModelError(
+            f"the model card is damaged: {error.what}", where=error.where, expected=error.expected, got=error.got
+        ) from error
+    for problem in (
+        _of_outputs(content),
+        _of_grid(content.grid),
+        _of_ranges(content),
+        _of_calibration(content),
+        _of_names(content),
+        _of_inputs(content),
+    ):
         if problem:
             raise ModelError(f"the model card is damaged: {problem}", where=path, hint="Install the model again")
     return dict(card)

@@ -81,9 +81,13 @@ class Estimate:
             return max(0.0, value - (value - low) * growth), value + (high - value) * growth
 
         return replace(
-            self, value=value, sd=sd, unit=unit, interval68=scaled("68", self.interval68),
+            self,
+            value=value,
+            sd=sd,
+            unit=unit,
+            interval68=scaled("68", self.interval68),
             interval95=scaled("95", self.interval95),
-        )  # fmt: skip
+        )
 
 
 def combine(name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None) -> Estimate | None:

@@ -102,8 +102,12 @@ def _open(path: Path, inside: str) -> ModelFolder:
     """Open a model folder, as a member of the ensemble `inside` where that is given: a member is no ensemble itself."""
     card_path = path / "card.json"
     if not card_path.is_file():
-        raise ModelError("no model here", where=path, expected="a folder with card.json and model.onnx",
-                         hint="List the shipped models with: fsl_mrs_dl models")  # fmt: skip
+        raise ModelError(
+            "no model here",
+            where=path,
+            expected="a folder with card.json and model.onnx",
+            hint="List the shipped models with: fsl_mrs_dl models",
+        )
     try:
         content = json.loads(card_path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -111,8 +115,9 @@ def _open(path: Path, inside: str) -> ModelFolder:
     card = check_card(content, card_path)
     if card.get("members"):
         if inside:
-            raise ModelError(f"a member of the ensemble {inside} is an ensemble itself", where=path,
-                             expected="a single model")  # fmt: skip
+            raise ModelError(
+                f"a member of the ensemble {inside} is an ensemble itself", where=path, expected="a single model"
+            )
         return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in card["members"].items()))
     for name, expected in card["files"].items():
         file = path / name
@@ -124,8 +129,11 @@ def _open(path: Path, inside: str) -> ModelFolder:
         if got != expected:
             raise ModelError(
                 "the file does not have the SHA-256 of the model card: it was altered or is corrupted",
-                where=file, expected=expected[:16] + "...", got=got[:16] + "...", hint="Install the model again",
-            )  # fmt: skip
+                where=file,
+                expected=expected[:16] + "...",
+                got=got[:16] + "...",
+                hint="Install the model again",
+            )
     return ModelFolder(path, card)
 
 
@@ -133,11 +141,16 @@ def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) ->
     """A member of the ensemble in `path`, a folder beside it."""
     member = _open(path.resolve().parent / name, inside=card["name"])
     if member.digest != digest:
-        raise ModelError("a member of the ensemble is not the model that it was made from", where=member.path,
-                         expected=f"{digest[:16]}...", got=f"{member.digest[:16]}...",
-                         hint="Install the model again")  # fmt: skip
+        raise ModelError(
+            "a member of the ensemble is not the model that it was made from",
+            where=member.path,
+            expected=f"{digest[:16]}...",
+            got=f"{member.digest[:16]}...",
+            hint="Install the model again",
+        )
     for key in ("outputs", "grid"):
         if member.card[key] != card[key]:
-            raise ModelError(f"a member of the ensemble has other {key}", where=member.path, expected=card[key],
-                             got=member.card[key])  # fmt: skip
+            raise ModelError(
+                f"a member of the ensemble has other {key}", where=member.path, expected=card[key], got=member.card[key]
+            )
     return member

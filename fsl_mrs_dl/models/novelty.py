@@ -63,9 +63,11 @@ def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dic
         rest = float(variances[k:].sum() / (features.shape[1] - k))
         values = np.concatenate([mean, components[:k].ravel()]).astype("<f2")
         stored = {
-            "step_ppm": step_ppm, "variances": [float(f"{v:.4g}") for v in variances[:k]], "noise_variance": rest,
+            "step_ppm": step_ppm,
+            "variances": [float(f"{v:.4g}") for v in variances[:k]],
+            "noise_variance": rest,
             "values": base64.b64encode(values.tobytes()).decode("ascii"),
-        }  # fmt: skip
+        }
         limit = np.quantile(_distance(features[half:], stored), QUANTILE, method="higher")
         found[condition] = {**stored, "limit": float(limit)}
     return found

@@ -66,7 +66,9 @@ def _check_shapes(session: Any, folder: ModelFolder, network: Path) -> None:
     answers = [list(node.shape)[1:] for node in session.get_outputs()[:2]]
     if found != wanted or answers != [[len(folder.outputs)]] * 2:
         raise ModelError(
-            "the model card does not describe this network", where=network,
-            expected=f"{wanted['channels']} in and {len(folder.outputs)} out", got=f"{found['channels']} and {answers}",
+            "the model card does not describe this network",
+            where=network,
+            expected=f"{wanted['channels']} in and {len(folder.outputs)} out",
+            got=f"{found['channels']} and {answers}",
             hint="Install the model again",
-        )  # fmt: skip
+        )

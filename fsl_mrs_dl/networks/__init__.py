@@ -55,8 +55,10 @@ def _classes(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     from fsl_mrs_dl.networks.yae import Yae, YaeConfig
 
     registry: dict[str, tuple[Any, Any]] = {
-        "cnn": (Cnn, CnnConfig), "fcnn": (Fcnn, FcnnConfig), "yae": (Yae, YaeConfig),
-    }  # fmt: skip
+        "cnn": (Cnn, CnnConfig),
+        "fcnn": (Fcnn, FcnnConfig),
+        "yae": (Yae, YaeConfig),
+    }
     name = settings.get("name")
     if name not in registry:
         raise ConfigError(

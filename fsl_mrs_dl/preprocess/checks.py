@@ -44,9 +44,12 @@ def check_values(acq: Acquisition, reference: Acquisition | None) -> None:
         raise DataError("the water reference holds values that are not finite", where=reference.source)
     if reference is not None and not np.isclose(reference.dwell_s, acq.dwell_s, rtol=1e-4):
         raise DataError(
-            "the water reference has another sampling interval than the data", where=reference.source,
-            expected=f"{acq.dwell_s:g} s", got=f"{reference.dwell_s:g} s", hint="Give the reference of the same scan.",
-        )  # fmt: skip
+            "the water reference has another sampling interval than the data",
+            where=reference.source,
+            expected=f"{acq.dwell_s:g} s",
+            got=f"{reference.dwell_s:g} s",
+            hint="Give the reference of the same scan.",
+        )
 
 
 def check_mixed(acq: Acquisition, transients: NDArray) -> None:
@@ -60,10 +63,12 @@ def check_mixed(acq: Acquisition, transients: NDArray) -> None:
     for (one, other), ratio, how in ((every_other, CLEAR_RATIO, "alternate"), (halves, 2 * CLEAR_RATIO, "two halves")):
         if naa_ratio(np.stack([one.mean(axis=0), other.mean(axis=0)]), acq.dwell_s, acq.f0_mhz) > ratio:
             raise DataError(
-                "ON and OFF seem to be among the transients, and the header does not tell them apart", where=acq.source,
-                expected="DIM_EDIT, or one condition", got=f"NAA that differs between transients ({how})",
+                "ON and OFF seem to be among the transients, and the header does not tell them apart",
+                where=acq.source,
+                expected="DIM_EDIT, or one condition",
+                got=f"NAA that differs between transients ({how})",
                 hint="Convert the scanner's file again: fsl_mrs_dl convert --order auto",
-            )  # fmt: skip
+            )
 
 
 def header_flags(*acquisitions: Acquisition | None) -> list[Flag]:
@@ -72,8 +77,11 @@ def header_flags(*acquisitions: Acquisition | None) -> list[Flag]:
 
     return [
         Flag("header_note", f"{acq.source.name}: {note}")
-        for acq in acquisitions if acq is not None for note in reading_notes(acq) if "contradicts" not in note
-    ]  # fmt: skip
+        for acq in acquisitions
+        if acq is not None
+        for note in reading_notes(acq)
+        if "contradicts" not in note
+    ]
 
 
 def check_water(water: NDArray, reference: Acquisition) -> None:
@@ -81,8 +89,9 @@ def check_water(water: NDArray, reference: Acquisition) -> None:
     ratio = water_ratio(remove_water(water, reference.dwell_s, reference.f0_mhz), reference.dwell_s, reference.f0_mhz)
     if ratio < MIN_WATER_RATIO:
         raise DataError(
-            "this is no water reference", where=reference.source,
+            "this is no water reference",
+            where=reference.source,
             expected=f"a water line {MIN_WATER_RATIO:.0f} times as high as any other and more",
             got=f"{ratio:.1f} times" if ratio else "no water line",
             hint="Give the scan without water suppression, or none",
-        )  # fmt: skip
+        )

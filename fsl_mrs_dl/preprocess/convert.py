@@ -46,8 +46,11 @@ class Editing:
             raise ConfigError("--block is out of range", expected="1 or more, or half", got=self.block)
         for name, pulse in self.pulses.items():
             if not 1e-3 <= pulse.get("PulseDuration", 0.014) <= 0.05:
-                raise ConfigError(f"the duration of the {name} pulse is impossible", expected="0.001 to 0.05 s",
-                                  got=f"{pulse['PulseDuration']:g}")  # fmt: skip
+                raise ConfigError(
+                    f"the duration of the {name} pulse is impossible",
+                    expected="0.001 to 0.05 s",
+                    got=f"{pulse['PulseDuration']:g}",
+                )
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,18 @@ class Converted:
 
 
 def convert_scan(
-    paths: Sequence[Path], output: Path, editing: Editing, *, on: Path | None = None, off: Path | None = None,
-    form: str | None = None, evalinfo: str = "image", anonymise: bool = False, more: Sequence[str] = (),
+    paths: Sequence[Path],
+    output: Path,
+    editing: Editing,
+    *,
+    on: Path | None = None,
+    off: Path | None = None,
+    form: str | None = None,
+    evalinfo: str = "image",
+    anonymise: bool = False,
+    more: Sequence[str] = (),
     overwrite: bool = False,
-) -> list[Converted]:  # fmt: skip
+) -> list[Converted]:
     """Convert a scan and write it, with what else spec2nii finds in its file (water references), whole or not at all.
 
     Parameters
@@ -112,10 +123,11 @@ def convert_scan(
             found = [[_joined(found[0], found[1])]]
         plain = any(file.path.name == f"{stem}.nii.gz" for file in found[0])
         made = [
-            Converted(file.path, file) if _is_beside(file, stem, plain)
+            Converted(file.path, file)
+            if _is_beside(file, stem, plain)
             else _edited(file, editing, given=not paths, scratch=Path(scratch))
             for file in found[0]
-        ]  # fmt: skip
+        ]
         main = _main(made, stem)
         placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
         for target, _ in placed:
@@ -142,11 +154,18 @@ def order_of(path: Path) -> tuple[str, str]:
     order, flags = assign_conditions(fids[:, 0].mean(axis=1), data.dwell_s, data.f0_mhz)
     unedited = next((flag for flag in flags if flag.code == "not_edited"), None)
     if unedited is not None:
-        raise DataError("unedited data: both conditions show the same spectrum", where=path.name,
-                        expected="NAA absent in ON (GABA editing)", got=unedited.detail)  # fmt: skip
+        raise DataError(
+            "unedited data: both conditions show the same spectrum",
+            where=path.name,
+            expected="NAA absent in ON (GABA editing)",
+            got=unedited.detail,
+        )
     if any(flag.code == "order_assumed" for flag in flags):
-        raise DataError("ON and OFF cannot be told apart by NAA at 2.01 ppm", where=path.name,
-                        hint="Say --order on-off or --order off-on")  # fmt: skip
+        raise DataError(
+            "ON and OFF cannot be told apart by NAA at 2.01 ppm",
+            where=path.name,
+            hint="Say --order on-off or --order off-on",
+        )
     return ("ON", "OFF") if order == ("edit_on", "edit_off") else ("OFF", "ON")
 
 
@@ -154,8 +173,9 @@ def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
     """OFF and ON of two conversions of one file each (FSL-MRS subtracts the first from the second)."""
     for files in (on, off):
         if len(files) != 1:
-            raise DataError("one condition is one spectrum", where=files[0].path.name, expected="1 file of spec2nii",
-                            got=len(files))  # fmt: skip
+            raise DataError(
+                "one condition is one spectrum", where=files[0].path.name, expected="1 file of spec2nii", got=len(files)
+            )
     return join(off[0], on[0])
 
 
@@ -183,8 +203,9 @@ def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> C
     if file.labels is not None and set(file.labels) == {"ON", "OFF"}:
         return Converted(file.path, label(file, file.labels, editing.pulses))
     if editing.pulses:
-        raise ConfigError("editing pulses are given, but which condition is ON is not known", where=file.path.name,
-                          hint="Say --order")  # fmt: skip
+        raise ConfigError(
+            "editing pulses are given, but which condition is ON is not known", where=file.path.name, hint="Say --order"
+        )
     if "DIM_EDIT" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_EDIT")]
         note = "which condition is ON is not in the file: say --order" if length == 2 else f"{length} conditions"
@@ -223,5 +244,6 @@ def edit_pulses_of(values: dict[str, tuple[float | None, float | None]]) -> dict
     keys = ("PulseOffset", "PulseDuration")
     return {
         name: {key: float(value) for key, value in zip(keys, pair, strict=True) if value is not None}
-        for name, pair in values.items() if any(value is not None for value in pair)
-    }  # fmt: skip
+        for name, pair in values.items()
+        if any(value is not None for value in pair)
+    }

@@ -52,18 +52,30 @@ def _joined(off: Acquisition, on: Acquisition) -> Acquisition:
     """Two files with one condition each as one acquisition, OFF first."""
     for name, acquisition in (("--data-off", off), ("--data-on", on)):
         if acquisition.n_conditions != 1:
-            raise DataError(f"{name} holds {acquisition.n_conditions} conditions", where=acquisition.source,
-                            expected="one", hint="Give a file with both as --data")  # fmt: skip
+            raise DataError(
+                f"{name} holds {acquisition.n_conditions} conditions",
+                where=acquisition.source,
+                expected="one",
+                hint="Give a file with both as --data",
+            )
     if off.fids.shape != on.fids.shape or abs(off.dwell_s - on.dwell_s) > 1e-9 * off.dwell_s:
         raise DataError(
-            "the two conditions differ in size or dwell time", where=on.source,
+            "the two conditions differ in size or dwell time",
+            where=on.source,
             expected=f"{off.fids.shape[1:]} at {off.dwell_s:g} s as in {off.source.name}",
             got=f"{on.fids.shape[1:]} at {on.dwell_s:g} s",
-        )  # fmt: skip
+        )
     if abs(off.f0_mhz - on.f0_mhz) > 0.1:
-        raise DataError("the two conditions differ in frequency", where=on.source, expected=f"{off.f0_mhz:.3f} MHz",
-                        got=f"{on.f0_mhz:.3f} MHz")  # fmt: skip
+        raise DataError(
+            "the two conditions differ in frequency",
+            where=on.source,
+            expected=f"{off.f0_mhz:.3f} MHz",
+            got=f"{on.f0_mhz:.3f} MHz",
+        )
     return dataclasses.replace(
-        off, fids=np.concatenate([off.fids, on.fids]), conditions=("edit_off", "edit_on"),
-        te_s=off.te_s if off.te_s is not None else on.te_s, edit_pulse={**off.edit_pulse, **on.edit_pulse},
-    )  # fmt: skip
+        off,
+        fids=np.concatenate([off.fids, on.fids]),
+        conditions=("edit_off", "edit_on"),
+        te_s=off.te_s if off.te_s is not None else on.te_s,
+        edit_pulse={**off.edit_pulse, **on.edit_pulse},
+    )

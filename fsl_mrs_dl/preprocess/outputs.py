@@ -44,19 +44,18 @@ def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Pa
     pulses = {
         name: {
             header_key: pulse[key]
-            for header_key, key in (("PulseOffset", "shift_ppm"), ("PulseDuration", "duration_s")) if key in pulse
+            for header_key, key in (("PulseOffset", "shift_ppm"), ("PulseDuration", "duration_s"))
+            if key in pulse
         }
         for name, pulse in spectra.edit_pulse.items()
-    }  # fmt: skip
+    }
     voxel: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine}
     common = {**voxel, "header": {**times, **({"EditPulse": pulses} if pulses else {})}}
     for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
         fid = getattr(spectra, condition)
         if fid is not None:
             written.append(folder / f"{name}.nii.gz")
-            write_spectrum(
-                written[-1], fid[None], dims=("DIM_EDIT", None, None), conditions=(condition,), **common
-            )  # fmt: skip
+            write_spectrum(written[-1], fid[None], dims=("DIM_EDIT", None, None), conditions=(condition,), **common)
     if spectra.diff is not None:
         factor = 0.5 if spectra.edit_off is not None else 1.0
         written.append(folder / "diff.nii.gz")

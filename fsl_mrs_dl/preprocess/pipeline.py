@@ -189,12 +189,15 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
         flags.append(Flag("water_removed"))
     figures: dict[str, Any] = {
         "on_off_alignment": {
-            "applied": pair.applied, "shift_hz": pair.shift_hz, "phase_rad": pair.phase_rad,
-            "residue_before": pair.residue_before, "residue_after": pair.residue_after,
+            "applied": pair.applied,
+            "shift_hz": pair.shift_hz,
+            "phase_rad": pair.phase_rad,
+            "residue_before": pair.residue_before,
+            "residue_after": pair.residue_after,
         },
         "eddy_current": {"corrected": corrected},
         "water": residual,
-    }  # fmt: skip
+    }
     fids = {"edit_off": pairs[0], "edit_on": pairs[1], "diff": pairs[1] - pairs[0]}
     return _spectra(acq, fids, flags, figures), order
 
@@ -218,9 +221,16 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
 def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figures: dict[str, Any]) -> EditedSpectra:
     """Spectra of FIDs of shape ``(1 + n_groups, n)``: the whole scan first."""
     blank = EditedSpectra(
-        dwell_s=acq.dwell_s, f0_mhz=acq.f0_mhz, source=acq.source, te_s=acq.te_s, tr_s=acq.tr_s, affine=acq.affine,
-        edit_pulse=acq.edit_pulse, header=acq.header, **{name: rows[0] for name, rows in fids.items()},
-    )  # fmt: skip
+        dwell_s=acq.dwell_s,
+        f0_mhz=acq.f0_mhz,
+        source=acq.source,
+        te_s=acq.te_s,
+        tr_s=acq.tr_s,
+        affine=acq.affine,
+        edit_pulse=acq.edit_pulse,
+        header=acq.header,
+        **{name: rows[0] for name, rows in fids.items()},
+    )
     n_groups = len(next(iter(fids.values()))) - 1
     without = tuple(replace(blank, **{name: rows[k + 1] for name, rows in fids.items()}) for k in range(n_groups))
     return replace(blank, flags=tuple(flags), history=figures, without_group=without)

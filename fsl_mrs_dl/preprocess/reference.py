@@ -102,8 +102,10 @@ def find_reference(
 
     found = minimize_scalar(
         lambda s: -float(_pattern_score(lines(s)[:, None])[0][0]),
-        bounds=(start_hz - 3.0, start_hz + 3.0), method="bounded", options={"xatol": 1e-3},
-    )  # fmt: skip
+        bounds=(start_hz - 3.0, start_hz + 3.0),
+        method="bounded",
+        options={"xatol": 1e-3},
+    )
     shift_hz = float(found.x)
     score, phase = _pattern_score(lines(shift_hz)[:, None])
     noise = _filtered(fid, dwell_s, width_hz)[2]
@@ -135,9 +137,12 @@ def reference_spectra(spectra: EditedSpectra) -> EditedSpectra:
     shift_hz, phase_rad, snr = find_reference(fid, spectra.dwell_s, spectra.f0_mhz, pattern)
     done = spectra.map(lambda x: apply_alignment(x, spectra.dwell_s, shift_hz, phase_rad))
     figures = {
-        "condition": name, "shift_hz": shift_hz, "shift_ppm": shift_hz / spectra.f0_mhz, "phase_rad": phase_rad,
+        "condition": name,
+        "shift_hz": shift_hz,
+        "shift_ppm": shift_hz / spectra.f0_mhz,
+        "phase_rad": phase_rad,
         "snr": snr,
-    }  # fmt: skip
+    }
     # each finds its own: how well the reference is found is part of how much transients differ
     without = tuple(reference_spectra(part) for part in spectra.without_group)
     done = replace(done, history={**spectra.history, "reference": figures}, without_group=without)

@@ -98,18 +98,27 @@ class WaterScale:
     def describe(self, names: Sequence[str]) -> dict[str, Any]:
         """Every constant that was used, with its source, as JSON."""
         content: dict[str, Any] = {
-            "water_amplitude": self.water_amplitude, "water_protons": WATER_PROTONS,
-            "water_mmol_per_kg": WATER_MOLALITY_MM, "te_s": self.te_s, "tr_s": self.tr_s,
-            "water_te_s": self.water_te_s, "water_tr_s": self.water_tr_s, "corrected": self.corrected,
-        }  # fmt: skip
+            "water_amplitude": self.water_amplitude,
+            "water_protons": WATER_PROTONS,
+            "water_mmol_per_kg": WATER_MOLALITY_MM,
+            "te_s": self.te_s,
+            "tr_s": self.tr_s,
+            "water_te_s": self.water_te_s,
+            "water_tr_s": self.water_tr_s,
+            "corrected": self.corrected,
+        }
         if self.tissue is None:
             return content
         content["tissue_fractions"] = {"GM": self.tissue.gm, "WM": self.tissue.wm, "CSF": self.tissue.csf}
         content["water"] = {
-            name: {"t1_s": t.water.t1_s, "t2_s": t.water.t2_s, "content": t.water_content,
-                   "source": f"{t.water.source}; {t.source}"}
+            name: {
+                "t1_s": t.water.t1_s,
+                "t2_s": t.water.t2_s,
+                "content": t.water_content,
+                "source": f"{t.water.source}; {t.source}",
+            }
             for name, t in TISSUES.items()
-        }  # fmt: skip
+        }
         content["metabolites"] = {
             name: {"t1_s": r.t1_s, "t2_s": r.t2_s, "source": r.source}
             for name, r in ((name, relaxation_of(name)) for name in names if not name.startswith("MM"))
@@ -125,7 +134,8 @@ class WaterScale:
         return {
             e.name: {
                 unit: {
-                    "value": factor * e.value, "sd": factor * e.sd,
+                    "value": factor * e.value,
+                    "sd": factor * e.sd,
                     "interval68": [factor * end for end in e.interval68],
                     "interval95": [factor * end for end in e.interval95],
                 }
@@ -133,7 +143,7 @@ class WaterScale:
             }
             for e in estimates
             if not e.flag and self.factors(e.name)
-        }  # fmt: skip
+        }
 
 
 def with_water(
@@ -156,8 +166,11 @@ def with_water(
     """
     if tissue is not None and data.water_reference is None:
         if any(flag.code == "reference_coils" for flag in data.spectra.flags):
-            raise DataError("the water reference does not have the coils of the data", where=data.spectra.source,
-                            expected="both of one scan, and combined both or neither")  # fmt: skip
+            raise DataError(
+                "the water reference does not have the coils of the data",
+                where=data.spectra.source,
+                expected="both of one scan, and combined both or neither",
+            )
         raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give --h2o")
     if data.water_reference is None or quantification.refused:
         return quantification
@@ -166,9 +179,11 @@ def with_water(
         if tissue is None:
             return replace(quantification, flags=(*quantification.flags, Flag("water_unscaled")))
         raise DataError(
-            "a DIFF alone has no scale for the water reference", where=spectra.source,
-            expected="OFF and ON: programs write the difference of the two, or half of it", hint="Leave --tissue out",
-        )  # fmt: skip
+            "a DIFF alone has no scale for the water reference",
+            where=spectra.source,
+            expected="OFF and ON: programs write the difference of the two, or half of it",
+            hint="Leave --tissue out",
+        )
     times = {
         "TE": spectra.te_s,
         "TR": spectra.tr_s,
@@ -179,10 +194,12 @@ def with_water(
     if tissue is not None and unknown:
         noted = [flag.detail for flag in spectra.flags if flag.code == "header_note"]
         raise DataError(
-            "the header does not tell what the tissue correction needs", where=spectra.source,
-            expected="EchoTime and RepetitionTime in s", got=f"no {', no '.join(unknown)}",
+            "the header does not tell what the tissue correction needs",
+            where=spectra.source,
+            expected="EchoTime and RepetitionTime in s",
+            got=f"no {', no '.join(unknown)}",
             hint="; ".join(noted) or None,
-        )  # fmt: skip
+        )
     amplitude = water_amplitude(data.water_reference, spectra.dwell_s)
     scale = WaterScale(amplitude, spectra.te_s, spectra.tr_s, data.water_te_s, data.water_tr_s, tissue)
     estimates = (*quantification.estimates, *quantification.combinations)
@@ -213,9 +230,10 @@ def water_amplitude(fid: NDArray, dwell_s: float) -> float:
     noise = float(np.median(np.abs(fid[-max(len(fid) // 8, 8) :])))
     if early.sum() < 5 or not np.isfinite(size).all() or size.min() <= 0 or size.max() < 10 * noise:
         raise DataError(
-            "the water reference shows no water line", expected="a signal ten times its noise at the start",
+            "the water reference shows no water line",
+            expected="a signal ten times its noise at the start",
             got=f"{size.max() / noise:.1f} times" if noise > 0 and len(size) else "none",
-        )  # fmt: skip
+        )
     return float(np.exp(np.polyfit(time_s[early], np.log(size), 2)[2]))
 
 
@@ -238,15 +256,19 @@ def read_tissue(path: Path) -> TissueFractions:
         gm, wm, csf = (float(values[name]) for name in ("GM", "WM", "CSF"))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            "not the fractions of three tissues", where=path, expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}',
+            "not the fractions of three tissues",
+            where=path,
+            expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}',
             got=", ".join(map(str, values)) or "nothing",
-        ) from error  # fmt: skip
+        ) from error
     total = gm + wm + csf
     if min(gm, wm, csf) < 0 or not abs(total - 1) < 0.05:
         raise DataError(
-            "the tissue fractions do not add up to 1", where=path, expected="fractions, not per cent",
+            "the tissue fractions do not add up to 1",
+            where=path,
+            expected="fractions, not per cent",
             got=f"GM {gm:g}, WM {wm:g}, CSF {csf:g}",
-        )  # fmt: skip
+        )
     if csf / total > 0.9:
         raise DataError("the voxel holds hardly any tissue", where=path, expected="CSF below 0.9", got=f"{csf:g}")
     return TissueFractions(gm / total, wm / total, csf / total)

@@ -137,9 +137,11 @@ def common_unit(ratios: dict[str, float], where: object = None) -> float | None:
         if ratio * unit <= 0 or not 1 / MAX_UNIT_RATIO < ratio / unit < MAX_UNIT_RATIO:
             raise DataError(
                 f"the basis functions are not on one scale: {name} stands at {ratio / unit:.2g} times its height "
-                "relative to NAA", where=where, expected=f"1 (within a factor of {MAX_UNIT_RATIO:g})",
+                "relative to NAA",
+                where=where,
+                expected=f"1 (within a factor of {MAX_UNIT_RATIO:g})",
                 hint="Use a basis whose functions were not normalised one by one",
-            )  # fmt: skip
+            )
     return unit
 
 

@@ -134,9 +134,11 @@ class _Problem:
         self.spline = np.linalg.qr(_spline_columns(grid, config.knot_ppm))[0]
         phase = np.deg2rad(config.max_phase_deg)
         limits = [
-            (-config.max_shift_ppm, config.max_shift_ppm, 0.003), (-phase, phase, 0.05),
-            (0.0, config.max_width_hz, 1.0), (0.0, config.max_width_hz, 1.0),
-        ]  # fmt: skip
+            (-config.max_shift_ppm, config.max_shift_ppm, 0.003),
+            (-phase, phase, 0.05),
+            (0.0, config.max_width_hz, 1.0),
+            (0.0, config.max_width_hz, 1.0),
+        ]
         if len(conditions) > 1:
             limits += [(-2.0, 2.0, 0.2), (-0.25, 0.25, 0.03)]
         low, high, scale = np.array(limits).T
@@ -147,9 +149,13 @@ class _Problem:
 
     def start(self, given: dict[str, float]) -> NDArray:
         values = [
-            given.get("shift_ppm", 0.0), np.deg2rad(given.get("phase_deg", 0.0)), given.get("lorentz_hz", 2.0),
-            given.get("gauss_hz", 2.0), given.get("diff_shift_hz", 0.0), np.deg2rad(given.get("diff_phase_deg", 0.0)),
-        ]  # fmt: skip
+            given.get("shift_ppm", 0.0),
+            np.deg2rad(given.get("phase_deg", 0.0)),
+            given.get("lorentz_hz", 2.0),
+            given.get("gauss_hz", 2.0),
+            given.get("diff_shift_hz", 0.0),
+            np.deg2rad(given.get("diff_phase_deg", 0.0)),
+        ]
         low, high = self.bounds
         return np.clip(values[: len(low)], low + 1e-6, high - 1e-6)
 
@@ -207,9 +213,12 @@ class _Problem:
             rest = data[condition] - components[condition].sum(axis=0)
             baseline[condition] = (rest @ self.spline) @ self.spline.T
         parameters = {
-            "shift_ppm": float(x[0]), "phase_deg": float(np.rad2deg(x[1])), "lorentz_hz": float(x[2]),
-            "gauss_hz": float(x[3]), "amplitude": factor,
-        }  # fmt: skip
+            "shift_ppm": float(x[0]),
+            "phase_deg": float(np.rad2deg(x[1])),
+            "lorentz_hz": float(x[2]),
+            "gauss_hz": float(x[3]),
+            "amplitude": factor,
+        }
         if len(self.conditions) > 1:
             parameters |= {"diff_shift_hz": float(x[4]), "diff_phase_deg": float(np.rad2deg(x[5]))}
         condition = "diff" if "diff" in self.conditions else self.conditions[0]

@@ -140,10 +140,15 @@ def quantify(
         flags += _misfit(left, fit.parameters["amplitude"], limits)
         flags += _disagreement(estimates, classical_values, limits)
     parameters = {
-        **fit.parameters, "fwhm_hz": fwhm_hz, "snr": snr, "residual_ratio": left,
-        "residual_ratio_classical": left_classical, "residual_ratio_known": left_survey, **figures,
+        **fit.parameters,
+        "fwhm_hz": fwhm_hz,
+        "snr": snr,
+        "residual_ratio": left,
+        "residual_ratio_classical": left_classical,
+        "residual_ratio_known": left_survey,
+        **figures,
         **{f"height_of_{mark}": height for mark, height in marks.items()},
-    }  # fmt: skip
+    }
     sums = model.sums(shown, mode)
     result = Quantification(
         estimates=() if reason else model.with_calibrated_sd(estimates, mode, "raw"),
@@ -196,9 +201,14 @@ def _range_checks(
 ) -> tuple[RangeCheck, ...]:
     on = spectra.edit_pulse.get("ON", {})
     values = {
-        "f0_mhz": spectra.f0_mhz, "te_s": spectra.te_s, "fwhm_hz": fwhm_hz, "snr": snr,
-        "acquired_s": acquired_s(spectra), "edit_on_ppm": on.get("shift_ppm"), "edit_duration_s": on.get("duration_s"),
-    }  # fmt: skip
+        "f0_mhz": spectra.f0_mhz,
+        "te_s": spectra.te_s,
+        "fwhm_hz": fwhm_hz,
+        "snr": snr,
+        "acquired_s": acquired_s(spectra),
+        "edit_on_ppm": on.get("shift_ppm"),
+        "edit_duration_s": on.get("duration_s"),
+    }
     return tuple(
         RangeCheck(name, float(value), *map(float, ranges[name]))
         for name, value in values.items()
@@ -307,7 +317,13 @@ def _panels(fit: FitResult, signals: BasisSignals, grid: PpmGrid) -> tuple[Panel
 def _model_facts(model: LoadedModel, signals: BasisSignals) -> dict[str, Any]:
     card = model.folder.card
     return {
-        "name": model.folder.name, "hash": model.folder.digest, "version": __version__, "basis": signals.source,
-        "ranges": card["ranges"], "known_limits": card.get("known_limits", []), "training": card.get("training", {}),
-        "architecture": card.get("config", {}).get("network", {}), "staged": model.folder.staged,
-    }  # fmt: skip
+        "name": model.folder.name,
+        "hash": model.folder.digest,
+        "version": __version__,
+        "basis": signals.source,
+        "ranges": card["ranges"],
+        "known_limits": card.get("known_limits", []),
+        "training": card.get("training", {}),
+        "architecture": card.get("config", {}).get("network", {}),
+        "staged": model.folder.staged,
+    }

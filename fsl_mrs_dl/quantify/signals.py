@@ -132,17 +132,27 @@ def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: i
     """One condition of the user's basis, checked against the data."""
     folder = basis / condition if (basis / condition).is_dir() else basis
     if folder == basis and n_conditions > 1:
-        raise DataError("the basis has one condition, the data have two", where=basis,
-                        expected="sub-folders edit_off and diff")  # fmt: skip
+        raise DataError(
+            "the basis has one condition, the data have two", where=basis, expected="sub-folders edit_off and diff"
+        )
     stored = read_fsl_basis(folder)
     if abs(stored.f0_mhz - spectra.f0_mhz) > 0.01 * spectra.f0_mhz:
-        raise DataError("the basis is for another field", where=folder, expected=f"{spectra.f0_mhz:.2f} MHz",
-                        got=f"{stored.f0_mhz:.2f} MHz")  # fmt: skip
+        raise DataError(
+            "the basis is for another field",
+            where=folder,
+            expected=f"{spectra.f0_mhz:.2f} MHz",
+            got=f"{stored.f0_mhz:.2f} MHz",
+        )
     needed_s = min(spectra.n_points * spectra.dwell_s, PpmGrid().max_time_s)
     have_s = stored.fids.shape[1] * stored.dwell_s
     if have_s < 0.98 * needed_s:
-        raise DataError("the basis signals are shorter than the data", where=folder, expected=f"{needed_s:.3f} s",
-                        got=f"{have_s:.3f} s", hint="Simulate the basis with more points")  # fmt: skip
+        raise DataError(
+            "the basis signals are shorter than the data",
+            where=folder,
+            expected=f"{needed_s:.3f} s",
+            got=f"{have_s:.3f} s",
+            hint="Simulate the basis with more points",
+        )
     return stored
 
 

@@ -114,9 +114,16 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
         return figure
     # placed by hand: matplotlib's layout engine draws everything once more, a tenth of a whole `fit`
     grid = figure.add_gridspec(
-        len(panels), 2, width_ratios=(3.4, 1), left=0.15 / width, right=1 - 0.15 / width, bottom=0.55 / height,
-        top=1 - (0.6 + 0.2 * len(lines)) / height, wspace=0.04, hspace=0.22,
-    )  # fmt: skip
+        len(panels),
+        2,
+        width_ratios=(3.4, 1),
+        left=0.15 / width,
+        right=1 - 0.15 / width,
+        bottom=0.55 / height,
+        top=1 - (0.6 + 0.2 * len(lines)) / height,
+        wspace=0.04,
+        hspace=0.22,
+    )
     for row, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(grid[row, 0]), panel, refused=bool(reason), last=row == len(panels) - 1)
     _draw_values(figure.add_subplot(grid[:, 1]), quantification)

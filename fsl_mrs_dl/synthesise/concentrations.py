@@ -13,11 +13,30 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 BRAIN_MM: dict[str, tuple[float, float]] = {
-    "Ala": (0.0, 2.5), "Asc": (0.0, 3.0), "Asp": (0.0, 5.0), "Cr": (1.5, 9.0), "PCr": (0.5, 7.0), "GABA": (0.0, 6.0),
-    "GPC": (0.0, 2.5), "PCh": (0.0, 1.5), "GSH": (0.0, 4.0), "Glc": (0.0, 4.0), "Gln": (0.0, 7.0), "Glu": (3.0, 18.0),
-    "Gly": (0.0, 3.0), "Ins": (1.0, 12.0), "Lac": (0.0, 4.0), "NAA": (4.0, 18.0), "NAAG": (0.0, 4.0), "PE": (0.0, 4.0),
-    "Scyllo": (0.0, 1.0), "Ser": (0.0, 1.5), "Tau": (0.0, 7.0), "MM30": (0.0, 6.0), "MM09": (0.0, 12.0),
-}  # fmt: skip
+    "Ala": (0.0, 2.5),
+    "Asc": (0.0, 3.0),
+    "Asp": (0.0, 5.0),
+    "Cr": (1.5, 9.0),
+    "PCr": (0.5, 7.0),
+    "GABA": (0.0, 6.0),
+    "GPC": (0.0, 2.5),
+    "PCh": (0.0, 1.5),
+    "GSH": (0.0, 4.0),
+    "Glc": (0.0, 4.0),
+    "Gln": (0.0, 7.0),
+    "Glu": (3.0, 18.0),
+    "Gly": (0.0, 3.0),
+    "Ins": (1.0, 12.0),
+    "Lac": (0.0, 4.0),
+    "NAA": (4.0, 18.0),
+    "NAAG": (0.0, 4.0),
+    "PE": (0.0, 4.0),
+    "Scyllo": (0.0, 1.0),
+    "Ser": (0.0, 1.5),
+    "Tau": (0.0, 7.0),
+    "MM30": (0.0, 6.0),
+    "MM09": (0.0, 12.0),
+}
 """Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
 are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""

@@ -24,9 +24,28 @@ from fsl_mrs_dl.synthesise.perturbations.macromolecules import GRID_PPM, Macromo
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 SIMULATED = (
-    "Ala", "Asc", "Asp", "Cr", "GABA", "GPC", "GSH", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG",
-    "PCh", "PCr", "PE", "Scyllo", "Ser", "Tau",
-)  # fmt: skip
+    "Ala",
+    "Asc",
+    "Asp",
+    "Cr",
+    "GABA",
+    "GPC",
+    "GSH",
+    "Glc",
+    "Gln",
+    "Glu",
+    "Gly",
+    "Ins",
+    "Lac",
+    "NAA",
+    "NAAG",
+    "PCh",
+    "PCr",
+    "PE",
+    "Scyllo",
+    "Ser",
+    "Tau",
+)
 """Metabolites of a brain, simulated from spin systems."""
 
 BROAD = ("MM09", "MM30")

@@ -66,10 +66,17 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
             log.info("%d/%d spectra, %.0f per second, %.0f s left", done, n, rate, (n - done) / rate)
         for array in arrays.values():
             array.flush()
-        write_json(folder / "dataset.json", {
-            "n": n, "seed": seed, "outputs": list(recipe.outputs), "recipe": dataclasses.asdict(recipe),
-            "bank_sha256": synthesiser.bank.digest, "fsl_mrs_dl": __version__,
-        })  # fmt: skip
+        write_json(
+            folder / "dataset.json",
+            {
+                "n": n,
+                "seed": seed,
+                "outputs": list(recipe.outputs),
+                "recipe": dataclasses.asdict(recipe),
+                "bank_sha256": synthesiser.bank.digest,
+                "fsl_mrs_dl": __version__,
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,19 @@ def open_dataset(folder: Path, recipe: Recipe) -> Dataset:
         outputs, n_points = tuple(record["outputs"]), record["recipe"]["grid"]["n_points"]
         complete = all(len(array) == record["n"] for array in arrays.values())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError("no data set of synthesised spectra here", where=folder, got=f"{type(error).__name__} {error}",
-                        hint="Make one with: fsl_mrs_dl dataset CONFIG.toml --output DIR") from error  # fmt: skip
+        raise DataError(
+            "no data set of synthesised spectra here",
+            where=folder,
+            got=f"{type(error).__name__} {error}",
+            hint="Make one with: fsl_mrs_dl dataset CONFIG.toml --output DIR",
+        ) from error
     if not complete:
         raise DataError("an array of the data set has another length", where=folder, expected=record["n"])
     if (outputs, n_points) != (recipe.outputs, recipe.grid.n_points):
         raise DataError(
-            "the data set has other outputs or another grid than the configuration", where=folder,
+            "the data set has other outputs or another grid than the configuration",
+            where=folder,
             expected=f"{', '.join(recipe.outputs)} at {recipe.grid.n_points} points",
             got=f"{', '.join(outputs)} at {n_points} points",
-        )  # fmt: skip
+        )
     return Dataset(folder, record, arrays)

@@ -53,12 +53,16 @@ class EnsembleConfig:
 
     def __post_init__(self) -> None:
         if len(set(self.members)) < max(2, len(self.members)):
-            raise ConfigError("an ensemble has at least two members, and each once",
-                              got=", ".join(self.members) or "none")  # fmt: skip
+            raise ConfigError(
+                "an ensemble has at least two members, and each once", got=", ".join(self.members) or "none"
+            )
         for name in self.members:
             if not is_plain_name(name):
-                raise ConfigError("a member of an ensemble is not named by its folder alone",
-                                  expected="the name of a folder beside the output", got=repr(name))  # fmt: skip
+                raise ConfigError(
+                    "a member of an ensemble is not named by its folder alone",
+                    expected="the name of a folder beside the output",
+                    got=repr(name),
+                )
         if self.n_calibration < 1500:
             raise ConfigError("n_calibration is too small", expected=">= 1500", got=self.n_calibration)
 
@@ -86,8 +90,12 @@ def make_ensemble(config: EnsembleConfig, output: Path) -> None:
                 "this model cannot be a member", where=member.path, expected="one that was trained", got=got
             )
         if member.card["training"]["seed"] == config.seed:
-            raise ConfigError("the seed is that of a member, which was tested on these very spectra", where=member.path,
-                              expected="another seed", got=config.seed)  # fmt: skip
+            raise ConfigError(
+                "the seed is that of a member, which was tested on these very spectra",
+                where=member.path,
+                expected="another seed",
+                got=config.seed,
+            )
     if len({member.digest for member in members}) < len(members):
         raise ConfigError("two members are the same network", expected="different ones", got=", ".join(config.members))
     first = members[0].card
@@ -95,8 +103,11 @@ def make_ensemble(config: EnsembleConfig, output: Path) -> None:
     for member in members[1:]:
         same = member.card["config"]["recipe"] == first["config"]["recipe"]
         if not same or member.card["bank_sha256"] != first["bank_sha256"]:
-            raise ConfigError("the members were trained on different recipes", where=member.path,
-                              expected=f"that of {members[0].path}")  # fmt: skip
+            raise ConfigError(
+                "the members were trained on different recipes",
+                where=member.path,
+                expected=f"that of {members[0].path}",
+            )
     synthesiser = Synthesiser(recipe, bank_of_recipe(recipe, members[0].path / "bank"))
     batch = draw(synthesiser, config.seed, CALIBRATION, 0, config.n_calibration)
     card: dict[str, Any] = {
@@ -112,18 +123,25 @@ def make_ensemble(config: EnsembleConfig, output: Path) -> None:
         "inputs": describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
         "training": {
             **{key: sum(m.card["training"][key] for m in members) for key in ("steps", "spectra", "minutes")},
-            "machine": first["training"]["machine"], "seed": config.seed,
+            "machine": first["training"]["machine"],
+            "seed": config.seed,
         },
         "config": {
-            "name": config.name, "seed": config.seed, "network": {"name": "ensemble", "members": list(config.members)},
-            "recipe": first["config"]["recipe"], "optimiser": {"n_calibration": config.n_calibration},
+            "name": config.name,
+            "seed": config.seed,
+            "network": {"name": "ensemble", "members": list(config.members)},
+            "recipe": first["config"]["recipe"],
+            "optimiser": {"n_calibration": config.n_calibration},
         },
         "versions": {"fsl_mrs_dl": __version__, "numpy": np.__version__, "python": platform.python_version()},
-    }  # fmt: skip
+    }
     lost = set(CONDITIONS) - set(card["inputs"])
     if lost:
-        raise ConfigError(f"too few calibration spectra show {', '.join(lost)} to describe them",
-                          expected="a larger n_calibration", got=config.n_calibration)  # fmt: skip
+        raise ConfigError(
+            f"too few calibration spectra show {', '.join(lost)} to describe them",
+            expected="a larger n_calibration",
+            got=config.n_calibration,
+        )
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "card.json", json.loads(json.dumps(card)))
     log.info("model written to %s", output)

@@ -87,11 +87,15 @@ def _write_onnx(network: nn.Module, n_points: int, target: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its successor, which needs a further package
         torch.onnx.export(
-            network, (torch.zeros(2, 4, n_points), torch.ones(2, 2)), buffer,  # type: ignore[arg-type]
-            dynamo=False, opset_version=17,
-            input_names=["channels", "present"], output_names=["mean", "sd"],
+            network,
+            (torch.zeros(2, 4, n_points), torch.ones(2, 2)),
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=17,
+            input_names=["channels", "present"],
+            output_names=["mean", "sd"],
             dynamic_axes={name: {0: "n"} for name in ("channels", "present", "mean", "sd")},
-        )  # fmt: skip
+        )
     with atomic_path(target) as path:
         path.write_bytes(buffer.getvalue())
 
@@ -104,8 +108,12 @@ def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: N
     for got, expected in ((got_mean, mean[:256]), (got_sd, sd[:256])):
         worst = float(np.abs(got - expected).max() / np.abs(expected).max())
         if worst > 1e-4:
-            raise FslMrsDlError("the exported network differs from the trained one", where=onnx_file,
-                                expected="1e-4 relative", got=f"{worst:.1e}")  # fmt: skip
+            raise FslMrsDlError(
+                "the exported network differs from the trained one",
+                where=onnx_file,
+                expected="1e-4 relative",
+                got=f"{worst:.1e}",
+            )
 
 
 def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray, folder: Path) -> dict[str, Any]:
@@ -121,22 +129,28 @@ def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray,
         "inputs": describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
         "simulation_test": _simulation_errors(mean, batch, trainer.outputs),
         "training": {
-            "steps": trainer.step, "spectra": trainer.step * config.optimiser.batch_size, "seed": config.seed,
+            "steps": trainer.step,
+            "spectra": trainer.step * config.optimiser.batch_size,
+            "seed": config.seed,
             "minutes": round(trainer.elapsed_s / 60, 1),
             "machine": f"{platform.machine()}, CPU, {config.optimiser.threads} threads",
             "best_validation": trainer.best,
         },
         "config": json.loads(json.dumps(dataclasses.asdict(config))),
         "bank_sha256": trainer.synthesiser.bank.digest,
-        "versions": {"fsl_mrs_dl": __version__, "torch": torch.__version__, "numpy": np.__version__,
-                     "python": platform.python_version()},
+        "versions": {
+            "fsl_mrs_dl": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
         "known_limits": [
             "MEGA-PRESS for GABA at 3 T, TE 68 ms only",
             "a DIFF alone does not show Cr: ratios to Cr+PCr are then not measured",
             "intervals are calibrated on simulated spectra of the protocols that were trained on",
         ],
         "files": {name: sha256(folder / name) for name in ("model.onnx", "model.safetensors")},
-    }  # fmt: skip
+    }
 
 
 def training_ranges(recipe: Recipe) -> dict[str, list[float]]:

@@ -152,9 +152,13 @@ class Trainer:
                 rate = (self.step - first) / (time.monotonic() - started)
                 log.info(
                     "step %d/%d  loss %.4f  validation %.4f  %.0f spectra/s  %.1f min left",
-                    self.step, settings.n_steps, loss, score, rate * settings.batch_size,
+                    self.step,
+                    settings.n_steps,
+                    loss,
+                    score,
+                    rate * settings.batch_size,
                     (settings.n_steps - self.step) / rate / 60,
-                )  # fmt: skip
+                )
             if self.step % settings.checkpoint_every == 0 or self.step == settings.n_steps:
                 self._checkpoint()
             if self.since_best >= settings.patience:
@@ -240,10 +244,17 @@ class Trainer:
             tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
         with atomic_path(self.folder / "checkpoint.safetensors") as path:
             save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={"step": str(self.step)})
-        write_json(self.folder / "progress.json", {
-            "step": self.step, "elapsed_s": self.elapsed_s, "best": self.best, "since_best": self.since_best,
-            "history": self.history, "config": _plain(asdict(self.config)),
-        })  # fmt: skip
+        write_json(
+            self.folder / "progress.json",
+            {
+                "step": self.step,
+                "elapsed_s": self.elapsed_s,
+                "best": self.best,
+                "since_best": self.since_best,
+                "history": self.history,
+                "config": _plain(asdict(self.config)),
+            },
+        )
 
     def _resume(self) -> None:
         progress, weights = self.folder / "progress.json", self.folder / "checkpoint.safetensors"
@@ -256,8 +267,11 @@ class Trainer:
         except ConfigError:
             same = False
         if not same:
-            raise ConfigError("the checkpoint was made with another configuration", where=self.folder,
-                              hint="Use another output folder, or delete the checkpoint")  # fmt: skip
+            raise ConfigError(
+                "the checkpoint was made with another configuration",
+                where=self.folder,
+                hint="Use another output folder, or delete the checkpoint",
+            )
         tensors = load_file(weights)
 
         def part(prefix: str) -> dict[str, Any]:
@@ -280,9 +294,10 @@ def _load_start(network: nn.Module, folder: Path) -> None:
     path = folder / WEIGHTS
     if not path.is_file():
         raise ConfigError(
-            "there are no weights to start from", where=path,
+            "there are no weights to start from",
+            where=path,
             hint=f"Train the first stage: fsl_mrs_dl train ... --output {folder}",
-        )  # fmt: skip
+        )
     tensors = load_file(path)
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     own = network.state_dict()

@@ -56,8 +56,9 @@ class Dimension:
 
     def __post_init__(self) -> None:
         if not self.choices and not (0 < self.low < self.high if self.log else self.low < self.high):
-            raise ConfigError("a dimension needs low < high (positive where log), or choices",
-                              got=(self.low, self.high, self.choices))  # fmt: skip
+            raise ConfigError(
+                "a dimension needs low < high (positive where log), or choices", got=(self.low, self.high, self.choices)
+            )
 
     def value(self, encoded: Any) -> Any:
         """The value of a configuration that a point of the search space stands for; plain Python, JSON-clean."""
@@ -161,9 +162,13 @@ class Search:
         self.config, self.folder = config, folder
         self.trials: list[dict[str, Any]] = self._earlier()
         self._optimiser = Optimizer(
-            [dimension.of_skopt(name) for name, dimension in config.space.items()], base_estimator="GP",
-            n_initial_points=config.n_random, initial_point_generator="lhs", acq_func="EI", random_state=config.seed,
-        )  # fmt: skip
+            [dimension.of_skopt(name) for name, dimension in config.space.items()],
+            base_estimator="GP",
+            n_initial_points=config.n_random,
+            initial_point_generator="lhs",
+            acq_func="EI",
+            random_state=config.seed,
+        )
         for trial in self.trials:
             # asked for again, so that the initial design goes on where it was
             self._optimiser.ask()
@@ -185,10 +190,15 @@ class Search:
                 score = trainer.validate()
                 parameters = sum(p.numel() for p in trainer.network.parameters())
             self._optimiser.tell(point, score)
-            self.trials.append({
-                "point": point, "values": values, "score": score, "parameters": parameters,
-                "seconds": round(time.monotonic() - started, 1),
-            })  # fmt: skip
+            self.trials.append(
+                {
+                    "point": point,
+                    "values": values,
+                    "score": score,
+                    "parameters": parameters,
+                    "seconds": round(time.monotonic() - started, 1),
+                }
+            )
             self._save()
             best = min(trial["score"] for trial in self.trials)
             log.info("trial %d/%d  %.4f (best %.4f)  %s", len(self.trials), self.config.n_trials, score, best, values)
@@ -215,8 +225,9 @@ class Search:
             raise DataError("not the log of a search", where=path, got=f"{type(error).__name__} {error}") from error
         # more trials may be asked for; everything else must be the same
         if {**config, "n_trials": 0} != {**self._state(), "n_trials": 0}:
-            raise ConfigError("the log was made with another configuration", where=path,
-                              hint="Use another output folder")  # fmt: skip
+            raise ConfigError(
+                "the log was made with another configuration", where=path, hint="Use another output folder"
+            )
         return trials
 
 

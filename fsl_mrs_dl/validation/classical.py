@@ -49,8 +49,9 @@ def fit_simulated(synthesiser: Synthesiser, n: int, seed: int, names: Sequence[s
     drawn = draw_simulated(synthesiser, n, seed)
     batch = synthesiser.render(drawn)
     if not batch.present.all():
-        raise DataError("the classical fit is made for OFF/ON pairs", where="the recipe's drop_off and drop_diff",
-                        expected="0")  # fmt: skip
+        raise DataError(
+            "the classical fit is made for OFF/ON pairs", where="the recipe's drop_off and drop_diff", expected="0"
+        )
     # all of the FID made from a spectrum counts, whatever the grid's longest time
     grid = dataclasses.replace(synthesiser.recipe.grid, max_time_s=1e3)
     signals: dict[float, BasisSignals] = {}

@@ -30,9 +30,7 @@ ALIASES = {"PCho": "PCh", "sIns": "Scyllo", "mI": "Ins"}
 MAJOR = ("GABA", "Glu", "Gln", "Glx", "NAA", "Cr", "Cr+PCr")
 """Metabolites that come first in tables and figures."""
 
-KEYS = (
-    "n", "mae", "mae_se", "slope", "intercept", "r2", "mae_constant", "coverage68", "coverage95",
-)  # fmt: skip
+KEYS = ("n", "mae", "mae_se", "slope", "intercept", "r2", "mae_constant", "coverage68", "coverage95")
 """What `score` returns for each metabolite."""
 
 

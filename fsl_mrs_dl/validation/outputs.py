@@ -194,12 +194,15 @@ def draw(cases: Sequence[Case], result: Mapping[str, Any]) -> Any:
         s = result["metabolites"][name]
         axes.set_title(f"{name}  (n = {s['n']})", fontsize=10, loc="left", fontweight="bold")
         axes.text(
-            0.03, 0.97,
+            0.03,
+            0.97,
             f"MAE {_num(s['mae'], 0, 3)} ± {_num(s['mae_se'], 0, 3)}\nconstant guess {_num(s['mae_constant'], 0, 3)}\n"
             f"slope {_num(s['slope'], 0, 2)}   R² {_num(s['r2'], 0, 2)}",
-            transform=axes.transAxes, va="top", fontsize=8,
+            transform=axes.transAxes,
+            va="top",
+            fontsize=8,
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
-        )  # fmt: skip
+        )
         axes.legend(loc="lower right", fontsize=7, frameon=False)
         axes.set_xlabel("truth (max-normalised)", fontsize=8)
         axes.set_ylabel("estimate (max-normalised)", fontsize=8)
@@ -215,9 +218,8 @@ def _scatter(axes: Any, pairs: Sequence[Pair], shown: Sequence[Pair]) -> None:
     ends = np.array([p.interval95 or (p.estimate, p.estimate) for p in pairs]).reshape(-1, 2)
     bars = np.clip(np.abs(ends - guess[:, None]), 0, None).T
     axes.errorbar(
-        truth, guess, yerr=bars, fmt="o", ms=4, color="#0072B2", ecolor="#0072B266", elinewidth=1,
-        label="network, 95 %",
-    )  # fmt: skip
+        truth, guess, yerr=bars, fmt="o", ms=4, color="#0072B2", ecolor="#0072B266", elinewidth=1, label="network, 95 %"
+    )
     ends_above = [p.interval95[1] for p in pairs if p.interval95]
     finite = [v for v in (*(v for p in shown for v in (p.truth, p.estimate)), *ends_above) if math.isfinite(v)]
     top = 1.08 * max([0.05, *finite])

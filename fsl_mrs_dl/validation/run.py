@@ -75,9 +75,14 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
 
 
 def run_cases(
-    folder: Path, truths: Sequence[Truth], model: LoadedModel | None, *, basis: Path | None = None,
-    programs: Mapping[str, Program] | None = None, diff_alone: bool = False,
-) -> list[Case]:  # fmt: skip
+    folder: Path,
+    truths: Sequence[Truth],
+    model: LoadedModel | None,
+    *,
+    basis: Path | None = None,
+    programs: Mapping[str, Program] | None = None,
+    diff_alone: bool = False,
+) -> list[Case]:
     """Quantify every data set that `truths` names.
 
     Parameters
@@ -132,15 +137,20 @@ def files_of(folder: Path, truths: Sequence[Truth]) -> list[Path]:
     paths = [folder / f"{truth.id}.nii.gz" for truth in truths]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        raise DataError(f"{len(missing)} data sets of the truth are missing", where=folder,
-                        expected=f"{missing[0]} ...")  # fmt: skip
+        raise DataError(
+            f"{len(missing)} data sets of the truth are missing", where=folder, expected=f"{missing[0]} ..."
+        )
     return paths
 
 
 def diff_of(spectra: EditedSpectra) -> EditedSpectra:
     """The same data set as if it had DIFF only; raises `DataError` where it has none."""
     if spectra.diff is None:
-        raise DataError("the data set has no DIFF", where=spectra.source, expected="both conditions, or a DIFF",
-                        got=", ".join(spectra.present))  # fmt: skip
+        raise DataError(
+            "the data set has no DIFF",
+            where=spectra.source,
+            expected="both conditions, or a DIFF",
+            got=", ".join(spectra.present),
+        )
     without = tuple(diff_of(part) for part in spectra.without_group)
     return replace(spectra, edit_off=None, edit_on=None, without_group=without)

@@ -41,12 +41,20 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
         When the model estimates nothing of what the recipe holds, or has another grid.
     """
     if model.folder.grid != synthesiser.recipe.grid:
-        raise DataError("the model has another ppm grid than the recipe", where=model.folder.path,
-                        expected=synthesiser.recipe.grid, got=model.folder.grid)  # fmt: skip
+        raise DataError(
+            "the model has another ppm grid than the recipe",
+            where=model.folder.path,
+            expected=synthesiser.recipe.grid,
+            got=model.folder.grid,
+        )
     shared = [name for name in synthesiser.recipe.outputs if name in model.outputs]
     if not shared:
-        raise DataError("the model estimates nothing of what the recipe holds", where=model.folder.path,
-                        expected=", ".join(synthesiser.recipe.outputs), got=", ".join(model.outputs))  # fmt: skip
+        raise DataError(
+            "the model estimates nothing of what the recipe holds",
+            where=model.folder.path,
+            expected=", ".join(synthesiser.recipe.outputs),
+            got=", ".join(model.outputs),
+        )
     batch = synthesiser.render(draw_simulated(synthesiser, n, seed))
     prediction = model.predict_batch(batch.channels, batch.present, batch.scale)
     modes = {present: name for name, present in MODES.items()}

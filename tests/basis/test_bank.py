@@ -32,9 +32,13 @@ def signals(folder):
 
 def test_protocols_are_drawn_within_their_ranges():
     config = BankConfig(
-        n_members=60, seed=4, te_s=(0.066, 0.082), edit_duration_s=(0.012, 0.016, 0.02, 0.025),
-        temperature_c=(18.0, 38.0), refocusing_bandwidth_hz=(900.0, 3000.0),
-    )  # fmt: skip
+        n_members=60,
+        seed=4,
+        te_s=(0.066, 0.082),
+        edit_duration_s=(0.012, 0.016, 0.02, 0.025),
+        temperature_c=(18.0, 38.0),
+        refocusing_bandwidth_hz=(900.0, 3000.0),
+    )
     draws = config.draw()
     assert draws == config.draw()
     protocols = [protocol for protocol, _ in draws]

@@ -39,9 +39,23 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("sim")
     (path / "mine.json").write_text(json.dumps({"sysDrug": {"shifts": [2.5], "j": [[0]], "scaleFactor": 3}}))
     done = call(
-        "--vendor", "philips", "--te", 0.07, "--metabolites", "GABA,NAA", "--spin-systems", path / "mine.json", "--mm",
-        "--lcmodel", path / "b.BASIS", "--compact", path / "b.npz", "--output", path / "out", *QUICK,
-    )  # fmt: skip
+        "--vendor",
+        "philips",
+        "--te",
+        0.07,
+        "--metabolites",
+        "GABA,NAA",
+        "--spin-systems",
+        path / "mine.json",
+        "--mm",
+        "--lcmodel",
+        path / "b.BASIS",
+        "--compact",
+        path / "b.npz",
+        "--output",
+        path / "out",
+        *QUICK,
+    )
     assert done.returncode == 0, done.stderr
     assert "3 of 3" in done.stderr  # progress
     return path
@@ -133,8 +147,18 @@ def test_two_sequences_of_fsl_mrs_make_a_pair(tmp_path):
     (tmp_path / "off.json").write_text(json.dumps(values))
     values["Rx_Phase"] = np.pi
     (tmp_path / "on.json").write_text(json.dumps(values))
-    done = call("--sequence", tmp_path / "on.json", "--sequence-off", tmp_path / "off.json", "--metabolites", "Cr",
-                "--output", tmp_path / "b", "--points", 64)  # fmt: skip
+    done = call(
+        "--sequence",
+        tmp_path / "on.json",
+        "--sequence-off",
+        tmp_path / "off.json",
+        "--metabolites",
+        "Cr",
+        "--output",
+        tmp_path / "b",
+        "--points",
+        64,
+    )
     assert done.returncode == 0, done.stderr
     off, diff = read_fsl_basis(tmp_path / "b" / "edit_off"), read_fsl_basis(tmp_path / "b" / "diff")
     np.testing.assert_allclose(diff.fids, -2 * off.fids, atol=1e-9)
@@ -144,8 +168,18 @@ def test_autophase_turns_a_singlet_upright(tmp_path):
     values = json.loads(PRESS.read_text())
     values.update(resolution=[1, 1, 1], Rx_Phase=1.1)
     (tmp_path / "s.json").write_text(json.dumps(values))
-    done = call("--sequence", tmp_path / "s.json", "--metabolites", "Scyllo", "--output", tmp_path / "b", "--autophase",
-                3.34, "--points", 64)  # fmt: skip
+    done = call(
+        "--sequence",
+        tmp_path / "s.json",
+        "--metabolites",
+        "Scyllo",
+        "--output",
+        tmp_path / "b",
+        "--autophase",
+        3.34,
+        "--points",
+        64,
+    )
     assert done.returncode == 0, done.stderr
     assert np.angle(read_fsl_basis(tmp_path / "b").fids[0, 0]) == pytest.approx(0.0, abs=1e-6)
 
@@ -240,15 +274,27 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, arguments, code, text):
 def test_steam_is_called_steam_and_its_mixing_time_is_not_echo_time(tmp_path):
     for name, te_ms, sequence in (("exampleSTEAM", 11, "STEAM"), ("examplePRESS", 30, "PRESS")):
         path = PRESS.with_name(f"{name}.json")
-        done = call("--sequence", path, "--metabolites", "Cr", "--lcmodel", tmp_path / f"{name}.BASIS", "--output",
-                    tmp_path / name)  # fmt: skip
+        done = call(
+            "--sequence",
+            path,
+            "--metabolites",
+            "Cr",
+            "--lcmodel",
+            tmp_path / f"{name}.BASIS",
+            "--output",
+            tmp_path / name,
+        )
         assert done.returncode == 0, done.stderr
         text = (tmp_path / f"{name}.BASIS").read_text()
         assert f"SEQ = '{sequence}'" in text
         assert float(text.split("ECHOT = ")[1].split(",")[0]) == pytest.approx(te_ms, abs=0.15)
     # and what this program made, it may replace
-    assert call("--sequence", PRESS, "--metabolites", "Cr", "--overwrite", "--output", tmp_path / "examplePRESS"
-                ).returncode == 0  # fmt: skip
+    assert (
+        call(
+            "--sequence", PRESS, "--metabolites", "Cr", "--overwrite", "--output", tmp_path / "examplePRESS"
+        ).returncode
+        == 0
+    )
 
 
 def test_wrong_units_of_a_sequence_leave_no_signal_and_say_so(tmp_path):
@@ -269,9 +315,22 @@ def test_names_that_lcmodel_cannot_tell_apart_are_refused(tmp_path):
 
 def test_a_terminated_simulation_leaves_no_process(tmp_path):
     started = subprocess.Popen(
-        [sys.executable, "-m", "fsl_mrs_dl", "simulate", "--positions", "200", "--workers", "2", "--output",
-         str(tmp_path / "out")], stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "fsl_mrs_dl",
+            "simulate",
+            "--positions",
+            "200",
+            "--workers",
+            "2",
+            "--output",
+            str(tmp_path / "out"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert started.stderr is not None
     first = started.stderr.readline()  # a molecule is done: the workers are there
     assert " of " in first

@@ -30,11 +30,23 @@ def total(values, system):
 def hard():
     """A 90 degree pulse about y of 10 us, in Hz."""
     return {
-        "B0": 3.0, "Rx_Points": 1024, "Rx_SW": 2000.0, "Rx_LW": 2.0, "x": [0, 0], "y": [0, 0], "z": [0, 0],
-        "resolution": [1, 1, 1], "CoherenceFilter": [-1], "RFUnits": "Hz", "GradUnits": "mT", "spaceUnits": "mm",
-        "centralShift": 3.0, "delays": [0.0], "rephaseAreas": [[0, 0, 0]],
+        "B0": 3.0,
+        "Rx_Points": 1024,
+        "Rx_SW": 2000.0,
+        "Rx_LW": 2.0,
+        "x": [0, 0],
+        "y": [0, 0],
+        "z": [0, 0],
+        "resolution": [1, 1, 1],
+        "CoherenceFilter": [-1],
+        "RFUnits": "Hz",
+        "GradUnits": "mT",
+        "spaceUnits": "mm",
+        "centralShift": 3.0,
+        "delays": [0.0],
+        "rephaseAreas": [[0, 0, 0]],
         "RF": [{"time": 1e-5, "amp": [25000.0], "phase": [np.pi / 2], "grad": [0, 0, 0]}],
-    }  # fmt: skip
+    }
 
 
 def press():

@@ -43,13 +43,18 @@ def test_each_scan_has_a_table_with_units_and_intervals(study):
     assert ("GABA", "i.u.") in rows
     described = json.loads((folder / f"{stem}_desc-dl_mrsquant.json").read_text())
     assert described["Sources"] == [
-        f"bids:raw:sub-01/ses-pre/mrs/{stem}_svs.nii.gz", f"bids:raw:sub-01/ses-pre/mrs/{stem}_mrsref.nii.gz",
-    ]  # fmt: skip
+        f"bids:raw:sub-01/ses-pre/mrs/{stem}_svs.nii.gz",
+        f"bids:raw:sub-01/ses-pre/mrs/{stem}_mrsref.nii.gz",
+    ]
     assert set(rows_of(folder / f"{stem}_desc-dl_mrsquant.tsv")[0]) <= set(described)
     for name in (
-        "desc-preproc_svs.nii.gz", "desc-diff_svs.json", "desc-dl_report.html", "desc-lcmodel.table",
-        "desc-dl_mrsinmrs.md", "desc-dl_mrsinmrs.json",
-    ):  # fmt: skip
+        "desc-preproc_svs.nii.gz",
+        "desc-diff_svs.json",
+        "desc-dl_report.html",
+        "desc-lcmodel.table",
+        "desc-dl_mrsinmrs.md",
+        "desc-dl_mrsinmrs.json",
+    ):
         assert (folder / f"{stem}_{name}").exists()
     assert not list((study.parent / "out").rglob(".tmp*"))
 
@@ -160,8 +165,11 @@ def test_threads_of_linear_algebra_are_one_or_what_is_asked_for(tmp_path):
         environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
         done = subprocess.run(
             [sys.executable, "-c", code, tmp_path, tmp_path / "out", "participant", *options],
-            capture_output=True, text=True, env={**environment, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            env={**environment, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]},
+            check=True,
+        )
         assert done.stdout.strip() == expected
 
 

@@ -196,9 +196,11 @@ def test_killed_at_twenty_random_moments_a_batch_ends_with_the_same_bytes(tmp_pa
         out = tmp_path / f"out{number}"
         run = subprocess.Popen(
             [sys.executable, "-m", "fsl_mrs_dl", "bids", str(root), str(out), "participant", "--workers", "2"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        )
         time.sleep(moments.uniform(0.3, 0.95) * took_s)
         killed += run.poll() is None
         # the main process alone: its workers have to notice

@@ -103,11 +103,20 @@ def test_references_are_paired_by_name_by_label_and_by_suffix(study, tmp_path):
 
 
 BIGGABA = {
-    "ResonantNucleus": ["1H"], "SpectrometerFrequency": [127.751], "SpectralWidth": 2000, "RepetitionTime": 2,
-    "NumberOfSpectralPoints": 2048, "Manufacturer": "Philips", "PulseSequenceType": "MEGA-PRESS",
-    "BodyPart": "BRAIN", "BodyPartDetails": "Medial parietal lobe", "AcquisitionVoxelSize": [30, 30, 30],
-    "ChemicalShiftOffset": 4.68, "ChemicalShiftReference": 3, "WaterSuppressionTechnique": "VAPOR",
-}  # fmt: skip
+    "ResonantNucleus": ["1H"],
+    "SpectrometerFrequency": [127.751],
+    "SpectralWidth": 2000,
+    "RepetitionTime": 2,
+    "NumberOfSpectralPoints": 2048,
+    "Manufacturer": "Philips",
+    "PulseSequenceType": "MEGA-PRESS",
+    "BodyPart": "BRAIN",
+    "BodyPartDetails": "Medial parietal lobe",
+    "AcquisitionVoxelSize": [30, 30, 30],
+    "ChemicalShiftOffset": 4.68,
+    "ChemicalShiftReference": 3,
+    "WaterSuppressionTechnique": "VAPOR",
+}
 """What the sidecars of bids-examples' mrs_biggaba say (https://github.com/bids-standard/bids-examples)."""
 
 
@@ -122,13 +131,17 @@ def biggaba(tmp_path_factory):
         folder = root / f"sub-{participant}" / "mrs"
         folder.mkdir(parents=True)
         for acquisition, te_s, off_ppm, duration_ms in (
-            ("megapress68", 0.068, 7.46, 15), ("megapress80", 0.08, 1.5, 20), ("press", 0.035, None, None)
-        ):  # fmt: skip
+            ("megapress68", 0.068, 7.46, 15),
+            ("megapress80", 0.08, 1.5, 20),
+            ("press", 0.035, None, None),
+        ):
             stem = folder / f"sub-{participant}_acq-{acquisition}"
             sidecar = {**BIGGABA, "EchoTime": te_s, "NumberOfTransients": 320, "WaterSuppression": True}
             if off_ppm is not None:
-                pulses = {name: {"FrequencyOffset": ppm, "PulseDuration": duration_ms}
-                          for name, ppm in (("ON", 1.9), ("OFF", off_ppm))}  # fmt: skip
+                pulses = {
+                    name: {"FrequencyOffset": ppm, "PulseDuration": duration_ms}
+                    for name, ppm in (("ON", 1.9), ("OFF", off_ppm))
+                }
                 sidecar |= {"EditTarget": "GABA", "EditPulse": pulses, "EditCondition": ["ON", "OFF"]}
             Path(f"{stem}_svs.json").write_text(json.dumps(sidecar))
             reference = {**BIGGABA, "EchoTime": te_s, "NumberOfTransients": 8, "WaterSuppression": False}

@@ -23,9 +23,14 @@ WATER = ROOT / "examples" / "water_reference.nii.gz"
 def call(*args, cwd=None):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", *map(str, args)], capture_output=True, text=True, cwd=cwd, env=environment,
-        timeout=300, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "fsl_mrs_dl", *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +61,21 @@ def test_fit_writes_the_folder_of_the_design(output):
     folder, done = output
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert names >= {
-        "summary.csv", "concentrations.csv", "qc.csv", "fit.nii.gz", "fit_summary.png", "report.html", "options.txt",
-        "quantities.json", "mrsinmrs.md", "mrsinmrs.json",
-        "lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print",
-    }  # fmt: skip
+        "summary.csv",
+        "concentrations.csv",
+        "qc.csv",
+        "fit.nii.gz",
+        "fit_summary.png",
+        "report.html",
+        "options.txt",
+        "quantities.json",
+        "mrsinmrs.md",
+        "mrsinmrs.json",
+        "lcmodel/dl.table",
+        "lcmodel/dl.csv",
+        "lcmodel/dl.coord",
+        "lcmodel/dl.print",
+    }
     assert not list(folder.parent.glob(".tmp*"))
     check_replaceable(folder, overwrite=True)  # it knows every name that stands there
     assert "GABA" in done.stdout
@@ -110,8 +126,11 @@ def test_preproc_then_fit_of_its_files_agrees_with_fit_of_the_raw_data(output, t
     done = call("preproc", "--data", EXAMPLE, "--reference", WATER, "--output", tmp_path / "pre")
     assert done.returncode == 0, done.stderr
     assert {p.name for p in (tmp_path / "pre").iterdir()} >= {
-        "diff.nii.gz", "edit_0.nii.gz", "edit_1.nii.gz", "wref.nii.gz",
-    }  # fmt: skip
+        "diff.nii.gz",
+        "edit_0.nii.gz",
+        "edit_1.nii.gz",
+        "wref.nii.gz",
+    }
     pre = tmp_path / "pre"
     check_replaceable(pre, overwrite=True)
     done = call(
@@ -234,9 +253,16 @@ def test_validate_writes_errors_beside_the_constant_predictor(tmp_path, tiny_mod
     assert (tmp_path / "v" / "validation.png").stat().st_size > 10000
     (tmp_path / "data" / "s1.nii.gz").unlink()
     done = call(
-        "validate", "--data", tmp_path / "data", "--truth", tmp_path / "truth.json", "--model", tiny_model,
-        "--output", tmp_path / "v2",
-    )  # fmt: skip
+        "validate",
+        "--data",
+        tmp_path / "data",
+        "--truth",
+        tmp_path / "truth.json",
+        "--model",
+        tiny_model,
+        "--output",
+        tmp_path / "v2",
+    )
     assert done.returncode == 1
     assert "s1.nii.gz" in done.stderr
 

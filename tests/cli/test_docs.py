@@ -96,8 +96,11 @@ def test_the_tutorial_runs_as_it_is_printed(tmp_path):
         script.chmod(0o755)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = {
-        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": f"{programs}:{os.environ['PATH']}",
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
     done = subprocess.run(
         ["bash", "-euc", bash_of("tutorial.md")], cwd=tmp_path, env=environment, capture_output=True, text=True
     )

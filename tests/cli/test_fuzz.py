@@ -28,9 +28,28 @@ from tests.helpers import pair_of, write_nifti
 
 EXAMPLES = ROOT / "examples"
 STRANGE = [
-    None, True, -1, 0, 1e308, -1e-320, float("nan"), float("inf"), "", "x", "1e9", [], [[]], {}, {"Value": [1]}, 10**30,
-    [1.9, 4.56], "\u0000", "µ", [None], 1 << 40,
-]  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    -1e-320,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "1e9",
+    [],
+    [[]],
+    {},
+    {"Value": [1]},
+    10**30,
+    [1.9, 4.56],
+    "\u0000",
+    "µ",
+    [None],
+    1 << 40,
+]
 
 
 def damaged_bytes(content, rng):
@@ -91,21 +110,36 @@ def originals(tmp_path_factory):
     rng = np.random.default_rng(0)
     off, on = pair_of(noise=0.01, rng=rng)
     header = {
-        "EchoTime": 0.068, "RepetitionTime": 2.0, "Manufacturer": "Siemens",
+        "EchoTime": 0.068,
+        "RepetitionTime": 2.0,
+        "Manufacturer": "Siemens",
         "EditPulse": {"ON": {"PulseOffset": 1.9, "PulseDuration": 0.014}, "OFF": {"PulseOffset": 7.5}},
         "dim_5_header": {"EditCondition": ["OFF", "ON"]},
-    }  # fmt: skip
+    }
     data = np.stack([off, on], -1)[None, None, None, :256].astype(np.complex64)
     nifti = write_nifti(folder / "a.nii", data, dims=("DIM_EDIT",), header=header).read_bytes()
     fid = ConditionBasis(("Cr", "NAA"), np.ones((2, 32), complex) + 1j, 5e-4, 127.7, 2.0)
     write_lcmodel_basis(folder / "b.BASIS", fid, te_s=0.068)
     write_pulse(folder / "p.txt", gaussian_pulse(0.014, n_steps=20))
     sequence = json.loads((EXAMPLES / "sequences" / "exampleSTEAM.json").read_text())
-    sidecar = {**header, "EditTarget": "GABA", "SpectrometerFrequency": [127.7], "AcquisitionVoxelSize": [30, 30, 30],
-               "ResonantNucleus": ["1H"]}  # fmt: skip
+    sidecar = {
+        **header,
+        "EditTarget": "GABA",
+        "SpectrometerFrequency": [127.7],
+        "AcquisitionVoxelSize": [30, 30, 30],
+        "ResonantNucleus": ["1H"],
+    }
     spins = {"New": [{"shifts": [1.0, 2.0], "j": [[0, 7.0], [0, 0]], "scaleFactor": 1, "name": "a"}]}
-    entry = {"basis": {"basis_re": [1.0, 0.5] * 20, "basis_im": [0.0, 0.1] * 20, "basis_dwell": 5e-4,
-                       "basis_centre": 127.7, "basis_width": 2.0, "basis_name": "Cr"}}  # fmt: skip
+    entry = {
+        "basis": {
+            "basis_re": [1.0, 0.5] * 20,
+            "basis_im": [0.0, 0.1] * 20,
+            "basis_dwell": 5e-4,
+            "basis_centre": 127.7,
+            "basis_width": 2.0,
+            "basis_name": "Cr",
+        }
+    }
     varian = b"# x\n" + b"".join(b"%.1f %.1f 1.0\n" % (180.0 * (k % 2), 100.0 + k) for k in range(20))
     bruker = b"##TITLE= a\n##NPOINTS= 20\n##XYPOINTS= (XY..XY)\n" + b"1.0, 0.0\n" * 20 + b"##END=\n"
     pta = b"PULSENAME: a\nAMPINT: 10\n\n" + b"".join(b"%.3f %.3f ; (%d)\n" % (0.5, 0.1, k) for k in range(20))
@@ -117,33 +151,60 @@ def originals(tmp_path_factory):
     averaged = read_acquisition(folder / "a.nii")
     return {
         "nifti": (".nii", bytes_case(nifti), read_acquisition),
-        "nifti head": (".nii", lambda p, r: p.write_bytes(damaged_bytes(nifti[:900], r) + nifti[900:]),
-                       read_acquisition),
+        "nifti head": (
+            ".nii",
+            lambda p, r: p.write_bytes(damaged_bytes(nifti[:900], r) + nifti[900:]),
+            read_acquisition,
+        ),
         "nifti.gz": (".nii.gz", bytes_case(gzip.compress(nifti)), read_acquisition),
         "sidecar": (".json", json_case(sidecar), protocol_like),
-        "sidecar of data": (".json", json_case(sidecar),
-                            lambda p: with_sidecar(averaged, json.loads(p.read_text("utf-8")))),
+        "sidecar of data": (
+            ".json",
+            json_case(sidecar),
+            lambda p: with_sidecar(averaged, json.loads(p.read_text("utf-8"))),
+        ),
         "sequence": (".json", json_case(sequence), read_fsl_sequence),
-        "own sequence": (".json", json_case({"f0_mhz": 127.7, "delays_s": [0.005, 0.017, 0.017, 0.017, 0.012],
-                                             "refocusing": "slr", "voxel_mm": [30, 30, 30], "edit_on_ppm": 1.9}),
-                         lambda p: MegaPress.from_dict(json.loads(p.read_text("utf-8")))),
+        "own sequence": (
+            ".json",
+            json_case(
+                {
+                    "f0_mhz": 127.7,
+                    "delays_s": [0.005, 0.017, 0.017, 0.017, 0.012],
+                    "refocusing": "slr",
+                    "voxel_mm": [30, 30, 30],
+                    "edit_on_ppm": 1.9,
+                }
+            ),
+            lambda p: MegaPress.from_dict(json.loads(p.read_text("utf-8"))),
+        ),
         "spin system": (".json", json_case(spins), read_spin_systems),
         "fsl basis": (".json", json_case(entry), folder_of),
         "lcmodel basis": (".BASIS", bytes_case((folder / "b.BASIS").read_bytes()), read_lcmodel_basis),
-        "pulse table": (".txt", bytes_case((folder / "p.txt").read_bytes()),
-                        lambda p: read_pulse(p, duration_s=0.014)),
+        "pulse table": (".txt", bytes_case((folder / "p.txt").read_bytes()), lambda p: read_pulse(p, duration_s=0.014)),
         "varian": (".RF", bytes_case(varian), lambda p: read_pulse(p, duration_s=0.014)),
         "bruker": (".exc", bytes_case(bruker), lambda p: read_pulse(p, duration_s=0.014)),
         "siemens": (".pta", bytes_case(pta), lambda p: read_pulse(p, duration_s=0.014)),
         "line list": (".npz", bytes_case(lines), load_line_basis),
-    }  # fmt: skip
+    }
 
 
 CASES = {
-    "nifti": 8000, "nifti head": 8000, "nifti.gz": 3000, "sidecar": 6000, "sidecar of data": 4000, "sequence": 6000,
-    "own sequence": 2500, "spin system": 3000, "fsl basis": 3000, "lcmodel basis": 2500, "pulse table": 1500,
-    "varian": 1000, "bruker": 1000, "siemens": 1000, "line list": 500,
-}  # fmt: skip
+    "nifti": 8000,
+    "nifti head": 8000,
+    "nifti.gz": 3000,
+    "sidecar": 6000,
+    "sidecar of data": 4000,
+    "sequence": 6000,
+    "own sequence": 2500,
+    "spin system": 3000,
+    "fsl basis": 3000,
+    "lcmodel basis": 2500,
+    "pulse table": 1500,
+    "varian": 1000,
+    "bruker": 1000,
+    "siemens": 1000,
+    "line list": 500,
+}
 """51,000 in all."""
 
 

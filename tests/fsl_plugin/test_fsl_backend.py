@@ -26,9 +26,13 @@ N, DWELL_S, F0_MHZ = 1024, 5e-4, 127.7
 def problem_of(fid, **changes):
     """Three functions: NAA-like and GABA-like of opposite sign, and a broad one."""
     basis = np.stack(
-        [-fid_of({2.008: 3.0, 2.5: 0.5}, lw_hz=1, n_points=N), fid_of({3.013: 2.0, 2.3: 1.0}, lw_hz=1, n_points=N),
-         fid_of({1.2: 2.0}, lw_hz=20, n_points=N)], axis=1,
-    )  # fmt: skip
+        [
+            -fid_of({2.008: 3.0, 2.5: 0.5}, lw_hz=1, n_points=N),
+            fid_of({3.013: 2.0, 2.3: 1.0}, lw_hz=1, n_points=N),
+            fid_of({1.2: 2.0}, lw_hz=20, n_points=N),
+        ],
+        axis=1,
+    )
     freq_hz = np.linspace(-1, 1, N) / DWELL_S / 2
     ppm = 4.65 + freq_hz / F0_MHZ
     first, last = np.argmin(np.abs(ppm - 0.2)), np.argmin(np.abs(ppm - 4.2))
@@ -37,9 +41,17 @@ def problem_of(fid, **changes):
     one = (line != 0).astype(float)
     regressors = np.stack([one, 1j * one, line, 1j * line], axis=1)
     problem = FslProblem(
-        fid=fid, basis=basis, time_s=np.linspace(DWELL_S, N * DWELL_S, N), freq_hz=freq_hz, regressors=regressors,
-        penalty=None, groups=(0, 0, 0), first=int(first), last=int(last), ppm_hz=F0_MHZ,
-    )  # fmt: skip
+        fid=fid,
+        basis=basis,
+        time_s=np.linspace(DWELL_S, N * DWELL_S, N),
+        freq_hz=freq_hz,
+        regressors=regressors,
+        penalty=None,
+        groups=(0, 0, 0),
+        first=int(first),
+        last=int(last),
+        ppm_hz=F0_MHZ,
+    )
     return replace(problem, **changes)
 
 
@@ -114,9 +126,7 @@ def test_a_penalty_holds_the_baseline_down_and_no_baseline_is_none():
     free, stiff = (fit_nuisance(replace(data, penalty=k * np.eye(4)), CONC) for k in (1e-9, 1e4))
     np.testing.assert_allclose(free.baseline, [2.0, -1.0, 0.5, 1.0], atol=0.02)
     assert np.abs(stiff.baseline).max() < 0.2
-    without = fit_nuisance(
-        made(replace(BLANK, regressors=np.zeros((N, 0), complex)), 7.0 * CONC, baseline=()), CONC
-    )  # fmt: skip
+    without = fit_nuisance(made(replace(BLANK, regressors=np.zeros((N, 0), complex)), 7.0 * CONC, baseline=()), CONC)
     assert without.baseline.shape == (0,)
     assert without.amplitude == pytest.approx(7.0, rel=1e-3)
 
@@ -128,10 +138,16 @@ def quantification(**changes):
     estimates = (one("GABA", 2.0, 0.2), one("Glu", 9.0, 0.6), one("Gln", 3.0, 0.5))
     facts = {"name": "m<1>", "hash": "abcdef0123456789", "ranges": {"te_s": [0.066, 0.07], "snr": [15.0, 1e4]}}
     values = {
-        "estimates": estimates, "combinations": (one("Glx", 12.0, 0.4),), "reference": ("Cr", "PCr"), "panels": (),
-        "qc": {}, "fit_parameters": {}, "range_checks": (RangeCheck("te_s", 0.068, 0.066, 0.07),), "model": facts,
+        "estimates": estimates,
+        "combinations": (one("Glx", 12.0, 0.4),),
+        "reference": ("Cr", "PCr"),
+        "panels": (),
+        "qc": {},
+        "fit_parameters": {},
+        "range_checks": (RangeCheck("te_s", 0.068, 0.066, 0.07),),
+        "model": facts,
         "flags": (Flag("diff_only"), Flag("water_removed")),
-    }  # fmt: skip
+    }
     return Quantification(**(values | changes))
 
 
@@ -215,12 +231,22 @@ def test_arguments_that_fsl_mrs_would_stumble_over_later(options, text):
 @pytest.mark.parametrize(
     "options",
     [
-        {}, {"internal_ref": ["Cr+PCr"]}, {"internal_ref": ["Cr", "PCr"]}, {"metab_groups": ["0"]},
-        {"metab_groups": ["combine_all"]}, {"metab_groups": ["MM09"]}, {"metab_groups": ["GABA+Glu", "MM09"]},
-        {"metab_groups": list("012345")}, {"baseline": "poly, 3"}, {"baseline": "polynomial, 2"}, {"baseline": "off"},
-        {"baseline": "spline, very-stiff"}, {"baseline": "spline, 12.5"}, {"ind_scale": ["MM09"]},
+        {},
+        {"internal_ref": ["Cr+PCr"]},
+        {"internal_ref": ["Cr", "PCr"]},
+        {"metab_groups": ["0"]},
+        {"metab_groups": ["combine_all"]},
+        {"metab_groups": ["MM09"]},
+        {"metab_groups": ["GABA+Glu", "MM09"]},
+        {"metab_groups": list("012345")},
+        {"baseline": "poly, 3"},
+        {"baseline": "polynomial, 2"},
+        {"baseline": "off"},
+        {"baseline": "spline, very-stiff"},
+        {"baseline": "spline, 12.5"},
+        {"ind_scale": ["MM09"]},
     ],
-)  # fmt: skip
+)
 def test_arguments_that_are_right(options):
     assert check_arguments(SimpleNamespace(**options), NAMES, ("GABA", "Glu", "NAA", "Cr", "PCr")) == list(NAMES)
 
@@ -243,12 +269,21 @@ def test_the_unit_of_a_basis_does_not_depend_on_its_line_width(shipped_diff):
 
 def result_of(q, **changes):
     spectra = SimpleNamespace(present=("edit_off", "diff"))
-    facts = {"quantification": q, "spectra": spectra, "conditions": "OFF & ON", "known": ("GABA",), "hidden": (),
-             "unscaled": ""}  # fmt: skip
+    facts = {
+        "quantification": q,
+        "spectra": spectra,
+        "conditions": "OFF & ON",
+        "known": ("GABA",),
+        "hidden": (),
+        "unscaled": "",
+    }
     return SimpleNamespace(
-        dl=SimpleNamespace(**(facts | changes)), original_metabs=["GABA", "MM<9>"], metab_groups=[0, 0],
-        baseline_order=2, notes=lambda: ("a note",),
-    )  # fmt: skip
+        dl=SimpleNamespace(**(facts | changes)),
+        original_metabs=["GABA", "MM<9>"],
+        metab_groups=[0, 0],
+        baseline_order=2,
+        notes=lambda: ("a note",),
+    )
 
 
 @pytest.fixture

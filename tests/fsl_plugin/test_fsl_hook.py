@@ -64,9 +64,12 @@ def stand_in(tmp_path):
     """Folder with a package ``fsl_mrs`` of a few lines."""
     root = tmp_path / "site"
     for name, text in {
-        "__init__": '__version__ = "stand-in"', "utils/__init__": "", "utils/fitting": FITTING,
-        "scripts/__init__": FOLDER, "scripts/fsl_mrs": MAIN,
-    }.items():  # fmt: skip
+        "__init__": '__version__ = "stand-in"',
+        "utils/__init__": "",
+        "utils/fitting": FITTING,
+        "scripts/__init__": FOLDER,
+        "scripts/fsl_mrs": MAIN,
+    }.items():
         file = root / "fsl_mrs" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -78,9 +81,13 @@ def python(code, *paths, flags=(), **environment):
     path = os.pathsep.join(map(str, paths))
     clean = {k: v for k, v in os.environ.items() if not k.startswith("FSL_MRS_DL")}
     return subprocess.run(
-        [sys.executable, *flags, "-c", code], env={**clean, "PYTHONPATH": path, **environment}, capture_output=True,
-        text=True, check=False, cwd=paths[0],
-    )  # fmt: skip
+        [sys.executable, *flags, "-c", code],
+        env={**clean, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=paths[0],
+    )
 
 
 REGISTER = "from fsl_mrs_dl.fsl_plugin.start import register; register(); "
@@ -131,10 +138,11 @@ def test_hook_is_in_place_in_either_order_and_only_once(stand_in, first):
     if first == "register":
         steps.reverse()
     code = (
-        "from fsl_mrs_dl.fsl_plugin.start import register; import sys; " + "; ".join(steps)
+        "from fsl_mrs_dl.fsl_plugin.start import register; import sys; "
+        + "; ".join(steps)
         + "; register(); w = f.fit_FSLModel; print(hasattr(w, '_fsl_mrs_dl'), hasattr(w.__wrapped__, '_fsl_mrs_dl'), "
         "sum('Waiter' in str(x) for x in sys.meta_path))"
-    )  # fmt: skip
+    )
     done = python(code, stand_in, ROOT)
     assert done.stdout.split() == ["True", "False", "0"], done.stderr
 
@@ -254,9 +262,7 @@ def test_what_dl_refuses_it_refuses_before_anything_is_written(stand_in, tmp_pat
     write_nifti(tmp_path / "diff.nii.gz", ((on - off) / 2)[None, None, None])
     write_nifti(tmp_path / "zero.nii.gz", 0 * off[None, None, None])
     write_nifti(tmp_path / "raw.nii.gz", np.stack([off, on], -1)[None, None, None], dims=("DIM_DYN",))
-    done = script(
-        stand_in, "--data", tmp_path / data, "--basis", "b", "--output", tmp_path / "out", "--algo", algo
-    )  # fmt: skip
+    done = script(stand_in, "--data", tmp_path / data, "--basis", "b", "--output", tmp_path / "out", "--algo", algo)
     assert done.returncode in (1, 2)
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert message in done.stderr
@@ -374,10 +380,7 @@ def test_doctor_finds_altered_weights(tmp_path, monkeypatch, capsys):
 
 
 def test_doctor_sees_the_stand_in_with_and_without_hook(stand_in):
-    code = (
-        "from fsl_mrs_dl.cli import installation as e; "
-        "print([(f.name, f.state) for f in e._fsl_mrs()])"
-    )  # fmt: skip
+    code = "from fsl_mrs_dl.cli import installation as e; print([(f.name, f.state) for f in e._fsl_mrs()])"
     done = python(code, stand_in, ROOT)
     # the fresh interpreter of the check is isolated: no stand-in there
     assert "('FSL-MRS', 'ok'), ('--algo dl', 'bad')" in done.stdout, done.stderr
@@ -391,9 +394,12 @@ def test_fsl_runs_a_program_of_fsl_mrs_with_the_back_end(stand_in, tmp_path):
 
     def fsl(*arguments):
         return subprocess.run(
-            [sys.executable, "-c", code, "fsl", *map(str, arguments)], capture_output=True, text=True, check=False,
+            [sys.executable, "-c", code, "fsl", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
             env={**clean, "PYTHONPATH": f"{stand_in}{os.pathsep}{ROOT}"},
-        )  # fmt: skip
+        )
 
     done = fsl("fsl_mrs", "--data", "x.nii.gz", "--basis", "b", "--output", tmp_path / "out")
     assert done.stdout.strip() == "('own', 'mrs', 'Newton', None)", done.stderr
@@ -412,8 +418,11 @@ def test_fsl_runs_a_program_of_fsl_mrs_with_the_back_end(stand_in, tmp_path):
 def test_preprocessing_by_fsl_says_what_it_needs(tmp_path, arguments, text):
     done = subprocess.run(
         [sys.executable, "-m", "fsl_mrs_dl", "fit", "--preproc", "fsl", *arguments, "--output", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
     assert done.returncode == 2
     assert text in done.stderr
     assert not (tmp_path / "out").exists()

@@ -20,9 +20,19 @@ pytest.importorskip("fsl_mrs", reason="FSL-MRS IS NOT INSTALLED: nothing here wa
 
 
 FILES = {
-    "summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "fit.nii.gz", "fit_summary.png", "options.txt",
-    "data.nii.gz", "basis", "h2o.nii.gz", "quantification_info.csv", "report.html",
-}  # fmt: skip
+    "summary.csv",
+    "concentrations.csv",
+    "qc.csv",
+    "all_parameters.csv",
+    "fit.nii.gz",
+    "fit_summary.png",
+    "options.txt",
+    "data.nii.gz",
+    "basis",
+    "h2o.nii.gz",
+    "quantification_info.csv",
+    "report.html",
+}
 WATER = ["--wref_metabolite", "NAA", "--ref_protons", "3", "--ref_int_limits", "1.8", "2.2", "--h2o_scale", "2"]
 
 
@@ -31,9 +41,12 @@ def fsl(program, *arguments, check=True, **environment):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("FSL_MRS_DL")}
     path = os.pathsep.join([str(ROOT), *filter(None, [clean.get("PYTHONPATH", "")])])
     done = subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", "fsl", program, *map(str, arguments)], capture_output=True, text=True,
-        check=False, env={**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
-    )  # fmt: skip
+        [sys.executable, "-m", "fsl_mrs_dl", "fsl", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+    )
     if check:
         assert done.returncode == 0, done.stderr
     return done
@@ -44,8 +57,15 @@ def preprocessed(tmp_path_factory):
     """The shipped example by FSL-MRS's own preprocessing, and the shipped basis as FSL-MRS reads it."""
     pytest.importorskip("onnxruntime")
     folder = tmp_path_factory.mktemp("example")
-    fsl("fsl_mrs_preproc_edit", "--data", EXAMPLE / "megapress_raw.nii.gz", "--reference",
-        EXAMPLE / "water_reference.nii.gz", "--output", folder / "pp")  # fmt: skip
+    fsl(
+        "fsl_mrs_preproc_edit",
+        "--data",
+        EXAMPLE / "megapress_raw.nii.gz",
+        "--reference",
+        EXAMPLE / "water_reference.nii.gz",
+        "--output",
+        folder / "pp",
+    )
     lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
     write_fsl_basis(folder / "basis", lines)
     return folder
@@ -54,8 +74,21 @@ def preprocessed(tmp_path_factory):
 def run_dl(folder, name, *arguments, data="pp/diff.nii.gz", check=True, **environment):
     """Run ``fsl_mrs --algo dl`` on the example; gives its output folder and what it said."""
     out = folder / name
-    done = fsl("fsl_mrs", "--data", folder / data, "--basis", folder / "basis" / "diff", "--output", out,
-               "--algo", "dl", "--overwrite", *arguments, check=check, **environment)  # fmt: skip
+    done = fsl(
+        "fsl_mrs",
+        "--data",
+        folder / data,
+        "--basis",
+        folder / "basis" / "diff",
+        "--output",
+        out,
+        "--algo",
+        "dl",
+        "--overwrite",
+        *arguments,
+        check=check,
+        **environment,
+    )
     return out, done
 
 
@@ -74,8 +107,17 @@ def table(out):
 
 @pytest.fixture(scope="session")
 def full(preprocessed):
-    return run_dl(preprocessed, "full", "--report", "--h2o", preprocessed / "pp" / "wref.nii.gz", *WATER,
-                  "--combine", "Glu", "Gln")  # fmt: skip
+    return run_dl(
+        preprocessed,
+        "full",
+        "--report",
+        "--h2o",
+        preprocessed / "pp" / "wref.nii.gz",
+        *WATER,
+        "--combine",
+        "Glu",
+        "Gln",
+    )
 
 
 def test_dl_writes_all_files_with_numbers_near_the_truth(full):
@@ -160,8 +202,10 @@ def test_other_methods_are_the_same_bytes_with_and_without_the_hook(preprocessed
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH" or "fsl" in value}
     subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments), "--output", str(preprocessed / "without"), "--overwrite"],
-        check=True, capture_output=True, env={**clean, "OMP_NUM_THREADS": "1", "FSL_MRS_DL_DISABLE": "1"},
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        env={**clean, "OMP_NUM_THREADS": "1", "FSL_MRS_DL_DISABLE": "1"},
+    )
     for file in ("summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv"):
         assert (preprocessed / "with" / file).read_bytes() == (preprocessed / "without" / file).read_bytes()
 
@@ -170,8 +214,9 @@ def test_a_diff_alone_gives_no_number_for_what_it_does_not_show(preprocessed):
     alone = preprocessed / "alone"
     alone.mkdir(exist_ok=True)
     (alone / "diff.nii.gz").write_bytes((preprocessed / "pp" / "diff.nii.gz").read_bytes())
-    out, done = run_dl(preprocessed, "o_alone", "--h2o", preprocessed / "pp" / "wref.nii.gz", "--report",
-                       data="alone/diff.nii.gz")  # fmt: skip
+    out, done = run_dl(
+        preprocessed, "o_alone", "--h2o", preprocessed / "pp" / "wref.nii.gz", "--report", data="alone/diff.nii.gz"
+    )
     summary = table(out)
     assert "Raw conc" in summary.columns
     assert summary.loc[["Cr", "PCr", "Cr+PCr"], "Raw conc"].isna().all()
@@ -196,8 +241,19 @@ def test_a_file_with_both_conditions_is_split_into_the_output(preprocessed, full
     config = preprocessed / "pair.conf"
     config.write_text("algo = dl\n")
     out = preprocessed / f"o_pair_{on_first}"
-    done = fsl("fsl_mrs", "--config", config, "--data", pair, "--basis", preprocessed / "basis" / "diff", "--output",
-               out, "--overwrite", "--report")  # fmt: skip
+    done = fsl(
+        "fsl_mrs",
+        "--config",
+        config,
+        "--data",
+        pair,
+        "--basis",
+        preprocessed / "basis" / "diff",
+        "--output",
+        out,
+        "--overwrite",
+        "--report",
+    )
     assert os.path.realpath(out / "data.nii.gz") == str(out / "conditions" / "diff.nii.gz")
     assert ("contradicts NAA" in done.stderr) == on_first
     assert ("contradicts NAA" in (out / "report.html").read_text(encoding="utf-8")) == on_first
@@ -205,8 +261,17 @@ def test_a_file_with_both_conditions_is_split_into_the_output(preprocessed, full
         value, sd = table(out).loc[name, ["/Cr+PCr", "/Cr+PCr CRLB"]]
         assert value == pytest.approx(table(full[0]).loc[name, "/Cr+PCr"], abs=sd)
     # and another method says what it always said
-    done = fsl("fsl_mrs", "--data", pair, "--basis", preprocessed / "basis" / "diff", "--output",
-               preprocessed / "o_no", "--overwrite", check=False)  # fmt: skip
+    done = fsl(
+        "fsl_mrs",
+        "--data",
+        pair,
+        "--basis",
+        preprocessed / "basis" / "diff",
+        "--output",
+        preprocessed / "o_no",
+        "--overwrite",
+        check=False,
+    )
     assert done.returncode != 0
     assert "single FID" in done.stderr
 
@@ -234,11 +299,15 @@ def test_what_the_network_does_not_know_is_fitted(preprocessed):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--lorentzian",), ("--free_shift", "--baseline", "spline, moderate"), ("--baseline", "off"),
-        ("--metab_groups", "GABA", "NAA"), ("--no_rescale",), ("--keep", "GABA", "Glu", "Gln", "NAA", "Cr", "PCr"),
+        ("--lorentzian",),
+        ("--free_shift", "--baseline", "spline, moderate"),
+        ("--baseline", "off"),
+        ("--metab_groups", "GABA", "NAA"),
+        ("--no_rescale",),
+        ("--keep", "GABA", "Glu", "Gln", "NAA", "Cr", "PCr"),
     ],
     ids=lambda value: value[0],
-)  # fmt: skip
+)
 def test_options_of_the_fit_do_not_move_the_network_s_ratios(preprocessed, full, arguments):
     if not takes_baseline_by_name() and "--baseline" in arguments:
         order = {"off": "-1", "spline, moderate": "4"}[arguments[-1]]
@@ -295,8 +364,10 @@ def test_files_of_another_measurement_are_not_taken_for_its_conditions(preproces
     other[..., 300:] *= 0.5  # another line width
     (preprocessed / "other").mkdir(exist_ok=True)
     nibabel.save(type(image)(other, image.affine, image.header), preprocessed / "other" / "diff.nii.gz")
-    named = {"FSL_MRS_DL_OFF": str(preprocessed / "pp/edit_1.nii.gz"),
-             "FSL_MRS_DL_ON": str(preprocessed / "pp/edit_0.nii.gz")}  # fmt: skip
+    named = {
+        "FSL_MRS_DL_OFF": str(preprocessed / "pp/edit_1.nii.gz"),
+        "FSL_MRS_DL_ON": str(preprocessed / "pp/edit_0.nii.gz"),
+    }
     out, done = run_dl(preprocessed, "o_other", data="other/diff.nii.gz", check=False, **named)
     assert done.returncode == 1
     assert "do not subtract to the data" in done.stderr
@@ -354,8 +425,21 @@ def test_fsl_mrsi_fits_voxels_and_refuses_empty_ones(preprocessed):
     nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / "csi.nii.gz")
     out = preprocessed / "mrsi"
     alone = ("--parallel", "off") if takes_baseline_by_name() else ("--single_proc",)
-    done = fsl("fsl_mrsi", "--data", preprocessed / "csi.nii.gz", "--basis", preprocessed / "basis" / "diff",
-               "--output", out, "--algo", "dl", *alone, "--internal_ref", "NAA", "--overwrite")  # fmt: skip
+    done = fsl(
+        "fsl_mrsi",
+        "--data",
+        preprocessed / "csi.nii.gz",
+        "--basis",
+        preprocessed / "basis" / "diff",
+        "--output",
+        out,
+        "--algo",
+        "dl",
+        *alone,
+        "--internal_ref",
+        "NAA",
+        "--overwrite",
+    )
     gaba = nibabel.load(out / "concs" / "internal" / "GABA.nii.gz").get_fdata().ravel()
     assert gaba[0] == pytest.approx(1.9 / 11.4, abs=0.05)
     assert gaba[1] == gaba[0]

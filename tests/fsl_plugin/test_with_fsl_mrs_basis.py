@@ -53,10 +53,19 @@ def test_fsl_mrs_fits_with_it(folder, tmp_path):
     fid = (weights @ basis.fids) * np.exp(-3 * np.pi * time_s)
     rng = np.random.default_rng(0)
     fid = fid + 1e-3 * (rng.normal(size=fid.size) + 1j * rng.normal(size=fid.size))
-    data = write_nifti(tmp_path / "data.nii.gz", fid[None, None, None].astype(np.complex64), dwell_s=basis.dwell_s,
-                       f0_mhz=basis.f0_mhz)  # fmt: skip
-    command = [str(Path(sys.executable).parent / "fsl_mrs"), "--data", str(data), "--basis", str(folder), "--output",
-               str(tmp_path / "fit"), "--overwrite"]  # fmt: skip
+    data = write_nifti(
+        tmp_path / "data.nii.gz", fid[None, None, None].astype(np.complex64), dwell_s=basis.dwell_s, f0_mhz=basis.f0_mhz
+    )
+    command = [
+        str(Path(sys.executable).parent / "fsl_mrs"),
+        "--data",
+        str(data),
+        "--basis",
+        str(folder),
+        "--output",
+        str(tmp_path / "fit"),
+        "--overwrite",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "FSL_MRS_DL_DISABLE": "1"})
     assert done.returncode == 0, done.stderr
     with (tmp_path / "fit" / "summary.csv").open(newline="") as stream:

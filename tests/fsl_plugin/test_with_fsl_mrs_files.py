@@ -73,10 +73,25 @@ def test_own_and_fsl_preprocessing_of_the_same_raw_data_agree(tmp_path):
     found = {}
     for way in ("own", "fsl"):
         done = subprocess.run(
-            [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", str(EXAMPLE / "megapress_raw.nii.gz"), "--h2o",
-             str(EXAMPLE / "water_reference.nii.gz"), "--preproc", way, "--output", str(tmp_path / way)],
-            capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "fsl_mrs_dl",
+                "fit",
+                "--data",
+                str(EXAMPLE / "megapress_raw.nii.gz"),
+                "--h2o",
+                str(EXAMPLE / "water_reference.nii.gz"),
+                "--preproc",
+                way,
+                "--output",
+                str(tmp_path / way),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         assert done.returncode == 0, done.stderr
         found[way] = json.loads((tmp_path / way / "quantities.json").read_text())
     codes = {way: set(found[way]["flags"]) for way in found}

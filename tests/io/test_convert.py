@@ -163,8 +163,14 @@ def test_offsets_from_water_become_chemical_shifts_and_others_stay(tmp_path):
 
 def test_sidecar_has_the_units_of_bids(tmp_path):
     pulses = {"ON": {"PulseOffset": 1.9, "PulseDuration": 0.014}}
-    file = made(tmp_path, (1, 1, 1, 8, 6, 2), ("DIM_DYN", "DIM_EDIT"), EditPulse=pulses, WaterSuppressed=True,
-                PatientName="Somebody")  # fmt: skip
+    file = made(
+        tmp_path,
+        (1, 1, 1, 8, 6, 2),
+        ("DIM_DYN", "DIM_EDIT"),
+        EditPulse=pulses,
+        WaterSuppressed=True,
+        PatientName="Somebody",
+    )
     sidecar = sidecar_of(label(file, ("ON", "OFF")))
     assert sidecar["EditPulse"] == {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 14.0}}
     assert sidecar["EditCondition"] == ["ON", "OFF"]

@@ -96,14 +96,22 @@ FAULTS = [
     (lambda folder: folder / "absent.rda", (), 1, "no such file"),
     (lambda folder: write_sdat(folder / "odd", transients((1, 0, 1))), ("--order", "on-off"), 1, "a multiple of 2"),
     (lambda folder: write_sdat(folder / "one", transients((1,))), ("--order", "on-off"), 1, "no dynamics"),
-    (lambda folder: write_sdat(folder / "scan", transients((1, 0))), ("--order", "on-off", "--edit-on", "7.5",
-     "--edit-off", "1.9"), 2, "swapped"),
-    (lambda folder: write_sdat(folder / "scan", transients((1, 0))), ("--edit-on", "1.9", "--edit-duration", "14"), 2,
-     "duration"),
+    (
+        lambda folder: write_sdat(folder / "scan", transients((1, 0))),
+        ("--order", "on-off", "--edit-on", "7.5", "--edit-off", "1.9"),
+        2,
+        "swapped",
+    ),
+    (
+        lambda folder: write_sdat(folder / "scan", transients((1, 0))),
+        ("--edit-on", "1.9", "--edit-duration", "14"),
+        2,
+        "duration",
+    ),
     (lambda folder: write_sdat(folder / "same", transients((0,) * 4)), ("--order", "auto"), 1, "unedited"),
     (lambda folder: write_sdat(folder / "scan", transients((1, 0))), ("--block", "0"), 2, "--block"),
     (lambda folder: write_sdat(folder / "scan", transients((1, 0))), ("--edit-on", "1.9"), 2, "Say --order"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.usefixtures("spec2nii")
@@ -191,8 +199,7 @@ def test_files_of_different_echo_times_are_not_joined(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"paths": []}, {"paths": [Path("a.rda")], "on": Path("b.rda")}, {"paths": [], "on": Path("b.rda")}],
+    "arguments", [{"paths": []}, {"paths": [Path("a.rda")], "on": Path("b.rda")}, {"paths": [], "on": Path("b.rda")}]
 )
 def test_one_scan_or_two_conditions(tmp_path, arguments):
     with pytest.raises(ConfigError, match="what is to be converted"):

@@ -145,13 +145,19 @@ def test_layout_of_sections_is_that_of_real_tables(name, tmp_path):
     phase, slope = (float(t) for t in re.findall(number, line2))
     diagnostics = [
         Diagnostic(line[5:14].strip().removesuffix("'s"), line[15:21].strip(), int(line[21:24]))
-        for line in real["$$DIAG"] if line.strip()
+        for line in real["$$DIAG"]
+        if line.strip()
         for _ in range(int(line[:4]))
-    ]  # fmt: skip
+    ]
     lcmodel.write_table(
-        tmp_path / "t", title="s", rows=[], reference="Cr", misc=Misc(fwhm, snr, shift, phase, slope),
-        diagnostics=diagnostics, inputs=["doecc = F"],
-    )  # fmt: skip
+        tmp_path / "t",
+        title="s",
+        rows=[],
+        reference="Cr",
+        misc=Misc(fwhm, snr, shift, phase, slope),
+        diagnostics=diagnostics,
+        inputs=["doecc = F"],
+    )
     ours = parse_table((tmp_path / "t").read_text().split("\n"))
     assert ours["$$MISC"] == real["$$MISC"][:3]
     assert ours["$$DIAG"] == real["$$DIAG"]
@@ -189,10 +195,14 @@ def test_real_coord_comes_out_byte_for_byte(name, tmp_path):
 
 def test_table_reads_back_by_columns(tmp_path):
     lcmodel.write_table(
-        tmp_path / "dl.table", title="sub 01\n$ x", rows=ROWS, reference="Cr+PCr",
+        tmp_path / "dl.table",
+        title="sub 01\n$ x",
+        rows=ROWS,
+        reference="Cr+PCr",
         misc=Misc(0.031, 138, -0.027, 7, -0.1),
-        diagnostics=[Diagnostic("warning", "DLFLAG", 6)], inputs=["namrel = 'Cr+PCr'", "n" * 200],
-    )  # fmt: skip
+        diagnostics=[Diagnostic("warning", "DLFLAG", 6)],
+        inputs=["namrel = 'Cr+PCr'", "n" * 200],
+    )
     text = (tmp_path / "dl.table").read_text()
     lines = text.split("\n")
     assert lines[0].startswith(" fsl_mrs_dl (Version ")
@@ -284,8 +294,12 @@ def test_suspect_reads_the_coord(tmp_path, curves):
     assert back["metabolite_fits"]["Glx"] == back["metabolite_fits"]["Glu+Gln"] == {"concentration": 1.53e4, "sd": 2}
     # it splits at blanks, so no number may touch what stands before it
     assert back["misc_output"] == {
-        "fwhm": 0.031, "snr": 999.0, "frequency_shift": -0.027, "phase0": 240.0, "phase1": -0.1,
-    }  # fmt: skip
+        "fwhm": 0.031,
+        "snr": 999.0,
+        "frequency_shift": -0.027,
+        "phase0": 240.0,
+        "phase1": -0.1,
+    }
     np.testing.assert_allclose(back["ppm"], curves.ppm[::-1], atol=6e-7)
     for key, curve in (("data", curves.data), ("fit", curves.fit)):
         np.testing.assert_allclose(back[key], curve[::-1], rtol=6e-6)
@@ -323,12 +337,19 @@ def parse_print(lines):
     misc = next(i for i, line in enumerate(lines[after:], after) if line.startswith("  FWHM ="))
     inputs = lines[at[INPUT_HEAD] + 1 : at[QUANTITY_HEAD]]
     return {
-        "banner": lines[3], "blank before banner": lines[:3], "title": lines[5], "again": lines[head - 3 : head],
-        "inputs": inputs[: inputs.index("")], "gap after inputs": len(inputs) - inputs.index(""),
+        "banner": lines[3],
+        "blank before banner": lines[:3],
+        "title": lines[5],
+        "again": lines[head - 3 : head],
+        "inputs": inputs[: inputs.index("")],
+        "gap after inputs": len(inputs) - inputs.index(""),
         "data set": next(line for line in lines if line.startswith(" Data set ID = ")),
-        "header": lines[head], "rows": rows, "gap after rows": misc - after,
-        "misc": lines[misc : misc + 3], "diagnostics": lines[at[" Summary of diagnostics"] + 1 :],
-    }  # fmt: skip
+        "header": lines[head],
+        "rows": rows,
+        "gap after rows": misc - after,
+        "misc": lines[misc : misc + 3],
+        "diagnostics": lines[at[" Summary of diagnostics"] + 1 :],
+    }
 
 
 INPUT_HEAD = "          Input changes to Control Variables"
@@ -343,9 +364,13 @@ def test_print_has_the_layout_of_real_ones(name, tmp_path):
     number = r"-?[\d.]+"
     fwhm, snr, shift, phase, slope = (float(t) for line in real["misc"] for t in re.findall(number, line))
     lcmodel.write_print(
-        tmp_path / "p", title="s008", rows=rows, reference=REFERENCES[name],
-        misc=Misc(fwhm, snr, shift, phase, slope), inputs=[line.strip() for line in real["inputs"]],
-    )  # fmt: skip
+        tmp_path / "p",
+        title="s008",
+        rows=rows,
+        reference=REFERENCES[name],
+        misc=Misc(fwhm, snr, shift, phase, slope),
+        inputs=[line.strip() for line in real["inputs"]],
+    )
     ours = parse_print((tmp_path / "p").read_text().split("\n"))
     for key in ("header", "rows", "misc", "gap after rows", "gap after inputs", "blank before banner"):
         assert ours[key] == real[key], key
@@ -359,10 +384,16 @@ def test_print_has_the_layout_of_real_ones(name, tmp_path):
 
 def test_print_has_the_same_table(tmp_path):
     lcmodel.write_print(
-        tmp_path / "p", title="t", rows=ROWS, reference="Cr", misc=Misc(),
-        diagnostics=[Diagnostic("info", "DLFLAG", 1)], inputs=["a = 1"], quantities={"fwhm_hz": "5.1"},
+        tmp_path / "p",
+        title="t",
+        rows=ROWS,
+        reference="Cr",
+        misc=Misc(),
+        diagnostics=[Diagnostic("info", "DLFLAG", 1)],
+        inputs=["a = 1"],
+        quantities={"fwhm_hz": "5.1"},
         history=["preprocess: {}"],
-    )  # fmt: skip
+    )
     lines = (tmp_path / "p").read_text().split("\n")
     assert lcmodel.format_header("Cr") in lines
     assert lcmodel.format_row(ROWS[0]) in lines

@@ -180,9 +180,12 @@ def test_receiver_elsewhere_is_moved_to_465(tmp_path):
 
 def test_round_trip_keeps_values_header_and_order(tmp_path):
     header = {
-        "EchoTime": 0.068, "RepetitionTime": 2.0, "EditPulse": PULSES, "dim_5_header": {"EditCondition": ["ON", "OFF"]},
+        "EchoTime": 0.068,
+        "RepetitionTime": 2.0,
+        "EditPulse": PULSES,
+        "dim_5_header": {"EditCondition": ["ON", "OFF"]},
         "Mine": {"Value": 3, "Description": "a user's key"},
-    }  # fmt: skip
+    }
     first = read_acquisition(pair_file(tmp_path, header))
     affine = np.array([[0, -20, 0, 1], [20, 0, 0, 2], [0, 0, 30, 3], [0, 0, 0, 1.0]])
     path = tmp_path / "copy.nii.gz"

@@ -168,8 +168,19 @@ def call(*arguments):
 
 
 def test_command_prints_plots_and_writes(tmp_path):
-    done = call("--design", "slr", "--duration", 0.005, "--json", "--plot", tmp_path / "p.png", "--f0", 127.7,
-                "--write", tmp_path / "p.txt")  # fmt: skip
+    done = call(
+        "--design",
+        "slr",
+        "--duration",
+        0.005,
+        "--json",
+        "--plot",
+        tmp_path / "p.png",
+        "--f0",
+        127.7,
+        "--write",
+        tmp_path / "p.txt",
+    )
     assert done.returncode == 0, done.stderr
     values = json.loads(done.stdout)
     assert values["bandwidth_hz"] == pytest.approx(properties(slr_refocusing(0.005, 6.0)).bandwidth_hz)

@@ -185,11 +185,7 @@ def test_survival_is_what_the_simulator_leaves_of_a_singlet(condition):
 
 
 @pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"delay_s": -1e-3}, "negative"),
-        ({"phases_deg": (0.0, 90.0)}, "receiver"),
-    ],
+    ("change", "text"), [({"delay_s": -1e-3}, "negative"), ({"phases_deg": (0.0, 90.0)}, "receiver")]
 )
 def test_block_errors(change, text):
     with pytest.raises(ConfigError, match=text):

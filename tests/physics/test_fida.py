@@ -44,10 +44,7 @@ def experiments(tag):
     # phases of the cycle turn the other way round, too
     turned = {"phases_deg": (0.0, -90.0), "receiver": (1.0, -1.0)}
     last_phases = (0.0, -90.0) if grid else (0.0, 90.0, 180.0, 270.0)
-    shared = (
-        Block(IdealPulse(90.0, 90.0), delays[0]),
-        Block(refocusing, delays[1], (gradient, 0.0, 0.0), **turned),
-    )
+    shared = (Block(IdealPulse(90.0, 90.0), delays[0]), Block(refocusing, delays[1], (gradient, 0.0, 0.0), **turned))
     made = []
     for offset_hz in (554.535, -135.553):
         shifted = edit.shifted(offset_hz, "start")

@@ -61,10 +61,11 @@ def test_long_echoes_have_room_for_longer_editing_pulses():
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"delays_s": (5, 17, 17, 17, 12)}, "seconds"), ({"edit_on_ppm": -352.0}, "offsets in Hz"),
+        ({"delays_s": (5, 17, 17, 17, 12)}, "seconds"),
+        ({"edit_on_ppm": -352.0}, "offsets in Hz"),
         ({"edit_off_ppm": 190.0}, "edit_off_ppm"),
     ],
-)  # fmt: skip
+)
 def test_wrong_units_are_refused(fields, text):
     with pytest.raises(ConfigError, match=text):
         MegaPress(**fields)
@@ -73,10 +74,16 @@ def test_wrong_units_are_refused(fields, text):
 @pytest.mark.parametrize(
     ("manufacturer", "vendor"),
     [
-        ("Philips Medical Systems", "philips"), ("Siemens Healthineers", "siemens"), ("SIEMENS", "siemens"),
-        ("GE MEDICAL SYSTEMS", "ge"), ("GE", "ge"), ("GE HealthCare", "ge"), ("Genius", None), ("Bruker", None),
+        ("Philips Medical Systems", "philips"),
+        ("Siemens Healthineers", "siemens"),
+        ("SIEMENS", "siemens"),
+        ("GE MEDICAL SYSTEMS", "ge"),
+        ("GE", "ge"),
+        ("GE HealthCare", "ge"),
+        ("Genius", None),
+        ("Bruker", None),
     ],
-)  # fmt: skip
+)
 def test_manufacturers_are_known_by_how_they_begin(tmp_path, manufacturer, vendor):
     (tmp_path / "a_svs.json").write_text(json.dumps({"EchoTime": 0.068, "Manufacturer": manufacturer}))
     assert protocol_like(tmp_path / "a_svs.json").get("vendor") == vendor
@@ -130,38 +137,55 @@ def test_impossible_protocols_are_one_line(arguments, text):
 
 
 SIDECAR = {
-    "ResonantNucleus": ["1H"], "SpectrometerFrequency": [127.76], "EchoTime": 0.068, "Manufacturer": "Philips",
-    "AcquisitionVoxelSize": [30, 25, 20], "EditPulse": {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 15},
-    "OFF": {"FrequencyOffset": 7.46, "PulseDuration": 15}},
-}  # fmt: skip
+    "ResonantNucleus": ["1H"],
+    "SpectrometerFrequency": [127.76],
+    "EchoTime": 0.068,
+    "Manufacturer": "Philips",
+    "AcquisitionVoxelSize": [30, 25, 20],
+    "EditPulse": {
+        "ON": {"FrequencyOffset": 1.9, "PulseDuration": 15},
+        "OFF": {"FrequencyOffset": 7.46, "PulseDuration": 15},
+    },
+}
 
 
 def test_a_bids_sidecar_has_milliseconds(tmp_path):
     (tmp_path / "s.json").write_text(json.dumps(SIDECAR))
     fields = protocol_like(tmp_path / "s.json")
     assert fields == {
-        "te_s": 0.068, "f0_mhz": 127.76, "vendor": "philips", "voxel_mm": (30.0, 25.0, 20.0), "edit_on_ppm": 1.9,
-        "edit_off_ppm": 7.46, "edit_duration_s": pytest.approx(0.015),
-    }  # fmt: skip
+        "te_s": 0.068,
+        "f0_mhz": 127.76,
+        "vendor": "philips",
+        "voxel_mm": (30.0, 25.0, 20.0),
+        "edit_on_ppm": 1.9,
+        "edit_off_ppm": 7.46,
+        "edit_duration_s": pytest.approx(0.015),
+    }
     assert isinstance(mega_press(**fields), MegaPress)
 
 
 def test_a_nifti_header_has_seconds(tmp_path):
     header = {
-        "EchoTime": 0.068, "Manufacturer": "SIEMENS",
+        "EchoTime": 0.068,
+        "Manufacturer": "SIEMENS",
         "EditPulse": {
-            "ON": {"PulseOffset": 1.88, "PulseDuration": 0.02}, "OFF": {"PulseOffset": 7.5, "PulseDuration": 0.02},
+            "ON": {"PulseOffset": 1.88, "PulseDuration": 0.02},
+            "OFF": {"PulseOffset": 7.5, "PulseDuration": 0.02},
         },
         "dim_5_header": {"EditCondition": ["ON", "OFF"]},
-    }  # fmt: skip
+    }
     data = pair_of(noise=0.01, rng=np.random.default_rng(0)).T[None, None, None].astype(np.complex64)
     path = write_nifti(tmp_path / "a.nii.gz", data, dims=("DIM_EDIT",), header=header, f0_mhz=123.25)
     fields = protocol_like(path)
     fields.pop("voxel_mm", None)
     assert fields == {
-        "te_s": 0.068, "f0_mhz": pytest.approx(123.25), "vendor": "siemens", "edit_on_ppm": 1.88, "edit_off_ppm": 7.5,
+        "te_s": 0.068,
+        "f0_mhz": pytest.approx(123.25),
+        "vendor": "siemens",
+        "edit_on_ppm": 1.88,
+        "edit_off_ppm": 7.5,
         "edit_duration_s": 0.02,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,10 @@ def test_symmetry_mirror_and_chunks_only_save_time(name, n_steps):
     got = pulse_propagators(pulse, operators, offsets, positions, whole)
     np.testing.assert_allclose(got, expected, atol=1e-4)
     np.testing.assert_allclose(
-        got, pulse_propagators(pulse, operators, offsets, positions, Numerics(max_segment_s=2e-5, max_elements=300)),
+        got,
+        pulse_propagators(pulse, operators, offsets, positions, Numerics(max_segment_s=2e-5, max_elements=300)),
         atol=1e-12,
-    )  # fmt: skip
+    )
     if name != "PCh":
         assert len(operators.orbits[0]) < operators.dim
 

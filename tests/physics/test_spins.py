@@ -22,11 +22,38 @@ FSL_NAMES = (
 )
 # protons that the table holds: all on carbon, and the NH that are seen in vivo (Cr, PCr, NAA, NAAG, GSH, Gln)
 PROTONS = {
-    "Ace": 3, "Ala": 4, "Asc": 4, "Asp": 3, "Cit": 4, "Cr": 6, "EtOH": 5, "GABA": 6, "GABA_gov": 6, "GPC": 18,
-    "GSH": 11, "GSH_v2": 10, "Glc": 7, "Gln": 7, "Glu": 5, "Gly": 2, "H2O": 2, "Ins": 6, "Lac": 4, "NAA": 7,
-    "NAAG": 13, "PCh": 13, "PCr": 7, "PE": 4, "Phenyl": 8, "Scyllo": 6, "Ser": 3, "Tau": 4, "Tyros": 7, "bHB": 6,
+    "Ace": 3,
+    "Ala": 4,
+    "Asc": 4,
+    "Asp": 3,
+    "Cit": 4,
+    "Cr": 6,
+    "EtOH": 5,
+    "GABA": 6,
+    "GABA_gov": 6,
+    "GPC": 18,
+    "GSH": 11,
+    "GSH_v2": 10,
+    "Glc": 7,
+    "Gln": 7,
+    "Glu": 5,
+    "Gly": 2,
+    "H2O": 2,
+    "Ins": 6,
+    "Lac": 4,
+    "NAA": 7,
+    "NAAG": 13,
+    "PCh": 13,
+    "PCr": 7,
+    "PE": 4,
+    "Phenyl": 8,
+    "Scyllo": 6,
+    "Ser": 3,
+    "Tau": 4,
+    "Tyros": 7,
+    "bHB": 6,
     "bHG": 5,
-}  # fmt: skip
+}
 
 
 def test_every_metabolite_of_fsl_mrs_is_known():

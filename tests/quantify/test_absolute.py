@@ -141,8 +141,17 @@ def call(*arguments):
 
 def test_fit_writes_concentrations_with_every_constant(tmp_path):
     (tmp_path / "t.csv").write_text(FSL_TABLE)
-    done = call("--data", EXAMPLES / "megapress_raw.nii.gz", "--h2o", EXAMPLES / "water_reference.nii.gz", "--tissue",
-                tmp_path / "t.csv", "--output", tmp_path / "o", "--report")  # fmt: skip
+    done = call(
+        "--data",
+        EXAMPLES / "megapress_raw.nii.gz",
+        "--h2o",
+        EXAMPLES / "water_reference.nii.gz",
+        "--tissue",
+        tmp_path / "t.csv",
+        "--output",
+        tmp_path / "o",
+        "--report",
+    )
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "o" / "quantities.json").read_text())
     water = content["water"]
@@ -164,10 +173,7 @@ def test_fit_writes_concentrations_with_every_constant(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [
-        (("--tissue", "nowhere.json"), "cannot be read"),
-        (("--tissue", "{t}"), "need the water reference"),
-    ],
+    [(("--tissue", "nowhere.json"), "cannot be read"), (("--tissue", "{t}"), "need the water reference")],
 )
 def test_fit_says_what_the_correction_lacks(tmp_path, arguments, text):
     (tmp_path / "t.json").write_text('{"GM": 0.5, "WM": 0.4, "CSF": 0.1}')

@@ -28,14 +28,36 @@ from tests.helpers import SHARED, fid_of, write_nifti
 DWELL_S, F0_MHZ, N = 5e-4, 127.73, 2048
 TIME_S = time_axis(N, DWELL_S)
 BRAIN = {
-    "NAA": 11.0, "NAAG": 1.4, "Cr": 4.3, "PCr": 3.7, "GPC": 1.0, "PCh": 0.6, "Ins": 6.0, "Glu": 9.0, "Gln": 2.4,
-    "GABA": 1.8, "GSH": 1.2, "Tau": 1.4, "Asp": 2.0, "MM09": 6.0, "MM30": 2.0,
-}  # fmt: skip
+    "NAA": 11.0,
+    "NAAG": 1.4,
+    "Cr": 4.3,
+    "PCr": 3.7,
+    "GPC": 1.0,
+    "PCh": 0.6,
+    "Ins": 6.0,
+    "Glu": 9.0,
+    "Gln": 2.4,
+    "GABA": 1.8,
+    "GSH": 1.2,
+    "Tau": 1.4,
+    "Asp": 2.0,
+    "MM09": 6.0,
+    "MM30": 2.0,
+}
 SOLUTION = {"NAA": 10.0, "Cr": 8.0, "GABA": 5.0, "Gln": 4.0, "Glu": 10.0}
 FAULTS = {
-    "lipid", "subtraction_artefact", "editing_missed", "water_suppression_poor", "broad_lines", "not_edited",
-    "other_model", "refused", "order_contradiction", "large_drift", "many_transients_rejected",
-}  # fmt: skip
+    "lipid",
+    "subtraction_artefact",
+    "editing_missed",
+    "water_suppression_poor",
+    "broad_lines",
+    "not_edited",
+    "other_model",
+    "refused",
+    "order_contradiction",
+    "large_drift",
+    "many_transients_rejected",
+}
 
 
 @functools.lru_cache(maxsize=4)
@@ -207,8 +229,10 @@ def test_the_command_refuses_with_exit_code_0(tmp_path):
     path = write_nifti(tmp_path / "press.nii.gz", fids[None, None, None], dims=("DIM_EDIT",))
     run = subprocess.run(
         [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", path, "--output", tmp_path / "out"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("refused: no editing took place")
     written = json.loads((tmp_path / "out" / "quantities.json").read_text())

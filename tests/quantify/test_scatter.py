@@ -80,9 +80,14 @@ def scan(unrest, n_dynamics=40, seed=4, kind="random"):
     fids[1] += unrest * course(kind, n_dynamics, rng)[:, None] * broad
     fids += 0.05 * np.sqrt(n_dynamics) * (rng.standard_normal(fids.shape) + 1j * rng.standard_normal(fids.shape))
     return Acquisition(
-        fids[:, None], DWELL_S, F0_MHZ, Path("x.nii.gz"), ("edit_off", "edit_on"), te_s=0.068,
+        fids[:, None],
+        DWELL_S,
+        F0_MHZ,
+        Path("x.nii.gz"),
+        ("edit_off", "edit_on"),
+        te_s=0.068,
         edit_pulse={"ON": {"shift_ppm": 1.9}, "OFF": {"shift_ppm": 7.5}},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

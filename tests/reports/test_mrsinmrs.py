@@ -31,19 +31,42 @@ WATER = ROOT / "examples" / "water_reference.nii.gz"
 
 MINIMAL = {"SpectrometerFrequency": [127.7], "ResonantNucleus": ["1H"]}
 NIFTI = {
-    **MINIMAL, "Manufacturer": "Siemens", "ManufacturersModelName": "Prisma", "SoftwareVersions": "syngo MR E11",
-    "RxCoil": "HeadNeck_64", "TxCoil": "Body", "SequenceName": "svs_edit", "ProtocolName": "gaba_acc",
-    "WaterSuppressed": True, "WaterSuppressionType": "CHESS", "SequenceTriggered": False, "TxOffset": -1.7,
-    "InstitutionName": "Charité", "EchoTime": 0.068, "RepetitionTime": 2.0,
-}  # fmt: skip
+    **MINIMAL,
+    "Manufacturer": "Siemens",
+    "ManufacturersModelName": "Prisma",
+    "SoftwareVersions": "syngo MR E11",
+    "RxCoil": "HeadNeck_64",
+    "TxCoil": "Body",
+    "SequenceName": "svs_edit",
+    "ProtocolName": "gaba_acc",
+    "WaterSuppressed": True,
+    "WaterSuppressionType": "CHESS",
+    "SequenceTriggered": False,
+    "TxOffset": -1.7,
+    "InstitutionName": "Charité",
+    "EchoTime": 0.068,
+    "RepetitionTime": 2.0,
+}
 BIDS = {
-    **MINIMAL, "Manufacturer": "Philips", "MagneticFieldStrength": 3, "ReceiveCoilName": "SENSE-Head-32",
-    "NumberReceiveCoilActiveElements": 32, "PulseSequenceType": "MEGA-PRESS", "SequenceName": "mega68",
-    "BodyPart": "BRAIN", "BodyPartDetails": "anterior cingulate cortex", "WaterSuppression": True,
-    "WaterSuppressionTechnique": "VAPOR", "OuterVolumeSuppression": False, "B0ShimmingTechnique": "FASTMAP",
-    "NumberOfTransients": 320, "AcquisitionVoxelSize": [30, 30, 27], "EditTarget": "GABA", "FlipAngle": 90,
+    **MINIMAL,
+    "Manufacturer": "Philips",
+    "MagneticFieldStrength": 3,
+    "ReceiveCoilName": "SENSE-Head-32",
+    "NumberReceiveCoilActiveElements": 32,
+    "PulseSequenceType": "MEGA-PRESS",
+    "SequenceName": "mega68",
+    "BodyPart": "BRAIN",
+    "BodyPartDetails": "anterior cingulate cortex",
+    "WaterSuppression": True,
+    "WaterSuppressionTechnique": "VAPOR",
+    "OuterVolumeSuppression": False,
+    "B0ShimmingTechnique": "FASTMAP",
+    "NumberOfTransients": 320,
+    "AcquisitionVoxelSize": [30, 30, 27],
+    "EditTarget": "GABA",
+    "FlipAngle": 90,
     "InstitutionName": "n/a",
-}  # fmt: skip
+}
 
 
 def spectra(header=None, **changes):
@@ -55,9 +78,11 @@ def spectra(header=None, **changes):
             "edit_off": {"n": 20, "shifts_hz": np.array([0.0] * 3 + [40.0] + [1.5] * 16), "rejected": [3]},
             "edit_on": {"n": 20, "shifts_hz": [0.0] * 20, "rejected": []},
         },
-        "on_off_alignment": {"applied": False}, "eddy_current": {"corrected": True}, "water": {"removed": True},
+        "on_off_alignment": {"applied": False},
+        "eddy_current": {"corrected": True},
+        "water": {"removed": True},
         "cr_width_hz": {"before": 15.0, "after": 5.2},
-    }  # fmt: skip
+    }
     affine = np.diag([20.0, 30.0, 40.0, 1.0])
     affine[:3, 3] = [1.0, -22.5, 31.0]
     given = {"header": NIFTI if header is None else header, "edit_pulse": pulses, "history": history, "affine": affine}
@@ -91,8 +116,11 @@ def parsed(markdown):
 def test_the_points_are_those_of_the_paper():
     checklist = table()
     assert [(s.number, s.title) for s in checklist.sections] == [
-        (1, "Hardware"), (2, "Acquisition"), (3, "Data analysis methods and outputs"), (4, "Data quality"),
-    ]  # fmt: skip
+        (1, "Hardware"),
+        (2, "Acquisition"),
+        (3, "Data analysis methods and outputs"),
+        (4, "Data quality"),
+    ]
     numbers = [row.number for section in checklist.sections for row in section.rows]
     wanted = [f"1{c}" for c in "abcde"] + [f"2{c}" for c in "abcdefghi"] + [f"{n}{c}" for n in (3, 4) for c in "abcd"]
     assert numbers == wanted
@@ -253,20 +281,25 @@ def test_limits_are_those_of_the_run():
 
 def test_water_and_its_constants_are_reported():
     water = {
-        "water_te_s": 0.03, "water_tr_s": 2.0, "corrected": True, "alpha": 0.5,
+        "water_te_s": 0.03,
+        "water_tr_s": 2.0,
+        "corrected": True,
+        "alpha": 0.5,
         "tissue_fractions": {"GM": 0.6, "WM": 0.3, "CSF": 0.1},
         "water": {"GM": {"t1_s": 1.331, "t2_s": 0.11, "content": 0.78, "source": "Lu 2005"}},
         "metabolites": {n: {"t1_s": 1.2, "t2_s": 0.2, "source": "Puts 2013"} for n in ("GABA", "Glu")},
-    }  # fmt: skip
+    }
     q = replace(full(), water=water, absolute={"GABA": {"mmol_per_kg": {"value": 2.0}}})
     checklist = table(q=q, options={"h2o": "w.nii.gz", "tissue": "fractions.json"})
     assert "mmol per kg" in checklist.row("3c").text
     text = checklist.row("3d").text
     for words in (
-        "TE taken for it: 30 ms", "GM 0.6, WM 0.3, CSF 0.1",
+        "TE taken for it: 30 ms",
+        "GM 0.6, WM 0.3, CSF 0.1",
         "water in GM: T1 1.331 s, T2 0.11 s, content 0.78 (Lu 2005)",
-        "relaxation of GABA, Glu: T1 1.2 s, T2 0.2 s (Puts 2013)", "alpha of GABA: 0.5",
-    ):  # fmt: skip
+        "relaxation of GABA, Glu: T1 1.2 s, T2 0.2 s (Puts 2013)",
+        "alpha of GABA: 0.5",
+    ):
         assert words in text, words
     alone = table(q=replace(q, water={"corrected": False}), options={"h2o": "w.nii.gz"})
     assert "not corrected" in item(alone, "3d", "tissue and relaxation").value
@@ -357,9 +390,12 @@ def output(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fit") / "out"
     done = subprocess.run(
         [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", EXAMPLE, "--h2o", WATER, "--output", folder, "--report"],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -18,16 +18,7 @@ from fsl_mrs_dl.reports.html import report as html
 from fsl_mrs_dl.reports.words import methods
 from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 from tests.helpers import without_plotly
-from tests.report_helpers import (
-    HISTORY,
-    MAKERS,
-    check_page,
-    diff_only,
-    full,
-    plots_of,
-    refused,
-    spectra,
-)
+from tests.report_helpers import HISTORY, MAKERS, check_page, diff_only, full, plots_of, refused, spectra
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -147,10 +138,21 @@ def test_report_says_what_matters():
     q = full()
     text = html.render_report(q, spectra=spectra(q), options={}, reproduce="fsl_mrs_dl fit --data x")
     for needed in (
-        "Glx", "95 % interval", "4.0 Hz", "low_snr", "mega3t", "a" * 64, "Cr+PCr", "not a Cramér-Rao",
+        "Glx",
+        "95 % interval",
+        "4.0 Hz",
+        "low_snr",
+        "mega3t",
+        "a" * 64,
+        "Cr+PCr",
+        "not a Cramér-Rao",
         "fsl_mrs_dl fit --data x",
-        "classical fit", "outside", "Left out of edit_off: transients 3", "not visible", "TE 68 ms",
-    ):  # fmt: skip
+        "classical fit",
+        "outside",
+        "Left out of edit_off: transients 3",
+        "not visible",
+        "TE 68 ms",
+    ):
         assert needed in text, needed
     alone = html.render_report(diff_only(), spectra=spectra(diff_only()), options={}, reproduce="")
     assert "relative to NAA" in alone

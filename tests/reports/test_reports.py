@@ -13,16 +13,7 @@ import pytest
 
 from fsl_mrs_dl.metabolites.sums import definition
 from fsl_mrs_dl.reports import tables
-from tests.report_helpers import (
-    AMOUNTS,
-    FILES,
-    MAKERS,
-    diff_only,
-    full,
-    refused,
-    rows,
-    write,
-)
+from tests.report_helpers import AMOUNTS, FILES, MAKERS, diff_only, full, refused, rows, write
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -43,8 +34,17 @@ def test_summary_has_the_columns_and_the_values():
     table = rows(tables.summary_csv(q))
     ref = "/Cr+PCr"
     assert table[0] == [
-        "Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM",
-    ]  # fmt: skip
+        "Metab",
+        "Raw conc",
+        "Raw SD",
+        ref,
+        f"{ref} SD",
+        f"{ref} lo95",
+        f"{ref} hi95",
+        "%SD",
+        "SNR",
+        "FWHM",
+    ]
     names = [r[0] for r in table[1:]]
     assert names == sorted(names)
     assert {"GABA", "Glx", "tNAA"} <= set(names)

@@ -33,11 +33,17 @@ QUIET = Recipe(
         width_hz=(3.0, 3.0), own_lorentz_hz=(0.0, 0.0), own_shift_ppm=0.0, asymmetry=0.0, gauss_share=(0.0, 0.0)
     ),
     instrument=InstrumentConfig(
-        shift_ppm=0.0, phase_deg=0.0, delay_s=0.0, mismatch_hz=0.0, mismatch_deg=0.0, mismatch_amplitude=0.0,
-        drift_hz=0.0, eddy_deg=0.0,
+        shift_ppm=0.0,
+        phase_deg=0.0,
+        delay_s=0.0,
+        mismatch_hz=0.0,
+        mismatch_deg=0.0,
+        mismatch_amplitude=0.0,
+        drift_hz=0.0,
+        eddy_deg=0.0,
     ),
     background=BackgroundConfig(snr=(1e9, 1e9), baseline_area=0.0, water_area=0.0, echo_probability=0.0),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +221,12 @@ def test_lines_are_their_closed_form():
     f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, CYCLES_PER_PPM / 127.7)
     shape = (n, 4)
     lines = Lines(
-        rng.standard_normal(shape) + 1j * rng.standard_normal(shape), rng.standard_normal(shape) + 0j,
-        rng.uniform(0, 5, shape), rng.uniform(0, 30, shape), rng.uniform(0, 30, shape),
-    )  # fmt: skip
+        rng.standard_normal(shape) + 1j * rng.standard_normal(shape),
+        rng.standard_normal(shape) + 0j,
+        rng.uniform(0, 5, shape),
+        rng.uniform(0, 30, shape),
+        rng.uniform(0, 30, shape),
+    )
     off, on = np.ones((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
     lines.apply(off, on, f0_mhz, dwell_s)
     time_s = dwell_s[0] * np.arange(n_times)

@@ -178,8 +178,15 @@ def test_the_commands_from_end_to_end(tiny_config, tmp_path):
     assert read_config(tmp_path / "on_data.toml").dataset
     run("train", str(tmp_path / "on_data.toml"), "--output", str(tmp_path / "run"))
     output = run(
-        "validate", "--simulated", str(tiny_config), "--n", "50", "--model", str(tmp_path / "run"),
-        "--output", str(tmp_path / "validation"),
-    )  # fmt: skip
+        "validate",
+        "--simulated",
+        str(tiny_config),
+        "--n",
+        "50",
+        "--model",
+        str(tmp_path / "run"),
+        "--output",
+        str(tmp_path / "validation"),
+    )
     assert "GABA" in output
     assert json.loads((tmp_path / "validation" / "validation.json").read_text())["n"] == 50

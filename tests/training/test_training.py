@@ -158,11 +158,13 @@ def test_the_decoder_learns_the_clean_spectrum(tiny_config, tiny_model, tmp_path
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"name": "yae", "strides": [4]}, "strides"), ({"name": "yae", "kernel": 4}, "odd"),
-        ({"name": "yae", "decoder_weight": -1.0}, "negative"), ({"name": "fcnn", "dropout": 1.0}, "dropout"),
+        ({"name": "yae", "strides": [4]}, "strides"),
+        ({"name": "yae", "kernel": 4}, "odd"),
+        ({"name": "yae", "decoder_weight": -1.0}, "negative"),
+        ({"name": "fcnn", "dropout": 1.0}, "dropout"),
         ({"name": "fcnn", "filters": []}, "filters"),
     ],
-)  # fmt: skip
+)
 def test_networks_refuse_what_makes_no_sense(settings, text):
     from fsl_mrs_dl.networks import build_network
 

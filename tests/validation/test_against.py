@@ -33,8 +33,9 @@ def made_spectra():
     decay = voigt_decay(time_axis(N, DWELL_S), 4.0, 0.0)
     fids = {c: (values @ fids) * decay for c, fids in signals.fids.items()}
     noise = 0.02 * (rng.normal(size=(2, N)) + 1j * rng.normal(size=(2, N)))
-    return EditedSpectra(DWELL_S, F0_MHZ, Path("made"), edit_off=fids["edit_off"] + noise[0],
-                         diff=fids["diff"] + noise[1], te_s=0.068)  # fmt: skip
+    return EditedSpectra(
+        DWELL_S, F0_MHZ, Path("made"), edit_off=fids["edit_off"] + noise[0], diff=fids["diff"] + noise[1], te_s=0.068
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +95,15 @@ def program(path, text):
 
 
 def test_lcmodel_gets_its_files_and_its_table_is_read(spectra, tmp_path):
-    fake = program(tmp_path / "lcmodel", f"""
+    fake = program(
+        tmp_path / "lcmodel",
+        f"""
 import sys
 text = sys.stdin.read()
 assert "hzpppm=127.75" in text and "nunfil=2048" in text, text
 assert "$BASIS" in open("b.BASIS").read() and "$NMID" in open("d.RAW").read()
-open("o.table", "w").write({TABLE!r})""")  # fmt: skip
+open("o.table", "w").write({TABLE!r})""",
+    )
     assert answers("lcmodel", LCModel(fake), spectra, NAMES)["lcmodel_off"]["GABA"] == 0.908
     # all errors of LCModel end with 0 and without a table
     assert LCModel(program(tmp_path / "silent", "pass"))(tasks(spectra, basis_signals(spectra, NAMES))[0]) == {}
@@ -161,10 +165,25 @@ def test_a_program_that_is_asked_for_and_missing_is_one_line(tmp_path):
     (tmp_path / "truth.json").write_text('[{"id": "a", "conc_mm": {"GABA": 1}}]')
     environment = {k: v for k, v in os.environ.items() if k != "LCMODEL"}
     done = subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", "validate", "--data", str(tmp_path), "--truth",
-         str(tmp_path / "truth.json"), "--against", "lcmodel", "--output", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False, env={**environment, "PATH": str(tmp_path)},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "fsl_mrs_dl",
+            "validate",
+            "--data",
+            str(tmp_path),
+            "--truth",
+            str(tmp_path / "truth.json"),
+            "--against",
+            "lcmodel",
+            "--output",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environment, "PATH": str(tmp_path)},
+    )
     assert done.returncode == 1
     assert "no lcmodel binary was found" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -79,11 +79,20 @@ def test_the_top_is_the_recipe_and_each_rung_adds_the_settings_of_its_group_alon
 def test_every_perturbation_belongs_to_a_group():
     # what is left only says how a perturbation looks that another setting switches off
     looks = {
-        "line_shape.asymmetry_hz", "line_shape.own_spread", "line_shape.measured_scatter",
-        "instrument.outlier_fraction", "instrument.outlier_factor", "instrument.eddy_s",
-        "background.snr", "background.baseline_width_hz", "background.n_baseline", "background.baseline_difference",
-        "background.water_ppm", "background.water_width_hz", "background.echo_size",
-    }  # fmt: skip
+        "line_shape.asymmetry_hz",
+        "line_shape.own_spread",
+        "line_shape.measured_scatter",
+        "instrument.outlier_fraction",
+        "instrument.outlier_factor",
+        "instrument.eddy_s",
+        "background.snr",
+        "background.baseline_width_hz",
+        "background.n_baseline",
+        "background.baseline_difference",
+        "background.water_ppm",
+        "background.water_width_hz",
+        "background.echo_size",
+    }
     switched = [path for group in GROUPS.values() for path in group.off]
     assert len(set(switched)) == len(switched)
     every = {p for p in settings(TOP) if p.startswith(("line_shape.", "instrument.", "background."))}
@@ -206,8 +215,9 @@ def measured(tmp_path_factory):
     truths = []
     for index, naa in enumerate((2.0, 3.0, 4.0)):
         pair = pair_of(off_lines={2.008: 3 * naa, 3.027: 6.0, 3.913: 4.0, 2.35: 0.6}, noise=0.01, rng=rng)
-        write_nifti(folder / f"p{index}.nii.gz", pair.T[None, None, None], dims=["DIM_EDIT"],
-                    header={"EchoTime": 0.068})  # fmt: skip
+        write_nifti(
+            folder / f"p{index}.nii.gz", pair.T[None, None, None], dims=["DIM_EDIT"], header={"EchoTime": 0.068}
+        )
         truths.append({"id": f"p{index}", "conc_mm": {"NAA": naa, "Cr": 2.0, "GABA": 0.3}})
     (folder / "truth.json").write_text(json.dumps(truths))
     return folder
@@ -220,11 +230,22 @@ def climbed(config_path, measured, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ladder") / "out"
     done = subprocess.run(
         [
-            sys.executable, "-m", "fsl_mrs_dl", "ladder", str(config_path), "--output", str(folder),
-            "--data", str(measured), "--truth", str(measured / "truth.json"),
+            sys.executable,
+            "-m",
+            "fsl_mrs_dl",
+            "ladder",
+            str(config_path),
+            "--output",
+            str(folder),
+            "--data",
+            str(measured),
+            "--truth",
+            str(measured / "truth.json"),
         ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -307,8 +328,10 @@ def test_what_is_wrong_in_a_configuration_is_named(tmp_path, old, new, text):
     path.write_text(LADDER.replace(old, new, 1))
     done = subprocess.run(
         [sys.executable, "-m", "fsl_mrs_dl", "ladder", str(path), "--output", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert text in done.stderr
     assert not (tmp_path / "out").exists()

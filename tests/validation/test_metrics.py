@@ -159,10 +159,17 @@ def cases(n=20, n_refused=2):
         refused = i < n_refused
         out.append(
             Case(
-                f"A{i:02d}", truth, {} if refused else guess, ends, ends, {"newton": newton} if i != 5 else {},
-                ("refused",) if refused else ("low_snr",), "A" if i % 2 else "B", refused,
+                f"A{i:02d}",
+                truth,
+                {} if refused else guess,
+                ends,
+                ends,
+                {"newton": newton} if i != 5 else {},
+                ("refused",) if refused else ("low_snr",),
+                "A" if i % 2 else "B",
+                refused,
             )
-        )  # fmt: skip
+        )
     return out
 
 

@@ -167,12 +167,20 @@ class MegaPress:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive", got=getattr(self, name))
         if not 5e-3 <= self.te_s <= 1:
-            raise ConfigError("the echo time, the sum of delays_s, is out of range", expected="0.005 to 1 s",
-                              got=f"{self.te_s:g} s", hint="Times are in seconds")  # fmt: skip
+            raise ConfigError(
+                "the echo time, the sum of delays_s, is out of range",
+                expected="0.005 to 1 s",
+                got=f"{self.te_s:g} s",
+                hint="Times are in seconds",
+            )
         for name in ("edit_on_ppm", "edit_off_ppm", "transmitter_ppm"):
             if not -10 <= getattr(self, name) <= 20:
-                raise ConfigError(f"{name} is out of range", expected="-10 to 20 ppm", got=getattr(self, name),
-                                  hint="Chemical shifts on the scale of the spectrum, not offsets in Hz")  # fmt: skip
+                raise ConfigError(
+                    f"{name} is out of range",
+                    expected="-10 to 20 ppm",
+                    got=getattr(self, name),
+                    hint="Chemical shifts on the scale of the spectrum, not offsets in Hz",
+                )
         if min(self.voxel_mm) <= 0:
             raise ConfigError("voxel_mm must hold three positive lengths", got=self.voxel_mm)
         if not 0 < self.edit_truncation < 1:
@@ -188,17 +196,19 @@ class MegaPress:
             if waveform is not None and abs(waveform.duration_s - getattr(self, f"{pulse}_duration_s")) > 1e-9:
                 raise ConfigError(
                     f"{pulse}_duration_s is not that of {pulse}_waveform",
-                    expected=waveform.duration_s, got=getattr(self, f"{pulse}_duration_s"),
-                )  # fmt: skip
+                    expected=waveform.duration_s,
+                    got=getattr(self, f"{pulse}_duration_s"),
+                )
         halves = (*self._half_durations_s, 0.0)
         for index, delay in enumerate(self.delays_s):
             needed = halves[index] + halves[index + 1]
             if delay < needed:
                 raise ConfigError(
                     f"delays_s[{index}] is shorter than the halves of the two pulses it lies between",
-                    expected=f">= {needed:.6g} s", got=f"{delay:g} s",
+                    expected=f">= {needed:.6g} s",
+                    got=f"{delay:g} s",
                     hint="Lengthen the delay or shorten the pulses",
-                )  # fmt: skip
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "sequence") -> MegaPress:
@@ -291,11 +301,14 @@ class MegaPress:
             phases_deg = ((0.0,), (0.0,)) if crushed else ((0.0, 90.0), (0.0, 90.0, 180.0, 270.0))
             edits = [
                 Block(
-                    pulse, free_s[index], keep_order=order if edit_filter else None,
-                    phases_deg=phases, receiver=(1.0,) * len(phases),
+                    pulse,
+                    free_s[index],
+                    keep_order=order if edit_filter else None,
+                    phases_deg=phases,
+                    receiver=(1.0,) * len(phases),
                 )
                 for index, order, phases in ((2, 1, phases_deg[0]), (4, -1, phases_deg[1]))
-            ]  # fmt: skip
+            ]
             experiments.append(
                 Experiment(
                     (*first, edits[0], second, edits[1]),

@@ -93,9 +93,12 @@ def _group(part: Any, where: str) -> SpinGroup:
         raise ConfigError("shifts must be a list of numbers", where=where, got=f"shape {shifts.shape}")
     if n > MAX_SPINS:
         raise ConfigError(
-            "too many coupled spins", where=where, expected=f"at most {MAX_SPINS}", got=n,
+            "too many coupled spins",
+            where=where,
+            expected=f"at most {MAX_SPINS}",
+            got=n,
             hint="Split the molecule into its weakly coupled groups, as a list of systems",
-        )  # fmt: skip
+        )
     j = _numbers(part.get("j", np.zeros((n, n))), "j", where)
     if j.size != n * n or (j.ndim == 2 and j.shape != (n, n)):
         raise ConfigError("j has the wrong size", where=where, expected=f"{n} x {n}", got=" x ".join(map(str, j.shape)))

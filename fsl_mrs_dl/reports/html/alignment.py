@@ -96,8 +96,12 @@ def _view(name: str, before: NDArray, after: NDArray) -> dict[str, Any]:
     x = Axis(_GRID.high_ppm, _GRID.low_ppm, 10, width - 10)
     y = Axis(low - pad, high + pad, height - 26, 6)
     return {
-        "name": name, "title": PANEL_TITLES.get(name, name), "width": px(width), "height": px(height),
+        "name": name,
+        "title": PANEL_TITLES.get(name, name),
+        "width": px(width),
+        "height": px(height),
         "axis_y": px(height - 26),
-        "before": path(x(_GRID.ppm), y(before)), "after": path(x(_GRID.ppm), y(after)),
+        "before": path(x(_GRID.ppm), y(before)),
+        "after": path(x(_GRID.ppm), y(after)),
         "ticks": [{"x": px(x(t)), "label": f"{t:.1f}"} for t in ppm_ticks(_GRID.low_ppm, _GRID.high_ppm)],
-    }  # fmt: skip
+    }

@@ -69,10 +69,11 @@ def render_group(head: Sequence[str], rows: Sequence[Sequence[str]], quality: Se
         "sessions": [{"name": s, "colour": colour[s]} for s in sessions if s != "n/a"],
         "quantities": quantities,
         "outliers": [line for quantity in quantities for line in quantity["outliers"]],
-        "far": f"{FAR:g}", "min_scans": _MIN_FOR_OUTLIERS,
+        "far": f"{FAR:g}",
+        "min_scans": _MIN_FOR_OUTLIERS,
         "scans": [_scan(entry) for entry in quality],
         "codes": _codes(quality),
-    }  # fmt: skip
+    }
     return render_page("group.html.j2", {"forest": [q["plot"] for q in quantities]}, context)
 
 
@@ -93,20 +94,31 @@ def _quantity(title: str, values: Sequence[_Value], colour: Mapping[str, str]) -
             {"x": px(x(v.value)), "y": 30 + 5 * (i % 3 - 1), "colour": c, "text": f"{v.scan}: {format_value(v.value)}"}
             for i, (v, c) in enumerate(zip(values, colours, strict=True))
         ],
-        "median_x": px(x(median)), "q1_x": px(x(q1)), "box": px(x(q3) - x(q1)),
+        "median_x": px(x(median)),
+        "q1_x": px(x(q1)),
+        "box": px(x(q3) - x(q1)),
         "ticks": [{"x": px(x(t)), "label": f"{t:.2g}"} for t in np.linspace(0, top / 1.05, 5)],
-        "outliers": [f"{v.scan}: {title} {format_value(v.value)}, median {format_value(median)}"
-                     for v in values if v.scan in far],
-        "n": len(values), "median": format_value(median), "quartiles": f"{format_value(q1)} – {format_value(q3)}",
-        "mean": format_value(mean), "sd": format_value(sd) if np.isfinite(sd) else "–",
+        "outliers": [
+            f"{v.scan}: {title} {format_value(v.value)}, median {format_value(median)}" for v in values if v.scan in far
+        ],
+        "n": len(values),
+        "median": format_value(median),
+        "quartiles": f"{format_value(q1)} – {format_value(q3)}",
+        "mean": format_value(mean),
+        "sd": format_value(sd) if np.isfinite(sd) else "–",
         "cv": f"{100 * sd / mean:.0f}" if np.isfinite(sd) and mean > 0 else "–",
         "interval": format_value(float(np.median([v.high - v.low for v in values]))),
         "plot": {
-            "name": title, "median": median, "scans": [v.scan for v in values], "values": numbers,
-            "up": [v.high - v.value for v in values], "down": [v.value - v.low for v in values],
-            "ends": [f"{format_value(v.low)} – {format_value(v.high)}" for v in values], "colours": colours,
+            "name": title,
+            "median": median,
+            "scans": [v.scan for v in values],
+            "values": numbers,
+            "up": [v.high - v.value for v in values],
+            "down": [v.value - v.low for v in values],
+            "ends": [f"{format_value(v.low)} – {format_value(v.high)}" for v in values],
+            "colours": colours,
         },
-    }  # fmt: skip
+    }
 
 
 def _scan(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,10 +130,12 @@ def _scan(entry: Mapping[str, Any]) -> dict[str, Any]:
 
     flags = [flag for flag in entry.get("flags", ()) if flag.get("severity") != "info"]
     return {
-        "scan": str(entry.get("scan", "")), "refused": bool(entry.get("refused")),
-        "snr": figure("snr"), "fwhm": figure("fwhm_hz"),
+        "scan": str(entry.get("scan", "")),
+        "refused": bool(entry.get("refused")),
+        "snr": figure("snr"),
+        "fwhm": figure("fwhm_hz"),
         "flags": [{"code": str(f.get("code", "")), "detail": str(f.get("detail", ""))} for f in flags],
-    }  # fmt: skip
+    }
 
 
 def _codes(quality: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -133,7 +147,12 @@ def _codes(quality: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     known = [code for code in CATALOGUE if code in counts]
     known.sort(key=lambda code: SEVERITIES.index(CATALOGUE[code][0]))
     return [
-        {"code": code, "severity": CATALOGUE[code][0], "sentence": CATALOGUE[code][1],
-         "meaning": EXPLANATIONS.get(code, ""), "n": counts[code]}
+        {
+            "code": code,
+            "severity": CATALOGUE[code][0],
+            "sentence": CATALOGUE[code][1],
+            "meaning": EXPLANATIONS.get(code, ""),
+            "n": counts[code],
+        }
         for code in known
-    ]  # fmt: skip
+    ]

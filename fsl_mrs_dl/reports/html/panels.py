@@ -85,41 +85,57 @@ def panel_view(
     colours = {name: OVERLAYS[i % len(OVERLAYS)] for i, name in enumerate(panel.components)}
     overlays = [
         {
-            "name": c["name"], "colour": colours[c["name"]], "on": c["name"] in _DEFAULT_ON,
+            "name": c["name"],
+            "colour": colours[c["name"]],
+            "on": c["name"] in _DEFAULT_ON,
             "d": path(x(ppm), y(np.maximum(c["values"] + baseline, lowest))),
         }
         for c in components
-    ]  # fmt: skip
+    ]
     peaks = _peaks(panel.name, ppm, data, low, span)
     stack, stack_height = _stack(components, x(ppm))
     ticks = [{"x": px(x(t)), "label": f"{t:.1f}"} for t in ppm_ticks(float(ppm[-1]), float(ppm[0]))]
     drawing = {
-        "name": panel.name, "title": PANEL_TITLES.get(panel.name, panel.name),
-        "width": px(WIDTH), "height": px(HEIGHT), "axis_y": px(HEIGHT - 30),
-        "left": px(LEFT), "right": px(WIDTH - LEFT), "ppm0": float(ppm[0]), "ppm1": float(ppm[-1]),
-        "curves": lines, "overlays": overlays, "ticks": ticks,
+        "name": panel.name,
+        "title": PANEL_TITLES.get(panel.name, panel.name),
+        "width": px(WIDTH),
+        "height": px(HEIGHT),
+        "axis_y": px(HEIGHT - 30),
+        "left": px(LEFT),
+        "right": px(WIDTH - LEFT),
+        "ppm0": float(ppm[0]),
+        "ppm1": float(ppm[-1]),
+        "curves": lines,
+        "overlays": overlays,
+        "ticks": ticks,
         "residual_zero": px(y(offset)) if not refused else None,
         "peaks": [{"name": k["name"], "x": px(x(k["x"])), "y": px(y(k["y"]) + (-6 if k["up"] else 14))} for k in peaks],
-        "stack": stack, "stack_height": px(stack_height + 25), "stack_axis_y": px(stack_height),
+        "stack": stack,
+        "stack_height": px(stack_height + 25),
+        "stack_axis_y": px(stack_height),
         "label": f"{panel.name}: data{'' if refused else ', re-made spectrum and residual'} over ppm",
-    }  # fmt: skip
+    }
 
     def steps(values: NDArray) -> list[int]:
         return np.round(values / span * _STEPS).astype(int).tolist()
 
     values = values or {}
     plot = {
-        "x": np.round(ppm, 4).tolist(), "range": [int(v / span * _STEPS) for v in (y.v0, y.v1)],
+        "x": np.round(ppm, 4).tolist(),
+        "range": [int(v / span * _STEPS) for v in (y.v0, y.v1)],
         "curves": [{k: c[k] for k in ("name", "label", "colour")} | {"y": steps(curves[c["name"]])} for c in lines],
         "metabolites": [
             {
-                "name": c["name"], "label": f"{c['name']} {values.get(c['name'], '')}".strip(),
-                "colour": overlay["colour"], "on": overlay["on"], "y": steps(c["values"] + baseline),
+                "name": c["name"],
+                "label": f"{c['name']} {values.get(c['name'], '')}".strip(),
+                "colour": overlay["colour"],
+                "on": overlay["on"],
+                "y": steps(c["values"] + baseline),
             }
             for c, overlay in zip(components, overlays, strict=True)
         ],
         "peaks": [{**k, "y": k["y"] / span * _STEPS} for k in peaks],
-    }  # fmt: skip
+    }
     return drawing, plot
 
 

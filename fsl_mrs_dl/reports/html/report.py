@@ -194,20 +194,27 @@ def _bar(e: Estimate, classical: float | None) -> dict[str, str] | None:
 
     (lo68, hi68), (lo95, hi95) = ([place(v) for v in ends] for ends in (e.interval68, e.interval95))
     return {
-        "x95": px(lo95), "w95": px(hi95 - lo95), "x68": px(lo68), "w68": px(hi68 - lo68), "mid": px(x(0.0)),
+        "x95": px(lo95),
+        "w95": px(hi95 - lo95),
+        "x68": px(lo68),
+        "w68": px(hi68 - lo68),
+        "mid": px(x(0.0)),
         "beyond": "1" if e.interval95[1] > 2 * e.value else "",
         "classical": px(place(classical)) if classical is not None and math.isfinite(classical) else "",
-    }  # fmt: skip
+    }
 
 
 def _value_dict(e: Estimate) -> dict[str, str]:
     return {
         "name": e.name,
         "value": format_value(e.value),
-        "lo68": format_value(e.interval68[0]), "hi68": format_value(e.interval68[1]),
-        "lo95": format_value(e.interval95[0]), "hi95": format_value(e.interval95[1]),
-        "unit": e.unit, "flag": e.flag,
-    }  # fmt: skip
+        "lo68": format_value(e.interval68[0]),
+        "hi68": format_value(e.interval68[1]),
+        "lo95": format_value(e.interval95[0]),
+        "hi95": format_value(e.interval95[1]),
+        "unit": e.unit,
+        "flag": e.flag,
+    }
 
 
 def _check(check: Any) -> dict[str, Any]:

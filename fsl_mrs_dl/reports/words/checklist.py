@@ -55,9 +55,12 @@ class Item:
     def to_dict(self) -> dict[str, Any]:
         """For JSON; a value that is not known is None."""
         return {
-            "label": self.label, "value": self.value if self.known else None, "unit": self.unit or None,
-            "source": self.source if self.known else None, "text": self.shown,
-        }  # fmt: skip
+            "label": self.label,
+            "value": self.value if self.known else None,
+            "unit": self.unit or None,
+            "source": self.source if self.known else None,
+            "text": self.shown,
+        }
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ class Checklist:
                     "title": section.title,
                     "rows": [
                         {
-                            "number": row.number, "title": row.title, "text": row.text,
+                            "number": row.number,
+                            "title": row.title,
+                            "text": row.text,
                             "items": [item.to_dict() for item in row.items],
                         }
                         for row in section.rows
@@ -150,7 +155,7 @@ class Checklist:
                 for section in self.sections
             ],
             "missing": list(self.missing),
-        }  # fmt: skip
+        }
 
     def to_markdown(self) -> str:
         """One table of three columns (number, point, what is reported), the source of the checklist under it."""

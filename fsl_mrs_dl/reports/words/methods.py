@@ -103,15 +103,18 @@ def _steps(spectra: EditedSpectra, m: Methods) -> list[str]:
         steps.append(f"coil combination, alignment and averaging by FSL-MRS's fsl_mrs_preproc_edit{m.cite('fsl_mrs')}")
     n_coils = step_of(spectra, "coils").get("n_coils", 1)
     if n_coils > 1:
-        steps.append(f"signals of {n_coils} coils were combined by whitened singular value decomposition"
-                     f"{m.cite('coils')}")  # fmt: skip
+        steps.append(
+            f"signals of {n_coils} coils were combined by whitened singular value decomposition{m.cite('coils')}"
+        )
     several = {name: found for name, found in transients(spectra).items() if found[0] > 1}
     if several:
         left_out = sum(len(out) for _, out in several.values())
         total = sum(n for n, _ in several.values())
-        steps.append(f"{total} transients were aligned in frequency and phase by spectral registration to a robust "
-                     f"target{m.cite('align', 'robust')}, {left_out or 'none'} of them left out as "
-                     f"outlier{'s' if left_out != 1 else ''}, and averaged with weights")  # fmt: skip
+        steps.append(
+            f"{total} transients were aligned in frequency and phase by spectral registration to a robust "
+            f"target{m.cite('align', 'robust')}, {left_out or 'none'} of them left out as "
+            f"outlier{'s' if left_out != 1 else ''}, and averaged with weights"
+        )
     if step_of(spectra, "on_off_alignment").get("applied"):
         steps.append("edit-ON was aligned to edit-OFF")
     if step_of(spectra, "eddy_current").get("corrected"):

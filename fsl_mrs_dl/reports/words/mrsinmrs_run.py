@@ -37,7 +37,8 @@ def analysis(header: Header, q: Quantification, spectra: EditedSpectra, options:
     return (
         Row("3a", "Analysis software", tuple(software)),
         Row(
-            "3b", "Processing steps",
+            "3b",
+            "Processing steps",
             (
                 *known(Item("before this program", _earlier(header), source="ProcessingApplied")),
                 Item("", "; ".join(steps), source="this run", missing="no step was recorded"),
@@ -45,7 +46,7 @@ def analysis(header: Header, q: Quantification, spectra: EditedSpectra, options:
         ),
         Row("3c", "Output measure", _measures(q)),
         Row("3d", "Quantification references and assumptions, fitting model", _assumptions(q, options)),
-    )  # fmt: skip
+    )
 
 
 def _steps(spectra: EditedSpectra) -> list[str]:

@@ -89,7 +89,8 @@ def hardware(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
     )
     return (
         Row(
-            "1a", "Field strength",
+            "1a",
+            "Field strength",
             (
                 *known(header.number("nominal", "MagneticFieldStrength", unit="T")),
                 Item("from the proton frequency", field_t, "T", "SpectrometerFrequency"),
@@ -98,39 +99,47 @@ def hardware(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
         ),
         Row("1b", "Manufacturer", (header.text("", "Manufacturer"),)),
         Row(
-            "1c", "Model (software version)",
+            "1c",
+            "Model (software version)",
             (header.text("model", "ManufacturersModelName"), header.text("software", "SoftwareVersions")),
         ),
         Row(
-            "1d", "RF coils",
+            "1d",
+            "RF coils",
             (
-                header.text("nucleus", "ResonantNucleus"), header.text("receive", "ReceiveCoilName", "RxCoil"),
-                header.text("transmit", "TransmitCoilName", "TxCoil"), channels,
+                header.text("nucleus", "ResonantNucleus"),
+                header.text("receive", "ReceiveCoilName", "RxCoil"),
+                header.text("transmit", "TransmitCoilName", "TxCoil"),
+                channels,
             ),
         ),
         Row("1e", "Additional hardware", (Item("", None, missing=header.silent),)),
-    )  # fmt: skip
+    )
 
 
 def acquisition(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
     """Rows 2a to 2i."""
     return (
         Row(
-            "2a", "Pulse sequence",
+            "2a",
+            "Pulse sequence",
             (
                 header.text("", "PulseSequenceType", "SequenceName", "PulseSequenceDetails"),
                 *known(header.text("protocol", "ProtocolName"), header.text("editing for", "EditTarget")),
             ),
         ),
         Row(
-            "2b", "Volume of interest (VOI) location",
+            "2b",
+            "Volume of interest (VOI) location",
             (header.text("", "BodyPartDetails", "BodyPart"), *_centre(spectra)),
         ),
         Row("2c", "Nominal VOI size", _voxel(header, spectra)),
         Row(
-            "2d", "Repetition time (TR), echo time (TE)",
+            "2d",
+            "Repetition time (TR), echo time (TE)",
             (
-                _ms("TR", spectra.tr_s, "RepetitionTime", header), _ms("TE", spectra.te_s, "EchoTime", header),
+                _ms("TR", spectra.tr_s, "RepetitionTime", header),
+                _ms("TE", spectra.te_s, "EchoTime", header),
                 *known(
                     header.number("TM", "MixingTime", unit="ms", factor=1e3),
                     header.number("TI", "InversionTime", unit="ms", factor=1e3),
@@ -140,7 +149,8 @@ def acquisition(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
         Row("2e", "Number of excitations or acquisitions per spectrum", _excitations(header, spectra)),
         Row("2f", "Additional sequence parameters", _parameters(header, spectra)),
         Row(
-            "2g", "Water suppression",
+            "2g",
+            "Water suppression",
             (
                 header.yes_no("used", "WaterSuppressed", "WaterSuppression"),
                 header.text("method", "WaterSuppressionType", "WaterSuppressionTechnique"),
@@ -148,20 +158,23 @@ def acquisition(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
             ),
         ),
         Row(
-            "2h", "Shimming method, reference peak, threshold of acceptance",
+            "2h",
+            "Shimming method, reference peak, threshold of acceptance",
             (
-                header.text("method", "B0ShimmingTechnique"), Item("reference peak", None, missing=header.silent),
+                header.text("method", "B0ShimmingTechnique"),
+                Item("reference peak", None, missing=header.silent),
                 Item("threshold", None, missing=header.silent),
             ),
         ),
         Row(
-            "2i", "Triggering or motion correction",
+            "2i",
+            "Triggering or motion correction",
             (
                 header.yes_no("triggered", "SequenceTriggered"),
                 Item("motion correction during the scan", None, missing=header.silent),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _ms(label: str, value_s: float | None, key: str, header: Header) -> Item:
@@ -194,10 +207,7 @@ def _voxel(header: Header, spectra: EditedSpectra) -> tuple[Item, ...]:
     if edges is None:
         return (Item("", None, "mm", source, header.without("AcquisitionVoxelSize")),)
     shown = " × ".join(f"{edge:.4g}" for edge in edges)
-    return (
-        Item("", shown, "mm", source),
-        Item("volume", round(math.prod(edges) / 1e3, 3), "cm³", source),
-    )
+    return (Item("", shown, "mm", source), Item("volume", round(math.prod(edges) / 1e3, 3), "cm³", source))
 
 
 def transients(spectra: EditedSpectra) -> dict[str, tuple[int, list[int]]]:
@@ -248,14 +258,20 @@ def _parameters(header: Header, spectra: EditedSpectra) -> tuple[Item, ...]:
         duration_s = pulse.get("duration_s")
         items += [
             Item(
-                f"editing pulse {name}, centre", pulse.get("shift_ppm"), "ppm", "EditPulse",
+                f"editing pulse {name}, centre",
+                pulse.get("shift_ppm"),
+                "ppm",
+                "EditPulse",
                 _without_pulse(header, name, "PulseOffset", "FrequencyOffset"),
             ),
             Item(
-                f"editing pulse {name}, duration", None if duration_s is None else 1e3 * duration_s, "ms", "EditPulse",
+                f"editing pulse {name}, duration",
+                None if duration_s is None else 1e3 * duration_s,
+                "ms",
+                "EditPulse",
                 _without_pulse(header, name, "PulseDuration"),
             ),
-        ]  # fmt: skip
+        ]
     return tuple(items)
 
 

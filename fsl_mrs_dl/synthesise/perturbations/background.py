@@ -59,9 +59,9 @@ class BackgroundConfig:
         """Baseline and water of `n` spectra; `size` is the area of all metabolites, shape ``(n,)``."""
         n, count = len(size), self.n_baseline
         ppm = np.hstack([rng.uniform(0.0, 5.0, size=(n, count)), rng.uniform(*self.water_ppm, size=(n, 1))])
-        width_hz = np.hstack([
-            log_uniform(self.baseline_width_hz, (n, count), rng), log_uniform(self.water_width_hz, (n, 1), rng)
-        ])  # fmt: skip
+        width_hz = np.hstack(
+            [log_uniform(self.baseline_width_hz, (n, count), rng), log_uniform(self.water_width_hz, (n, 1), rng)]
+        )
         level = self.baseline_area * np.abs(rng.standard_normal((n, 1))) * np.ones((1, count))
         spread = np.hstack([level, self.water_area * np.abs(rng.standard_normal((n, 1)))])
         area = size[:, None] * spread * _complex_normal((n, count + 1), rng)
@@ -75,9 +75,11 @@ class BackgroundConfig:
         # of DIFF's echo, which stands in ON, half the size is expected: the conditions are averaged alike
         height = self.echo_size * size[:, None] * rng.standard_normal(shape) * happens * np.array([1.0, 0.5])
         return Echo(
-            height * np.exp(2j * np.pi * rng.uniform(size=shape)), rng.uniform(0.6, 4.4, size=shape),
-            rng.uniform(0.02, 0.5, size=shape), log_uniform((0.003, 0.03), shape, rng),
-        )  # fmt: skip
+            height * np.exp(2j * np.pi * rng.uniform(size=shape)),
+            rng.uniform(0.6, 4.4, size=shape),
+            rng.uniform(0.02, 0.5, size=shape),
+            log_uniform((0.003, 0.03), shape, rng),
+        )
 
     def draw_noise(self, n: int, rng: np.random.Generator) -> NoiseLevel:
         """Noise levels of `n` spectra."""

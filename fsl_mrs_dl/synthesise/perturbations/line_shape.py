@@ -125,6 +125,11 @@ class LineShapes:
 
         turns = 2 * np.pi * dwell_s
         shape_lines(
-            off, on, np.pi * self.lorentz_hz * dwell_s, GAUSS * self.gauss_hz * dwell_s, self.shoulder,
-            self.shoulder_hz * turns, drift_hz * turns,
-        )  # fmt: skip
+            off,
+            on,
+            np.pi * self.lorentz_hz * dwell_s,
+            GAUSS * self.gauss_hz * dwell_s,
+            self.shoulder,
+            self.shoulder_hz * turns,
+            drift_hz * turns,
+        )

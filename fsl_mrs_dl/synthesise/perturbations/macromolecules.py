@@ -136,9 +136,12 @@ class MacromoleculeConfig:
         gauss_hz = np.hstack([width_hz, extra_hz, mm30_hz, lipid_hz])
         area_off = np.hstack([off, extra, np.zeros((n, 1)), lipid])
         return Lines(
-            area_off, area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
-            np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]), np.zeros_like(gauss_hz), gauss_hz,
-        )  # fmt: skip
+            area_off,
+            area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
+            np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]),
+            np.zeros_like(gauss_hz),
+            gauss_hz,
+        )
 
     def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
         """DIFF over edit_off of lines ``(n, n_lines)``, between the points of `GRID_PPM`; couplings blur it."""

@@ -48,11 +48,19 @@ class LadderConfig:
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1", got=value)
         if self.base.dataset:
-            raise ConfigError("a ladder synthesises the spectra of each rung", where="base, dataset",
-                              expected="no data set", got=self.base.dataset)  # fmt: skip
+            raise ConfigError(
+                "a ladder synthesises the spectra of each rung",
+                where="base, dataset",
+                expected="no data set",
+                got=self.base.dataset,
+            )
         if self.base.start:
-            raise ConfigError("every rung starts afresh: earlier weights have seen other rungs", where="base, start",
-                              expected="no folder", got=self.base.start)  # fmt: skip
+            raise ConfigError(
+                "every rung starts afresh: earlier weights have seen other rungs",
+                where="base, start",
+                expected="no folder",
+                got=self.base.start,
+            )
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -80,10 +80,16 @@ def run_ladder(
         model = _trained(training, path, own_bank)
         own = SimulatedSpectra(Synthesiser(as_pairs(rung.recipe), own_bank), config.n_simulated, config.base.seed)
         judged = {name: spectra.judge(model) for name, spectra in ({OWN: own} | sets).items()}
-        result["rungs"].append({
-            "name": rung.name, "title": rung.title, "folder": rung.folder, "on": list(rung.on),
-            "training": model.folder.card["training"], "sets": judged,
-        })  # fmt: skip
+        result["rungs"].append(
+            {
+                "name": rung.name,
+                "title": rung.title,
+                "folder": rung.folder,
+                "on": list(rung.on),
+                "training": model.folder.card["training"],
+                "sets": judged,
+            }
+        )
         write_outputs(folder, result)
     return result
 

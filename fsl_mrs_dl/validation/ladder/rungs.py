@@ -37,28 +37,33 @@ class Group:
 
 
 GROUPS: dict[str, Group] = {
-    "line_width": Group(
-        "+ line width", {"line_shape.width_hz": (2.0, 2.0), "line_shape.brain_width_hz": (2.0, 2.0)}
-    ),
+    "line_width": Group("+ line width", {"line_shape.width_hz": (2.0, 2.0), "line_shape.brain_width_hz": (2.0, 2.0)}),
     "line_shape": Group(
         "+ line shape",
         {
-            "line_shape.gauss_share": (0.0, 0.0), "line_shape.own_lorentz_hz": (0.0, 0.0),
-            "line_shape.measured_share": 0.0, "line_shape.own_shift_ppm": 0.0, "line_shape.naag_distance_ppm": 0.0,
+            "line_shape.gauss_share": (0.0, 0.0),
+            "line_shape.own_lorentz_hz": (0.0, 0.0),
+            "line_shape.measured_share": 0.0,
+            "line_shape.own_shift_ppm": 0.0,
+            "line_shape.naag_distance_ppm": 0.0,
             "line_shape.asymmetry": 0.0,
         },
     ),
     "frequency_phase": Group(
         "+ frequency, phase",
         {
-            "instrument.shift_ppm": 0.0, "instrument.phase_deg": 0.0, "instrument.delay_s": 0.0,
+            "instrument.shift_ppm": 0.0,
+            "instrument.phase_deg": 0.0,
+            "instrument.delay_s": 0.0,
             "instrument.naag_pull": (0.0, 0.0),
         },
     ),
     "mismatch_drift": Group(
         "+ ON/OFF mismatch, drift",
         {
-            "instrument.mismatch_hz": 0.0, "instrument.mismatch_deg": 0.0, "instrument.mismatch_amplitude": 0.0,
+            "instrument.mismatch_hz": 0.0,
+            "instrument.mismatch_deg": 0.0,
+            "instrument.mismatch_amplitude": 0.0,
             "instrument.drift_hz": 0.0,
         },
     ),
@@ -71,7 +76,7 @@ GROUPS: dict[str, Group] = {
         "+ noise, truncation", {"background.fid_noise": (0.0, 0.03), "acquired_s": (1.024, 1.024)}
     ),
     "protocols": Group("+ protocols", {"bank.n_members": 1}),
-}  # fmt: skip
+}
 """Every group, in the order in which they are added unless a configuration says otherwise."""
 
 
@@ -137,7 +142,10 @@ def check_groups(groups: Sequence[str]) -> None:
     """Raise ConfigError when a group is unknown or named twice."""
     for index, name in enumerate(groups):
         if name not in GROUPS:
-            raise ConfigError(f"unknown group '{name}'{nearest(name, GROUPS)}", where="groups",
-                              expected=f"some of {', '.join(GROUPS)}")  # fmt: skip
+            raise ConfigError(
+                f"unknown group '{name}'{nearest(name, GROUPS)}",
+                where="groups",
+                expected=f"some of {', '.join(GROUPS)}",
+            )
         if name in groups[:index]:
             raise ConfigError(f"the group '{name}' is named twice", where="groups")

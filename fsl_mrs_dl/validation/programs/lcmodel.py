@@ -71,9 +71,14 @@ class LCModel:
             lines = [" $LCMODL", *(f" {line}" for line in control(task)), " $END", ""]
             try:
                 done = subprocess.run(
-                    [str(self.binary)], input="\n".join(lines), text=True, cwd=folder, timeout=_TIMEOUT_S,
-                    capture_output=True, check=False,
-                )  # fmt: skip
+                    [str(self.binary)],
+                    input="\n".join(lines),
+                    text=True,
+                    cwd=folder,
+                    timeout=_TIMEOUT_S,
+                    capture_output=True,
+                    check=False,
+                )
             except subprocess.TimeoutExpired:
                 return {}
             except OSError as error:
@@ -91,9 +96,17 @@ class LCModel:
 def control(task: Task) -> list[str]:
     """Lines of LCModel's control file for a spectrum."""
     lines = [
-        "title='fsl_mrs_dl'", "filbas='b.BASIS'", "filraw='d.RAW'", "filps='o.ps'", "filtab='o.table'", "ltable=7",
-        f"nunfil={len(task.fid)}", f"deltat={task.dwell_s:.9g}", f"hzpppm={task.f0_mhz:.6f}", "neach=0",
-    ]  # fmt: skip
+        "title='fsl_mrs_dl'",
+        "filbas='b.BASIS'",
+        "filraw='d.RAW'",
+        "filps='o.ps'",
+        "filtab='o.table'",
+        "ltable=7",
+        f"nunfil={len(task.fid)}",
+        f"deltat={task.dwell_s:.9g}",
+        f"hzpppm={task.f0_mhz:.6f}",
+        "neach=0",
+    ]
     if task.condition == "diff":
         lines += ["sptype='mega-press-3'", "shifmn(2)=-0.06", "shifmx(2)=0.06", "namrel='NAA'", "nratio=0"]
         return lines + ([] if task.has_macromolecules else ["nsimul=0"])

@@ -28,9 +28,11 @@ def newton(task: Task) -> Mapping[str, float]:
     new_mrs = importlib.import_module("fsl_mrs.core.mrs").MRS
     new_basis = importlib.import_module("fsl_mrs.core.basis").Basis
     header = {
-        "centralFrequency": task.f0_mhz * 1e6, "bandwidth": 1 / task.dwell_s, "dwelltime": task.dwell_s,
+        "centralFrequency": task.f0_mhz * 1e6,
+        "bandwidth": 1 / task.dwell_s,
+        "dwelltime": task.dwell_s,
         "fwhm": BASIS_LW_HZ,
-    }  # fmt: skip
+    }
     names = list(task.names)
     groups = [int(name in MACROMOLECULES) for name in names]
     if min(groups) == 1:

@@ -75,10 +75,15 @@ def tasks(spectra: EditedSpectra, signals: BasisSignals) -> list[Task]:
         shown = np.flatnonzero(norm > (0.02 if condition == "diff" else 1e-6) * norm.max())
         found.append(
             Task(
-                condition, getattr(spectra, condition), tuple(signals.names[i] for i in shown), fids[shown] * decay,
-                spectra.dwell_s, spectra.f0_mhz, spectra.te_s,
+                condition,
+                getattr(spectra, condition),
+                tuple(signals.names[i] for i in shown),
+                fids[shown] * decay,
+                spectra.dwell_s,
+                spectra.f0_mhz,
+                spectra.te_s,
             )
-        )  # fmt: skip
+        )
     return found
 
 
