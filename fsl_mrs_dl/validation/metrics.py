@@ -67,8 +67,8 @@ def normalise(
         For the metabolites that both have, ``Cr+PCr`` for the sum where either side knows PCr. Empty where the truth
         has no positive value to divide by. The interval ends are divided by the estimate's number.
     """
-    true = _with_sums(_renamed(truth))
-    guess = _with_sums(_renamed(estimate))
+    true = _with_sums(renamed(truth))
+    guess = _with_sums(renamed(estimate))
     if "PCr" not in true and "PCr" not in guess:
         for side in (true, guess):
             side.pop("Cr+PCr", None)
@@ -81,7 +81,7 @@ def normalise(
         return {}
 
     def scaled(ends: Mapping[str, Interval] | None, name: str) -> Interval | None:
-        found = _interval(_renamed(ends), guess, name) if ends and guess_scale > 0 else None
+        found = _interval(renamed(ends), guess, name) if ends and guess_scale > 0 else None
         return (found[0] / guess_scale, found[1] / guess_scale) if found else None
 
     return {
@@ -116,7 +116,7 @@ def score(pairs: Iterable[Pair]) -> dict[str, float | int | None]:
     guess = np.array([p.estimate for p in usable])
     error = np.abs(guess - truth)
     n = len(usable)
-    slope, intercept, r2 = _line(truth, guess)
+    slope, intercept, r2 = line(truth, guess)
     return {
         "n": n,
         "mae": float(error.mean()),
@@ -125,8 +125,8 @@ def score(pairs: Iterable[Pair]) -> dict[str, float | int | None]:
         "intercept": intercept,
         "r2": r2,
         "mae_constant": float(np.abs(truth - np.median(truth)).mean()),
-        "coverage68": _coverage([(p.truth, p.interval68) for p in usable]),
-        "coverage95": _coverage([(p.truth, p.interval95) for p in usable]),
+        "coverage68": coverage([(p.truth, p.interval68) for p in usable]),
+        "coverage95": coverage([(p.truth, p.interval95) for p in usable]),
     }
 
 
@@ -182,7 +182,8 @@ def ordered(names: Iterable[str]) -> list[str]:
     return first + sorted(rest - set(first))
 
 
-def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """FSL-MRS's names for those of a truth file (`ALIASES`); macromolecules are left out."""
     renamed = {ALIASES.get(key, key): value for key, value in values.items() if not key.upper().startswith("MM")}
     # a name given both ways keeps the value of its proper name
     renamed.update({key: value for key, value in values.items() if key in ALIASES.values()})
@@ -218,7 +219,7 @@ def _interval(ends: Mapping[str, Interval], guess: Mapping[str, float], name: st
     return max(0.0, value - low), value + high
 
 
-def _line(truth: np.ndarray, guess: np.ndarray) -> tuple[float | None, float | None, float | None]:
+def line(truth: np.ndarray, guess: np.ndarray) -> tuple[float | None, float | None, float | None]:
     """Slope and intercept of the regression of `guess` on `truth`, and their squared correlation."""
     dx, dy = truth - truth.mean(), guess - guess.mean()
     sxx, syy, sxy = float(dx @ dx), float(dy @ dy), float(dx @ dy)
@@ -231,6 +232,7 @@ def _line(truth: np.ndarray, guess: np.ndarray) -> tuple[float | None, float | N
     return slope, float(guess.mean() - slope * truth.mean()), r2
 
 
-def _coverage(rows: list[tuple[float, Interval | None]]) -> float | None:
+def coverage(rows: list[tuple[float, Interval | None]]) -> float | None:
+    """Share of truths inside their intervals, ends included; None where there is no interval."""
     inside = [ends[0] <= truth <= ends[1] for truth, ends in rows if ends is not None]
     return float(np.mean(inside)) if inside else None

@@ -15,8 +15,13 @@ import numpy as np
 
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.validation.metrics import Interval, Pair, evaluate_groups, evaluate_pairs, normalise, ordered
+from fsl_mrs_dl.validation.programs import one_gaussian
+from fsl_mrs_dl.validation.ratios import evaluate_ratios, pair_ratios, ratios_of, true_ratios
 
 REFUSED_SHARE_TO_SAY_FIRST = 0.05
+RATIOS_ONLY = (one_gaussian.NAME,)
+"""Methods that give a ratio and nothing that could be max-normalised."""
+
 _FIGURE_METABOLITES = 12
 
 
@@ -40,6 +45,12 @@ class Case:
     refused : bool
     model : str
         Name of the model that answered.
+    reference : tuple of str
+        Metabolites whose sum ratios are taken to.
+    ratios : tuple of Estimate
+        The network's ratios to it, with intervals of their own.
+    mm_over_gaba : float or None
+        What makes the true GABA+ of the true GABA.
     """
 
     id: str
@@ -52,6 +63,9 @@ class Case:
     series: str | None = None
     refused: bool = False
     model: str = ""
+    reference: tuple[str, ...] = ()
+    ratios: tuple[Estimate, ...] = ()
+    mm_over_gaba: float | None = None
 
     def pairs(self) -> dict[str, Pair]:
         """The network's estimates beside the truth, max-normalised."""
@@ -61,6 +75,18 @@ class Case:
         """The estimates of `method` beside the truth; empty where it has none."""
         values = self.against.get(method)
         return normalise(self.truth, values) if values else {}
+
+    def ratio_pairs(self) -> dict[str, Pair]:
+        """The network's ratios to the reference beside the true ones."""
+        answer = answers_of(self.ratios)
+        return pair_ratios(self._true_ratios(), *answer.values())
+
+    def ratio_pairs_against(self, method: str) -> dict[str, Pair]:
+        """The ratios of `method` beside the true ones; empty where it has none."""
+        return pair_ratios(self._true_ratios(), ratios_of(self.against.get(method, {}), self.reference))
+
+    def _true_ratios(self) -> dict[str, float]:
+        return true_ratios(self.truth, self.reference, self.mm_over_gaba)
 
 
 def answers_of(estimates: Sequence[Estimate]) -> dict[str, Any]:
@@ -87,7 +113,8 @@ def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:
             f"{refused} of {len(cases)} data sets ({100 * refused / len(cases):.0f} %) were refused; "
             "the errors are those of the others only."
         )
-    methods = list(dict.fromkeys(name for case in cases for name in case.against))
+    every = _methods(cases)
+    methods = [name for name in every if name not in RATIOS_ONLY]
     result |= {
         "model": model,
         "n": len(cases),
@@ -96,8 +123,18 @@ def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:
         "metabolites": evaluate_pairs(pairs),
         "groups": evaluate_groups(pairs, [case.series for case in used]),
         "against": {name: evaluate_pairs([case.pairs_against(name) for case in used]) for name in methods},
+        "ratios": {
+            "reference": ", ".join(sorted({"+".join(case.reference) for case in used if case.reference})),
+            "metabolites": evaluate_ratios([case.ratio_pairs() for case in used]),
+            "against": {name: evaluate_ratios([case.ratio_pairs_against(name) for case in used]) for name in every},
+        },
     }
     return result
+
+
+def _methods(cases: Sequence[Case]) -> list[str]:
+    """Other methods, in the order of their first answer."""
+    return list(dict.fromkeys(name for case in cases for name in case.against))
 
 
 def write_outputs(folder: Path, cases: Sequence[Case], model: str) -> dict[str, Any]:
@@ -124,7 +161,7 @@ def csv_text(cases: Sequence[Case]) -> str:
 
     A refused data set has one row without values, so that it is not lost from sight.
     """
-    methods = list(dict.fromkeys(name for case in cases for name in case.against))
+    methods = [name for name in _methods(cases) if name not in RATIOS_ONLY]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     head = ["id", "series", "metabolite", "truth", "estimate", "lo68", "hi68", "lo95", "hi95"]
@@ -164,7 +201,26 @@ def text_table(result: Mapping[str, Any]) -> str:
         for method in methods:
             line += " " + _num(result["against"][method].get(name, {}).get("mae"), 14, 4)
         lines.append(line)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *ratio_table(result["ratios"])]) + "\n"
+
+
+def ratio_table(ratios: Mapping[str, Any]) -> list[str]:
+    """Lines of the table of ratios; none where there are no ratios."""
+    if not ratios["metabolites"]:
+        return []
+    methods = list(ratios["against"])
+    head = f"{'metabolite':<10} {'n':>4} {'bias %':>7} {'error %':>7} {'slope':>6} {'R2':>6} {'constant %':>10}"
+    head += f" {'in 68 %':>7} {'in 95 %':>7}" + "".join(f" {('% ' + m)[:14]:>14}" for m in methods)
+    lines = ["", f"Ratios to {ratios['reference']}: mean absolute errors in percent of the truth, bias the median", ""]
+    lines += [head, "-" * len(head)]
+    for name, s in ratios["metabolites"].items():
+        line = f"{name:<10} {s['n']:>4d} {_num(s['bias_percent'], 7, 1)} {_num(s['mape_percent'], 7, 1)}"
+        line += f" {_num(s['slope'], 6, 3)} {_num(s['r2'], 6, 3)} {_num(s['mape_constant_percent'], 10, 1)}"
+        line += f" {_num(s['coverage68'], 7, 2)} {_num(s['coverage95'], 7, 2)}"
+        for method in methods:
+            line += " " + _num(ratios["against"][method].get(name, {}).get("mape_percent"), 14, 1)
+        lines.append(line)
+    return lines
 
 
 def draw(cases: Sequence[Case], result: Mapping[str, Any]) -> Any:

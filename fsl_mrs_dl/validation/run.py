@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.validation.outputs import Case, answers_of
+from fsl_mrs_dl.validation.programs import one_gaussian
 from fsl_mrs_dl.validation.programs.task import Program, answers, wanted_metabolites
 
 log = logging.getLogger(__name__)
@@ -26,12 +28,16 @@ CLASSICAL = "linear_combination"
 
 @dataclass(frozen=True)
 class Truth:
-    """Known concentrations of one data set."""
+    """Known concentrations of one data set.
+
+    `mm_over_gaba` is the area of the co-edited macromolecules from 2.8 to 3.2 ppm in DIFF over GABA's, where known.
+    """
 
     id: str
     values: Mapping[str, float]
     series: str | None = None
     has_macromolecules: bool = False
+    mm_over_gaba: float | None = None
 
 
 def read_truth(path: Path, key: str | None = None) -> list[Truth]:
@@ -70,8 +76,26 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
         except (TypeError, ValueError) as error:
             raise DataError(f"'{chosen}' holds something that is not a number", where=where, got=error) from error
         series = entry.get("series")
-        truths.append(Truth(entry["id"], numbers, None if series is None else str(series), "mm" in entry))
+        truths.append(
+            Truth(
+                entry["id"], numbers, None if series is None else str(series), _has_mm(entry), _co_edited(entry, where)
+            )
+        )
     return truths
+
+
+def _has_mm(entry: Mapping[str, Any]) -> bool:
+    return "mm" in entry or "mm_over_gaba" in entry
+
+
+def _co_edited(entry: Mapping[str, Any], where: str) -> float | None:
+    """``mm_over_gaba`` of an entry, None where it is not given."""
+    value = entry.get("mm_over_gaba")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise DataError("'mm_over_gaba' must be a number of at least 0", where=where, got=value)
+    return float(value)
 
 
 def run_cases(
@@ -115,6 +139,7 @@ def run_cases(
         against = {CLASSICAL: result.classical} if result.classical else {}
         for name, program in (programs or {}).items():
             against |= answers(name, program, spectra, wanted)
+        against |= {one_gaussian.NAME: found} if (found := one_gaussian.one_gaussian(spectra)) else {}
         every = [e for e in (*result.estimates, *result.combinations) if not e.flag]
         cases.append(
             Case(
@@ -126,6 +151,9 @@ def run_cases(
                 series=truth.series,
                 refused=result.refused,
                 model=str(result.model["name"]),
+                reference=result.reference,
+                ratios=tuple(e for e in result.ratios() if not e.flag),
+                mm_over_gaba=truth.mm_over_gaba,
             )
         )
         log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fsl_mrs_dl.core.errors import DataError
-from fsl_mrs_dl.metabolites.sums import MODES
+from fsl_mrs_dl.metabolites.sums import MODES, REFERENCE_MIN_SD, REFERENCES
 from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 
@@ -73,7 +77,18 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
                 **answers_of(estimates),
                 series=mode,
                 refused=not answered,
+                **_ratios(model, estimates, mode),
                 model=model.folder.name,
             )
         )
     return cases
+
+
+def _ratios(model: LoadedModel, estimates: Sequence[Estimate], mode: str) -> dict[str, Any]:
+    """The fields of a `Case` that hold ratios to the mode's reference; none where it was not measured."""
+    reference = tuple(name for name in REFERENCES[mode] if any(e.name == name for e in estimates))
+    total = combine("+".join(reference), [e for e in estimates if e.name in reference])
+    if total is None or not total.value > REFERENCE_MIN_SD * total.sd:
+        return {}
+    every = (*estimates, *model.sums(estimates, mode))
+    return {"reference": reference, "ratios": model.ratios(every, total, mode)}
