@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from fsl_mrs_dl.cli.main import build_parser
 from fsl_mrs_dl.core.flags import CATALOGUE
 from fsl_mrs_dl.core.resources import shipped_models, weights_folder
+from fsl_mrs_dl.models.card import Card, Errors, Validation
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 
@@ -135,57 +136,66 @@ def model_cards() -> str:
     return "\n\n".join(_card(card) for card in cards)
 
 
-def _card(card: Mapping[str, Any]) -> str:
-    config, training = card["config"], card["training"]
-    share = config["recipe"]["concentrations"]["solution_fraction"]
-    samples = {0.0: "brains", 1.0: "solutions"}.get(share, f"solutions ({share:.0%}) and brains")
-    network = ", ".join(f"{k} {v}" for k, v in config["network"].items() if k != "name")
+def _card(card: Card) -> str:
+    share = card.solution_fraction
+    samples = {0.0: "brains", 1.0: "solutions"}.get(share, f"solutions ({share:.0%}) and brains")  # type: ignore[arg-type, str-format]
+    network = ", ".join(f"{k} {v}" for k, v in card.architecture.items() if k != "name")
+    name = card.architecture["name"]
     rows = [
         ("samples", samples),
-        ("quantities", ", ".join(card["outputs"])),
-        ("conditions", ", ".join(f"`{name}`" for name in card["calibration"])),
-        ("network", f"{config['network']['name']} ({network})" if network else config["network"]["name"]),
-        (
-            "training",
-            f"{training['spectra']:,} spectra, {training['minutes']:g} min ({training['machine']}), "
-            f"seed {training['seed']}, {config['recipe']['bank']['n_members']} protocols",
-        ),
-        *(
-            [("weights at the start", f"those of an earlier run, `{config['start']}`, whose training comes on top")]
-            if config.get("start")
-            else []
-        ),
-        *((f"trained on, `{name}`", f"{low:.6g} to {high:.6g}") for name, (low, high) in card["ranges"].items()),
-        ("bank", f"SHA-256 `{card['bank_sha256']}`"),
-        *((f"`{name}`", f"SHA-256 `{digest}`") for name, digest in (card.get("members") or card["files"]).items()),
-        ("versions", ", ".join(f"{name} {version}" for name, version in card["versions"].items())),
+        ("quantities", ", ".join(card.outputs)),
+        ("conditions", ", ".join(f"`{mode}`" for mode in card.calibration)),
+        ("network", f"{name} ({network})" if network else name),
+        *_training(card),
+        *((f"trained on, `{key}`", f"{low:.6g} to {high:.6g}") for key, (low, high) in card.ranges.items()),
+        ("bank", f"SHA-256 `{card.bank_sha256}`"),
+        *((f"`{file}`", f"SHA-256 `{digest}`") for file, digest in (card.members or card.files).items()),
+        ("versions", ", ".join(f"{package} {version}" for package, version in card.versions.items())),
     ]
-    parts = [f"## {card['name']}", _table(("", ""), rows)]
-    if card.get("known_limits"):
-        parts.append("Known limits:\n\n" + "\n".join(f"- {escape(text, quote=False)}" for text in card["known_limits"]))
-    parts += [_validation(name, found) for name, found in card.get("validation", {}).items()]
+    parts = [f"## {card.name}", _table(("", ""), rows)]
+    if card.known_limits:
+        parts.append("Known limits:\n\n" + "\n".join(f"- {escape(text, quote=False)}" for text in card.known_limits))
+    parts += [_validation(key, found) for key, found in card.validation.items()]
     return "\n\n".join(parts)
 
 
-def _validation(name: str, found: Mapping[str, Any]) -> str:
+def _training(card: Card) -> Iterator[tuple[str, str]]:
+    """What training took, and from which weights it started."""
+    figures, n_protocols = card.training, card.config["recipe"]["bank"]["n_members"]
+    yield (
+        "training",
+        f"{figures.spectra:,} spectra, {figures.minutes:g} min ({figures.machine}), seed {figures.seed}, "
+        f"{n_protocols} protocols",
+    )
+    for number, stage in enumerate(card.lineage if len(card.lineage) > 1 else (), start=1):
+        start = f", from weights `{stage.start_sha256[:12]}`" if stage.start_sha256 else ""
+        yield (
+            f"stage {number}",
+            f"{stage.spectra:,} spectra, {stage.minutes:g} min, seed {stage.seed}, configuration "
+            f"`{stage.config_sha256[:12]}`{start}",
+        )
+    if card.started_from and not card.lineage:
+        yield "weights at the start", f"those of an earlier run, `{card.started_from}`, whose training comes on top"
+
+
+def _validation(name: str, found: Validation) -> str:
     """Errors on one set of known concentrations, other methods beside the network."""
-    methods = list(found["against"])
     rows = []
-    for metabolite, entry in found["metabolites"].items():
-        others = [found["against"][m].get(metabolite, {}).get("mae") for m in methods]
+    for metabolite, errors in found.metabolites.items():
+        others = [entries.get(metabolite, Errors()).mae for entries in found.against.values()]
         rows.append(
             (
                 metabolite,
-                _number(entry["mae"]),
-                _number(entry["slope"], 2),
-                _number(entry["r2"]),
-                *(_number(entry[key] and 100 * entry[key], 0) for key in ("coverage68", "coverage95")),
-                _number(entry["mae_constant"]),
+                _number(errors.mae),
+                _number(errors.slope, 2),
+                _number(errors.r2),
+                *(_number(value and 100 * value, 0) for value in (errors.coverage68, errors.coverage95)),
+                _number(errors.mae_constant),
                 *(_number(value) for value in others),
             )
         )
-    heads = ("metabolite", "MAE", "slope", "R²", "in 68 %", "in 95 %", "constant", *methods)
-    return f"`{name}`: {found['n']} data sets, {found['refused']} refused.\n\n{_table(heads, rows)}"
+    heads = ("metabolite", "MAE", "slope", "R²", "in 68 %", "in 95 %", "constant", *found.against)
+    return f"`{name}`: {found.n} data sets, {found.refused} refused.\n\n{_table(heads, rows)}"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

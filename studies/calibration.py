@@ -43,7 +43,7 @@ def standardised(
     model: LoadedModel, batches: list[SynthesisedBatch], mode: str
 ) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
     """By quantity: error over calibrated spread (before the estimate is cut at zero), and hits of both intervals."""
-    factors = model.folder.card["calibration"][mode]["raw"]
+    factors = model.folder.card.calibration[mode]["raw"]
     parts: dict[str, list[tuple[NDArray, NDArray, NDArray]]] = {}
     for batch in batches:
         rows = (batch.present == MODES[mode]).all(axis=1)

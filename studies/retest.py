@@ -50,7 +50,7 @@ def virtual(model: LoadedModel, bank_folder: Path, n: int) -> Halves:
     config, bank = trained_on(model.folder, bank_folder)
     recipe = dataclasses.replace(config.recipe, drop_off=0.0, drop_diff=0.0)
     synthesiser, rng = Synthesiser(recipe, bank), np.random.default_rng((SEED, STREAM))
-    factors = model.folder.card["calibration"][MODE]["raw"]
+    factors = model.folder.card.calibration[MODE]["raw"]
     parts: dict[str, list[NDArray]] = {}
     for start in range(0, n, 500):
         drawn = synthesiser.draw(min(500, n - start), rng)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.models.card import CARD_FILE, card_of, read_card
 
 LIMIT = "no better than a constant guess on "
 
@@ -43,16 +44,16 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("sets", nargs="+", metavar="NAME=OUT")
     args = parser.parse_args()
-    path = args.model / "card.json"
-    card = json.loads(path.read_text("utf-8"))
-    card["validation"] = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
-    limits = [limit for limit in card.get("known_limits", []) if LIMIT not in limit]
-    for name, found in card["validation"].items():
-        poor = [m for m, entry in found["metabolites"].items() if entry["mae"] >= entry["mae_constant"]]
+    path = args.model / CARD_FILE
+    card = read_card(path)
+    found = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
+    limits = [limit for limit in card.known_limits if LIMIT not in limit]
+    for name, validation in found.items():
+        poor = [m for m, entry in validation["metabolites"].items() if entry["mae"] >= entry["mae_constant"]]
         if poor:
             limits.append(f"{', '.join(poor)}: {LIMIT}{name}")
-    card["known_limits"] = limits
-    write_json(path, card)
+    # read as any card is, so that nothing is written that could not be read again
+    write_json(path, card_of({**card.content, "validation": found, "known_limits": limits}, path).to_dict())
 
 
 if __name__ == "__main__":

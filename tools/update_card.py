@@ -9,13 +9,14 @@ exported network; factors of intervals that the card has already must come out t
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.models.calibrated import load_model
+from fsl_mrs_dl.models.card import CARD_FILE
 from fsl_mrs_dl.models.novelty import describe_inputs
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
@@ -41,21 +42,20 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("bank", type=Path)
     args = parser.parse_args()
-    card = json.loads((args.model / "card.json").read_text("utf-8"))
     model = load_model(str(args.model))
+    card = model.folder.card
     config, bank = trained_on(model.folder, args.bank)
     recipe = config.recipe
     batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     # of scale one, as the network sees them
     found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)))
     factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs)
-    change = worst_change(card["calibration"], factors)
+    change = worst_change(card.calibration, factors)
     print(f"{args.model.name}: {len(batch.channels)} spectra, largest change of a factor {100 * change:.2f} %")
     if change > 0.01:
         raise SystemExit("these are not the spectra that the card was made from: nothing written")
-    card["calibration"] = factors
-    card["inputs"] = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
-    write_json(args.model / "card.json", card)
+    described = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
+    write_json(args.model / CARD_FILE, dataclasses.replace(card, calibration=factors, inputs=described).to_dict())
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.models.card import Card
 
 _RANGES = {
     "f0_mhz": ("spectrometer frequency", 1.0, "MHz"),
@@ -36,13 +39,12 @@ def run(args: argparse.Namespace) -> None:
 
     if args.name:
         model = open_model(find_model(args.name))
-        card = dict(model.card)
         if args.json:
             # of the description of the training spectra, the limits are for people
-            card["inputs"] = {name: {"limit": entry["limit"]} for name, entry in card.get("inputs", {}).items()}
-            print(json.dumps(card, indent=1, ensure_ascii=False))
+            limits = {name: {"limit": entry.limit} for name, entry in model.card.inputs.items()}
+            print(json.dumps({**model.card.content, "inputs": limits}, indent=1, ensure_ascii=False))
         else:
-            print("\n".join(_described(card, args.name, model.staged)))
+            print("\n".join(_described(model.card, args.name, model.staged)))
         return
     if args.json:
         raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
@@ -50,41 +52,47 @@ def run(args: argparse.Namespace) -> None:
     for name in shipped_models():
         model = open_model(weights_folder() / name)
         mark = f" (taken for a {kinds[name]} where none is named)" if name in kinds else ""
-        print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card['calibration'])}")
+        print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card.calibration)}")
 
 
-def _described(card: Mapping[str, Any], asked: str, staged: bool) -> Iterator[str]:
+def _described(card: Card, asked: str, staged: bool) -> Iterator[str]:
     """The lines that a user needs of a card."""
-    yield f"{card['name']}: {', '.join(card['outputs'])}"
-    yield f"  answers for          {', '.join(card['calibration'])}"
+    yield f"{card.name}: {', '.join(card.outputs)}"
+    yield f"  answers for          {', '.join(card.calibration)}"
     for key, (label, factor, unit) in _RANGES.items():
-        if key in card.get("ranges", {}):
-            low, high = (factor * end for end in card["ranges"][key])
+        if key in card.ranges:
+            low, high = (factor * end for end in card.ranges[key])
             yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
-    training = card.get("training", {})
-    if {"spectra", "minutes", "machine", "seed"} <= set(training):
-        last = ", the last of several stages" if staged else ""
-        yield (
-            f"  trained              {training['spectra']:,} spectra, {training['minutes']:g} min on "
-            f"{training['machine']}, seed {training['seed']}{last}"
-        )
-    files = card.get("members") or card["files"]
-    for index, (name, digest) in enumerate(files.items()):
+    yield from _training(card, staged)
+    for index, (name, digest) in enumerate((card.members or card.files).items()):
         yield f"  {'' if index else 'made of':<20} {name} (SHA-256 {digest[:12]})"
-    for limit in card.get("known_limits", ()):
+    for limit in card.known_limits:
         yield f"  limit                {limit}"
-    for name, found in card.get("validation", {}).items():
-        yield f"  tested on {name}, {found['n']} data sets, {found['refused']} refused (max-normalised):"
+    for name, found in card.validation.items():
+        yield f"  tested on {name}, {found.n} data sets, {found.refused} refused (max-normalised):"
         yield f"    {'':<8} {'MAE':>6} {'constant':>9} {'slope':>6} {'R2':>6} {'in 95 %':>8}"
-        for metabolite, entry in found["metabolites"].items():
-            cells = [_cell(entry[key], 3) for key in ("mae", "mae_constant")]
-            cells += [_cell(entry["slope"], 2), _cell(entry["r2"], 3)]
-            inside = entry["coverage95"]
-            cells.append("-" if inside is None else f"{100 * inside:.0f} %")
+        for metabolite, errors in found.metabolites.items():
+            cells = [_cell(errors.mae, 3), _cell(errors.mae_constant, 3), _cell(errors.slope, 2), _cell(errors.r2, 3)]
+            cells.append("-" if errors.coverage95 is None else f"{100 * errors.coverage95:.0f} %")
             yield "    {:<8} {:>6} {:>9} {:>6} {:>6} {:>8}".format(metabolite, *cells)
-    if not card.get("validation"):
+    if not card.validation:
         yield "  not tested on known concentrations yet: fsl_mrs_dl validate"
     yield f"The whole card: fsl_mrs_dl models {asked} --json"
+
+
+def _training(card: Card, staged: bool) -> Iterator[str]:
+    """What training took, and each of its stages where there were several."""
+    figures = card.training
+    if None in (figures.spectra, figures.minutes, figures.machine, figures.seed):
+        return
+    last = ", the last of several stages" if staged else ""
+    yield (
+        f"  trained              {figures.spectra:,} spectra, {figures.minutes:g} min on "
+        f"{figures.machine}, seed {figures.seed}{last}"
+    )
+    if len(card.lineage) > 1:
+        for number, stage in enumerate(card.lineage, start=1):
+            yield f"  {f'stage {number}':<20} {stage.spectra:,} spectra, {stage.minutes:g} min, seed {stage.seed}"
 
 
 def _cell(value: float | None, digits: int) -> str:

@@ -161,7 +161,7 @@ def _refused(acquisition: Acquisition, model: LoadedModel, reason: str) -> tuple
     """A voxel without answer: outside of the head there are zeros and noise."""
     fid = np.nan_to_num(acquisition.fids[0, 0, 0])
     spectra = EditedSpectra(acquisition.dwell_s, acquisition.f0_mhz, acquisition.source, diff=fid)
-    facts = {"name": model.folder.name, "hash": model.folder.digest, "ranges": model.folder.card["ranges"]}
+    facts = {"name": model.folder.name, "hash": model.folder.digest, "ranges": model.folder.card.as_written("ranges")}
     empty = Quantification((), (), ("NAA",), (), {}, {}, (), facts, (Flag("refused", reason),))
     return empty, spectra
 

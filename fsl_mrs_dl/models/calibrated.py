@@ -116,7 +116,7 @@ class LoadedModel:
         return tuple(replace(e, sd=e.sd * factors[e.name]["68"]) for e in estimates)
 
     def _factors(self, mode: str, kind: str) -> dict[str, dict[str, float]]:
-        calibration = self.folder.card["calibration"]
+        calibration = self.folder.card.calibration
         if mode not in calibration:
             raise ModelError(
                 f"the model '{self.folder.name}' was not trained for {mode}",

@@ -1,56 +1,144 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model card must say for its model to be used; anything else is a damaged card."""
+"""The model card: what a model is, what it was trained on, how far it was tested. Read once, typed and frozen."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
+import dataclasses
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, ModelError
-from fsl_mrs_dl.metabolites.sums import MODES
+from fsl_mrs_dl.models.card_checks import problem_of
 from fsl_mrs_dl.models.inputs import PpmGrid
-from fsl_mrs_dl.models.novelty import CONDITIONS, n_features
+from fsl_mrs_dl.models.novelty import DescribedInput
 
 CARD_VERSION = 1
-LEVELS = ("68", "95")
-"""Intervals of which the card has factors, in percent."""
+CARD_FILE = "card.json"
 
-_SHA256 = re.compile("[0-9a-f]{64}")
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class DescribedInput:
-    """Training spectra of one condition, as `fsl_mrs_dl.models.novelty.describe_inputs` describes them."""
-
-    step_ppm: float
-    variances: tuple[float, ...]
-    noise_variance: float
-    values: str
-    limit: float
+Calibration = dict[str, dict[str, dict[str, dict[str, float]]]]
+"""Mode, kind (``raw`` and others), quantity, level: factor on the predicted standard deviation."""
 
 
 @dataclass(frozen=True)
-class CardContent:
-    """The part of a card that programs rely on; a card has more, for people.
+class TrainingFigures:
+    """Figures of the training: sums over the stages of `Card.lineage`, or over the members of an ensemble; of the
+    last run alone where the card is of a version that kept no lineage.
+
+    Parameters
+    ----------
+    steps, spectra, seed : int
+    minutes : float
+    machine : str
+    best_validation : float
+        Lowest validation error of the run.
+    """
+
+    steps: int | None = None
+    spectra: int | None = None
+    seed: int | None = None
+    minutes: float | None = None
+    machine: str | None = None
+    best_validation: float | None = None
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One stage of a training, from which the next one went on.
+
+    Parameters
+    ----------
+    name : str
+    config_sha256 : str
+        Of the stage's configuration, see `fsl_mrs_dl.training.lineage.config_digest`.
+    seed, steps, spectra : int
+    minutes : float
+    machine : str
+    start_sha256 : str
+        Of the weights that the stage started from; empty where it started afresh, ``unknown`` where no hash was kept.
+    """
+
+    name: str
+    config_sha256: str
+    seed: int
+    steps: int
+    spectra: int
+    minutes: float
+    machine: str
+    start_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of one quantity on a set of known concentrations; None where a figure was not kept or is not defined."""
+
+    n: int | None = None
+    mae: float | None = None
+    mae_se: float | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    r2: float | None = None
+    mae_constant: float | None = None
+    coverage68: float | None = None
+    coverage95: float | None = None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What ``fsl_mrs_dl validate`` found on one set.
+
+    Parameters
+    ----------
+    n, refused : int
+        Data sets, and how many of them were refused.
+    metabolites : mapping of str to Errors
+    against : mapping of str to (mapping of str to Errors)
+        The same of other methods.
+    """
+
+    n: int
+    refused: int
+    metabolites: dict[str, Errors] = field(default_factory=dict)
+    against: dict[str, dict[str, Errors]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model card that was checked.
 
     Parameters
     ----------
     card_version : int
     name : str
     outputs : tuple of str
+        Quantities that the network estimates, in order.
     grid : PpmGrid
+        Of the network's input.
     ranges : mapping of str to (float, float)
+        What was trained on, units in the names.
     calibration : mapping
-        Mode, kind (``raw`` and others), quantity, level: factor on the predicted standard deviation.
+        See `Calibration`.
     files, members : mapping of str to str
         Name and SHA-256, of the files of a network or of the models of an ensemble.
     inputs : mapping of condition to DescribedInput
+    conditions : tuple of str
+    simulation_test : mapping
+        Errors on the calibration spectra by kind of sample and quantity, in mM.
+    training : TrainingFigures
+    lineage : tuple of StageRecord
+        All stages of the training, the first one first; empty for models of versions that did not keep it.
+    config : mapping
+        The training's configuration as it was; `fsl_mrs_dl.training` reads it.
+    bank_sha256 : str
+    versions, known_limits, validation
+        For people.
+    content : mapping
+        The whole card as it stands in the file, entries that this version does not know among them.
     """
 
     card_version: int
@@ -58,113 +146,177 @@ class CardContent:
     outputs: tuple[str, ...]
     grid: PpmGrid
     ranges: dict[str, tuple[float, float]]
-    calibration: dict[str, dict[str, dict[str, dict[str, float]]]]
+    calibration: Calibration
     files: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, DescribedInput] = field(default_factory=dict)
+    conditions: tuple[str, ...] = ()
+    simulation_test: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    training: TrainingFigures = field(default_factory=TrainingFigures)
+    lineage: tuple[StageRecord, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    bank_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    known_limits: tuple[str, ...] = ()
+    validation: dict[str, Validation] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Name and settings of the network; empty where the card has no configuration."""
+        return dict(self._of_config("network"))
+
+    @property
+    def solution_fraction(self) -> float | None:
+        """Share of the training spectra that were solutions; None where the card does not say."""
+        return self._of_config("recipe", "concentrations").get("solution_fraction")
+
+    @property
+    def started_from(self) -> str:
+        """Folder of the weights that training started from, as the configuration named it; empty for none."""
+        return str(self.config.get("start") or "")
+
+    @property
+    def staged(self) -> bool:
+        """Whether earlier training, whose figures the card does not have, went before that of `training`."""
+        return bool(self.lineage[0].start_sha256 if self.lineage else self.started_from)
+
+    def as_written(self, key: str, otherwise: Any = None) -> Any:
+        """An entry as it stands in the file, for files that repeat it."""
+        return self.content.get(key, otherwise)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What belongs into ``card.json``: entries in the order of the file that was read, and those it had beside."""
+        return _plain(self, self.content)
+
+    def _of_config(self, *keys: str) -> Mapping[str, Any]:
+        found: Any = self.config
+        for key in keys:
+            found = found.get(key, {}) if isinstance(found, Mapping) else {}
+        return found if isinstance(found, Mapping) else {}
 
 
-def check_card(card: Any, path: Path) -> dict[str, Any]:
-    """The content of ``card.json`` at `path`, when it is that of a usable model.
+def read_card(path: Path) -> Card:
+    """Read ``card.json`` at `path`.
 
     Raises
     ------
     ModelError
-        When it is incomplete, of another version, or says what cannot be.
+        When it cannot be read, is incomplete, of another version, or says what cannot be.
     """
-    if not isinstance(card, Mapping):
-        raise ModelError("the model card cannot be read", where=path, expected="a JSON object", got=type(card).__name__)
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError("the model card cannot be read", where=path, got=error) from error
+    return card_of(content, path)
+
+
+def card_of(content: Any, path: Path) -> Card:
+    """The card with the content of a JSON file; raises as `read_card`."""
+    if not isinstance(content, Mapping):
+        raise ModelError(
+            "the model card cannot be read", where=path, expected="a JSON object", got=type(content).__name__
+        )
     needed = ("card_version", "name", "outputs", "grid", "ranges", "calibration")
-    missing = [key for key in needed if key not in card]
-    if not missing and not (card.get("members") or "model.onnx" in (card.get("files") or {})):
+    missing = [key for key in needed if key not in content]
+    if not missing and not (content.get("members") or "model.onnx" in (content.get("files") or {})):
         missing = ["files of model.onnx, or members"]
     if missing:
         raise ModelError("the model card is incomplete", where=path, expected=", ".join(missing))
-    if card["card_version"] != CARD_VERSION:
-        raise ModelError(
-            "the model card has another version",
-            where=path,
-            expected=CARD_VERSION,
-            got=card["card_version"],
-            hint="Install the version of fsl_mrs_dl that wrote the model",
-        )
-    known = {f.name: card[f.name] for f in fields(CardContent) if f.name in card}
+    if content["card_version"] != CARD_VERSION:
+        raise _of_another_version(content, path)
     try:
-        content = from_mapping(CardContent, known, str(path))
+        card = _typed(content, str(path))
     except ConfigError as error:
         raise ModelError(
             f"the model card is damaged: {error.what}", where=error.where, expected=error.expected, got=error.got
         ) from error
-    for problem in (
-        _of_outputs(content),
-        _of_grid(content.grid),
-        _of_ranges(content),
-        _of_calibration(content),
-        _of_names(content),
-        _of_inputs(content),
-    ):
-        if problem:
-            raise ModelError(f"the model card is damaged: {problem}", where=path, hint="Install the model again")
-    return dict(card)
+    problem = problem_of(card)
+    if problem:
+        raise ModelError(f"the model card is damaged: {problem}", where=path, hint="Install the model again")
+    return card
 
 
-def _of_outputs(content: CardContent) -> str:
-    if not content.outputs or len(set(content.outputs)) < len(content.outputs) or not all(content.outputs):
-        return "its outputs are no list of different names"
-    return ""
+def _of_another_version(content: Mapping[str, Any], path: Path) -> ModelError:
+    versions = content.get("versions")
+    maker = versions.get("fsl_mrs_dl") if isinstance(versions, Mapping) else None
+    return ModelError(
+        "the model card has another version",
+        where=path,
+        expected=CARD_VERSION,
+        got=content["card_version"],
+        hint=f"Install the version of fsl_mrs_dl that wrote the model{f' ({maker})' if maker else ''}",
+    )
 
 
-def _of_grid(grid: PpmGrid) -> str:
-    sensible = grid.low_ppm < grid.high_ppm and 16 <= grid.n_points <= 65536 and 0 < grid.max_time_s <= 60
-    return "" if sensible else f"its grid cannot be ({grid})"
+_RECORDS: Mapping[str, type] = {"training": TrainingFigures}
+"""Entries for people that are records: what they hold beside is left alone."""
 
 
-def _of_ranges(content: CardContent) -> str:
-    wrong = [name for name, (low, high) in content.ranges.items() if low > high]
-    if wrong or "fwhm_hz" not in content.ranges:
-        return f"its ranges lack fwhm_hz or run backwards ({', '.join(wrong) or 'none does'})"
-    return ""
+def _typed(content: Mapping[str, Any], where: str) -> Card:
+    """Types of everything that this version knows; entries for people may hold more than that."""
+    known = {f.name: content[f.name] for f in dataclasses.fields(Card) if f.name in content and f.name != "content"}
+    for key, cls in _RECORDS.items():
+        if key in known:
+            known[key] = _lenient(cls, known[key], f"{where}, {key}")
+    if "lineage" in known:
+        stages = known["lineage"] if isinstance(known["lineage"], list) else [known["lineage"]]
+        known["lineage"] = tuple(_lenient(StageRecord, stage, f"{where}, lineage") for stage in stages)
+    if "validation" in known:
+        known["validation"] = {
+            name: _validation(found, f"{where}, validation.{name}")
+            for name, found in _table(known["validation"], f"{where}, validation").items()
+        }
+    return dataclasses.replace(from_mapping(Card, known, where), content=content)
 
 
-def _of_calibration(content: CardContent) -> str:
-    if not content.calibration or not set(content.calibration) <= set(MODES):
-        return f"calibration is for {', '.join(content.calibration) or 'nothing'}, not for some of {', '.join(MODES)}"
-    for mode, kinds in content.calibration.items():
-        lacking = set(content.outputs) - set(kinds.get("raw", {}))
-        if lacking:
-            return f"the intervals of {', '.join(sorted(lacking))} for {mode} are missing"
-        for factors in (factors for kind in kinds.values() for factors in kind.values()):
-            if not set(LEVELS) <= set(factors) or min(factors.values()) < 0:
-                return f"factors of intervals for {mode} lack a level or are negative"
-    return ""
+def _validation(value: Any, where: str) -> Validation:
+    found = dict(_table(value, where))
+    found["metabolites"] = _errors(found.get("metabolites", {}), where)
+    found["against"] = {
+        method: _errors(entries, where) for method, entries in _table(found.get("against", {}), where).items()
+    }
+    return _lenient(Validation, found, where)
 
 
-def _of_names(content: CardContent) -> str:
-    for name, digest in (*content.files.items(), *content.members.items()):
-        if not is_plain_name(name):
-            return f"'{name}' is not the name of a file or folder of its own"
-        if not _SHA256.fullmatch(digest):
-            return f"the SHA-256 of {name} has not 64 digits"
-    if len(content.members) == 1:
-        return "an ensemble has at least two members"
-    return ""
+def _errors(value: Any, where: str) -> dict[str, Errors]:
+    return {name: _lenient(Errors, entry, f"{where}, {name}") for name, entry in _table(value, where).items()}
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether `name` is that of something in one folder, and leads nowhere else."""
-    return name not in ("", ".", "..") and Path(name).name == name and "\\" not in name
+def _table(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError("a table is needed", where=where, got=repr(value))
+    return value
 
 
-def _of_inputs(content: CardContent) -> str:
-    for condition, stored in content.inputs.items():
-        if condition not in CONDITIONS:
-            return f"inputs describes the unknown condition '{condition}'"
-        try:
-            values = len(base64.b64decode(stored.values, validate=True)) // 2
-        except (binascii.Error, ValueError):
-            values = -1
-        if not stored.variances or min(*stored.variances, stored.noise_variance, stored.step_ppm, stored.limit) <= 0:
-            return f"inputs of {condition} hold variances or limits that are not positive"
-        if values != n_features(content.grid.n_points, stored.step_ppm) * (1 + len(stored.variances)):
-            return f"inputs of {condition} hold another number of values than the grid asks for"
-    return ""
+def _lenient(cls: type[T], value: Any, where: str) -> T:
+    """`cls` from those entries of `value` that it knows."""
+    names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    return from_mapping(cls, {key: v for key, v in _table(value, where).items() if key in names}, where)
+
+
+def _plain(value: Any, before: Any) -> Any:
+    """As JSON has it; keys in the order in which they stood before."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain_record(value, before if isinstance(before, Mapping) else {})
+    if isinstance(value, Mapping):
+        return _plain_table(value, before if isinstance(before, Mapping) else {})
+    if isinstance(value, (list, tuple)):
+        olds = before if isinstance(before, list) and len(before) == len(value) else [None] * len(value)
+        return [_plain(entry, old) for entry, old in zip(value, olds, strict=True)]
+    return value
+
+
+def _plain_table(value: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    order = [*(key for key in before if key in value), *(key for key in value if key not in before)]
+    return {key: _plain(value[key], before.get(key)) for key in order}
+
+
+def _plain_record(record: Any, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a dataclass: what is empty is left out unless it stood there, what it does not know is kept."""
+    values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "content"}
+    result = {key: _plain(values[key], old) if key in values else old for key, old in before.items()}
+    for key, value in values.items():
+        if key not in before and value not in (None, (), {}, "", TrainingFigures()):
+            result[key] = _plain(value, None)
+    return result

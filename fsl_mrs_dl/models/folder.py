@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ModelError
-from fsl_mrs_dl.models.card import check_card
+from fsl_mrs_dl.models.card import CARD_FILE, Card, read_card
 from fsl_mrs_dl.models.inputs import PpmGrid
 
 ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
@@ -38,30 +35,29 @@ class ModelFolder:
     Parameters
     ----------
     path : Path
-    card : mapping
-        The content of ``card.json``.
+    card : Card
     members : tuple of ModelFolder
         Of an ensemble; empty otherwise.
     """
 
     path: Path
-    card: Mapping[str, Any]
+    card: Card
     members: tuple[ModelFolder, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of the model."""
-        return str(self.card["name"])
+        return self.card.name
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Quantities that the network estimates, in order."""
-        return tuple(self.card["outputs"])
+        return self.card.outputs
 
     @property
     def grid(self) -> PpmGrid:
         """The ppm grid of its input."""
-        return from_mapping(PpmGrid, self.card["grid"], f"{self.path / 'card.json'}, grid")
+        return self.card.grid
 
     @property
     def networks(self) -> tuple[Path, ...]:
@@ -73,17 +69,17 @@ class ModelFolder:
         """SHA-256 of ``model.onnx``; of an ensemble, of its members' digests one after the other."""
         if self.members:
             return hashlib.sha256("".join(member.digest for member in self.members).encode()).hexdigest()
-        return str(self.card["files"]["model.onnx"])
+        return self.card.files["model.onnx"]
 
     @property
     def staged(self) -> bool:
         """Whether training went on from an earlier one: the card's figures of training are those of the last alone."""
-        return any(folder.card.get("config", {}).get("start") for folder in (self, *self.members))
+        return any(folder.card.staged for folder in (self, *self.members))
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that its answers depend on: the networks, their calibration and ranges."""
-        parts = [{key: self.card.get(key) for key in ANSWERING}, self.digest]
+        parts = [{key: self.card.as_written(key) for key in ANSWERING}, self.digest]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,7 +96,7 @@ def open_model(path: Path) -> ModelFolder:
 
 def _open(path: Path, inside: str) -> ModelFolder:
     """Open a model folder, as a member of the ensemble `inside` where that is given: a member is no ensemble itself."""
-    card_path = path / "card.json"
+    card_path = path / CARD_FILE
     if not card_path.is_file():
         raise ModelError(
             "no model here",
@@ -108,18 +104,14 @@ def _open(path: Path, inside: str) -> ModelFolder:
             expected="a folder with card.json and model.onnx",
             hint="List the shipped models with: fsl_mrs_dl models",
         )
-    try:
-        content = json.loads(card_path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError("the model card cannot be read", where=card_path, got=error) from error
-    card = check_card(content, card_path)
-    if card.get("members"):
+    card = read_card(card_path)
+    if card.members:
         if inside:
             raise ModelError(
                 f"a member of the ensemble {inside} is an ensemble itself", where=path, expected="a single model"
             )
-        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in card["members"].items()))
-    for name, expected in card["files"].items():
+        return ModelFolder(path, card, tuple(_open_member(path, card, *item) for item in card.members.items()))
+    for name, expected in card.files.items():
         file = path / name
         if not file.is_file():
             if name == "model.onnx":
@@ -137,9 +129,9 @@ def _open(path: Path, inside: str) -> ModelFolder:
     return ModelFolder(path, card)
 
 
-def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) -> ModelFolder:
+def _open_member(path: Path, card: Card, name: str, digest: str) -> ModelFolder:
     """A member of the ensemble in `path`, a folder beside it."""
-    member = _open(path.resolve().parent / name, inside=card["name"])
+    member = _open(path.resolve().parent / name, inside=card.name)
     if member.digest != digest:
         raise ModelError(
             "a member of the ensemble is not the model that it was made from",
@@ -149,8 +141,7 @@ def _open_member(path: Path, card: Mapping[str, Any], name: str, digest: str) ->
             hint="Install the model again",
         )
     for key in ("outputs", "grid"):
-        if member.card[key] != card[key]:
-            raise ModelError(
-                f"a member of the ensemble has other {key}", where=member.path, expected=card[key], got=member.card[key]
-            )
+        wanted, got = getattr(card, key), getattr(member.card, key)
+        if got != wanted:
+            raise ModelError(f"a member of the ensemble has other {key}", where=member.path, expected=wanted, got=got)
     return member

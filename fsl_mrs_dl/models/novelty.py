@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,32 @@ CONDITIONS = ("edit_off", "diff")
 """In the order of the channels, real and imaginary part each."""
 
 
-def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class DescribedInput:
+    """Training spectra of one condition.
+
+    Parameters
+    ----------
+    step_ppm : float
+        Distance of the points.
+    variances : tuple of float
+        Of the principal components.
+    noise_variance : float
+        Of the rest, per feature.
+    values : str
+        Mean and components as little-endian float16 in base64.
+    limit : float
+        Distance within which `QUANTILE` of the calibration spectra lie.
+    """
+
+    step_ppm: float
+    variances: tuple[float, ...]
+    noise_variance: float
+    values: str
+    limit: float
+
+
+def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dict[str, DescribedInput]:
     """The part of a model card that `distances` reads.
 
     Parameters
@@ -45,10 +70,8 @@ def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dic
 
     Returns
     -------
-    dict
-        By condition: ``step_ppm``, ``variances`` of the components, ``noise_variance`` of the rest, ``limit``, and
-        ``values``: mean and components as little-endian float16 in base64. Conditions with too few spectra are left
-        out.
+    dict of str to DescribedInput
+        By condition; those with too few spectra are left out.
     """
     found = {}
     for index, condition in enumerate(CONDITIONS):
@@ -62,18 +85,21 @@ def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dic
         k = min(N_COMPONENTS, len(variances) - 1)
         rest = float(variances[k:].sum() / (features.shape[1] - k))
         values = np.concatenate([mean, components[:k].ravel()]).astype("<f2")
-        stored = {
-            "step_ppm": step_ppm,
-            "variances": [float(f"{v:.4g}") for v in variances[:k]],
-            "noise_variance": rest,
-            "values": base64.b64encode(values.tobytes()).decode("ascii"),
-        }
+        stored = DescribedInput(
+            step_ppm=step_ppm,
+            variances=tuple(float(f"{v:.4g}") for v in variances[:k]),
+            noise_variance=rest,
+            values=base64.b64encode(values.tobytes()).decode("ascii"),
+            limit=np.inf,
+        )
         limit = np.quantile(_distance(features[half:], stored), QUANTILE, method="higher")
-        found[condition] = {**stored, "limit": float(limit)}
+        found[condition] = replace(stored, limit=float(limit))
     return found
 
 
-def distances(described: Mapping[str, Any], channels: NDArray, present: NDArray) -> dict[str, tuple[float, float]]:
+def distances(
+    described: Mapping[str, DescribedInput], channels: NDArray, present: NDArray
+) -> dict[str, tuple[float, float]]:
     """Distance and limit by condition, of those that are there and that the card describes.
 
     Parameters
@@ -87,8 +113,8 @@ def distances(described: Mapping[str, Any], channels: NDArray, present: NDArray)
     for index, condition in enumerate(CONDITIONS):
         if present[index] > 0 and condition in described:
             stored = described[condition]
-            features = _features(channels[None, 2 * index : 2 * index + 2], float(stored["step_ppm"]))
-            found[condition] = float(_distance(features, stored)[0]), float(stored["limit"])
+            features = _features(channels[None, 2 * index : 2 * index + 2], stored.step_ppm)
+            found[condition] = float(_distance(features, stored)[0]), stored.limit
     return found
 
 
@@ -110,13 +136,13 @@ def _features(channels: NDArray, step_ppm: float) -> NDArray:
     return coarse.reshape(len(channels), -1) / np.maximum(size, 1e-300)[:, None]
 
 
-def _distance(features: NDArray, stored: Mapping[str, Any]) -> NDArray:
+def _distance(features: NDArray, stored: DescribedInput) -> NDArray:
     """Root of the Mahalanobis distance per feature."""
-    n_features, variances = features.shape[1], np.asarray(stored["variances"], dtype=float)
-    values = np.frombuffer(base64.b64decode(stored["values"]), dtype="<f2").astype(float)
+    n_features, variances = features.shape[1], np.asarray(stored.variances)
+    values = np.frombuffer(base64.b64decode(stored.values), dtype="<f2").astype(float)
     mean, components = values[:n_features], values[n_features:].reshape(len(variances), n_features)
     centred = features - mean
     scores = centred @ components.T
     rest = (centred**2).sum(axis=1) - (scores**2).sum(axis=1)
-    squared = (scores**2 / variances).sum(axis=1) + np.maximum(rest, 0.0) / float(stored["noise_variance"])
+    squared = (scores**2 / variances).sum(axis=1) + np.maximum(rest, 0.0) / stored.noise_variance
     return np.sqrt(squared / n_features)

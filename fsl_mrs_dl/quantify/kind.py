@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.models.card import Card
 from fsl_mrs_dl.quantify.lincomb import FitResult
 
 MARKS: Mapping[str, tuple[str, ...]] = {"choline": ("GPC", "PCh"), "Ins": ("Ins",), "MM0.9": ("MM09",)}
@@ -48,21 +48,27 @@ def kind_of_sample(marks: Mapping[str, float]) -> str | None:
     return "solution" if all(height < SOLUTION_BELOW * BRAIN_AT[mark] for mark, height in marks.items()) else None
 
 
-def kinds_of_model(card: Mapping[str, Any]) -> frozenset[str]:
-    """What a model was trained on: ``brain``, ``solution`` or both; from the card's recipe, else from its outputs."""
-    concentrations = card.get("config", {}).get("recipe", {}).get("concentrations", {})
-    share = concentrations.get("solution_fraction")
-    can_be_brain = set(MARKS["choline"]) <= set(card["outputs"]) and "Ins" in card["outputs"]
-    if share is None:
+def kinds_of_model(outputs: Collection[str], solution_fraction: float | None = None) -> frozenset[str]:
+    """What a model was trained on: ``brain``, ``solution`` or both.
+
+    Parameters
+    ----------
+    outputs : collection of str
+        What it estimates.
+    solution_fraction : float, optional
+        Share of its training spectra that were solutions, where its card says so.
+    """
+    can_be_brain = set(MARKS["choline"]) <= set(outputs) and "Ins" in outputs
+    if solution_fraction is None:
         return frozenset({"brain"}) if can_be_brain else frozenset({"solution"})
-    kinds = {"solution"} if share > 0 else set()
+    kinds = {"solution"} if solution_fraction > 0 else set()
     # a network that does not know choline was never shown a brain, whatever the recipe calls it
-    return frozenset(kinds | {"brain"}) if share < 1 and can_be_brain else frozenset(kinds or {"solution"})
+    return frozenset(kinds | {"brain"}) if solution_fraction < 1 and can_be_brain else frozenset(kinds or {"solution"})
 
 
-def kind_flags(marks: Mapping[str, float], card: Mapping[str, Any]) -> list[Flag]:
+def kind_flags(marks: Mapping[str, float], card: Card) -> list[Flag]:
     """A caution where the sample is of a kind that the model was not trained on."""
-    kind, trained = kind_of_sample(marks), kinds_of_model(card)
+    kind, trained = kind_of_sample(marks), kinds_of_model(card.outputs, card.solution_fraction)
     if kind is None or kind in trained:
         return []
     figures = ", ".join(f"{mark} {100 * height:.0f} %" for mark, height in marks.items())

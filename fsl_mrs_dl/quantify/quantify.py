@@ -17,7 +17,7 @@ from fsl_mrs_dl.metabolites.sums import MODES, REFERENCES, SECOND_REFERENCE
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate, combine
 from fsl_mrs_dl.models.inputs import NetworkInput, PpmGrid, prepare
-from fsl_mrs_dl.models.novelty import distances
+from fsl_mrs_dl.models.novelty import DescribedInput, distances
 from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags, measure
 from fsl_mrs_dl.quantify.kind import heights, kind_flags
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
@@ -116,8 +116,8 @@ def quantify(
     snr = data_snr(classical, noise)
     fwhm_hz = signals.lw_hz + _voigt_fwhm_hz(classical.parameters["lorentz_hz"], classical.parameters["gauss_hz"])
     checks = (
-        *_range_checks(spectra, model.folder.card["ranges"], fwhm_hz, snr),
-        *_distances(data, model.folder.card.get("inputs", {})),
+        *_range_checks(spectra, model.folder.card.ranges, fwhm_hz, snr),
+        *_distances(data, model.folder.card.inputs),
     )
 
     flags = list(spectra.flags)
@@ -197,7 +197,7 @@ def _voigt_fwhm_hz(lorentz_hz: float, gauss_hz: float) -> float:
 
 
 def _range_checks(
-    spectra: EditedSpectra, ranges: Mapping[str, Any], fwhm_hz: float, snr: float
+    spectra: EditedSpectra, ranges: Mapping[str, tuple[float, float]], fwhm_hz: float, snr: float
 ) -> tuple[RangeCheck, ...]:
     on = spectra.edit_pulse.get("ON", {})
     values = {
@@ -210,13 +210,13 @@ def _range_checks(
         "edit_duration_s": on.get("duration_s"),
     }
     return tuple(
-        RangeCheck(name, float(value), *map(float, ranges[name]))
+        RangeCheck(name, float(value), *ranges[name])
         for name, value in values.items()
         if value is not None and name in ranges
     )
 
 
-def _distances(data: NetworkInput, described: Mapping[str, Any]) -> tuple[RangeCheck, ...]:
+def _distances(data: NetworkInput, described: Mapping[str, DescribedInput]) -> tuple[RangeCheck, ...]:
     """Distance of each condition from the training spectra; nothing where the card does not describe them."""
     found = distances(described, data.channels, data.present)
     return tuple(RangeCheck(f"distance_of_{name}", value, 0.0, limit) for name, (value, limit) in found.items())
@@ -226,7 +226,7 @@ def _refusal(
     spectra: EditedSpectra, left: float, snr: float, fwhm_hz: float, model: LoadedModel, limits: Limits
 ) -> str:
     """Why the data are refused, judged without the network; empty where they are not."""
-    widest = model.folder.card["ranges"]["fwhm_hz"][1]
+    widest = model.folder.card.ranges["fwhm_hz"][1]
     if snr < limits.refuse_snr:
         reason = f"the highest line is only {snr:.1f} times the noise"
         water = spectra.history.get("water", {}).get("ratio") or 0.0
@@ -321,9 +321,9 @@ def _model_facts(model: LoadedModel, signals: BasisSignals) -> dict[str, Any]:
         "hash": model.folder.digest,
         "version": __version__,
         "basis": signals.source,
-        "ranges": card["ranges"],
-        "known_limits": card.get("known_limits", []),
-        "training": card.get("training", {}),
-        "architecture": card.get("config", {}).get("network", {}),
+        "ranges": card.as_written("ranges"),
+        "known_limits": list(card.known_limits),
+        "training": card.as_written("training", {}),
+        "architecture": card.architecture,
         "staged": model.folder.staged,
     }

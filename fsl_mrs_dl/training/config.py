@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.training.stages import stage_tables
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,40 @@ class TrainConfig:
 
 
 def read_config(path: Path) -> TrainConfig:
-    """Read a TOML file.
+    """Read a TOML file; of one with stages, the last one.
 
     Raises
     ------
     ConfigError
         When it is missing, not TOML, or holds an unknown key or a wrong value.
     """
-    return from_mapping(TrainConfig, read_toml(path), str(path))
+    return read_stages(path)[-1]
+
+
+def read_stages(path: Path) -> tuple[TrainConfig, ...]:
+    """The stages of a training in a TOML file, one where it has no ``[[stage]]`` tables; raises as `read_config`."""
+    return stages_of(read_toml(path), str(path))
+
+
+def stages_of(values: Mapping[str, Any], where: str) -> tuple[TrainConfig, ...]:
+    """The same of what stands in the file.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown key or a wrong value, and where a stage has other quantities or another grid than the first one.
+    """
+    stages = tuple(from_mapping(TrainConfig, table, place) for place, table in stage_tables(values, where))
+    first = stages[0].recipe
+    for number, stage in enumerate(stages, start=1):
+        if (stage.recipe.outputs, stage.recipe.grid) != (first.outputs, first.grid):
+            raise ConfigError(
+                "all stages train one network: its quantities and its grid stay the same",
+                where=f"{where}, stage {number}",
+                expected=", ".join(first.outputs),
+                got=", ".join(stage.recipe.outputs),
+            )
+    return stages
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import logging
 import platform
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +21,14 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import FslMrsDlError, MissingExtraError
 from fsl_mrs_dl.core.files import atomic_path, write_json
 from fsl_mrs_dl.metabolites.sums import MODES
-from fsl_mrs_dl.models.card import CARD_VERSION
+from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch
+from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch
 from fsl_mrs_dl.training.calibrate import calibrate
-from fsl_mrs_dl.training.loop import CALIBRATION, Trainer, draw
+from fsl_mrs_dl.training.limits import known_limits, training_ranges
+from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
+from fsl_mrs_dl.training.loop import CALIBRATION, WEIGHTS, Trainer, draw
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +54,48 @@ class _Scaled(nn.Module):
         return mean * self.target_scale, torch.exp(log_sd) * self.target_scale
 
 
-def export(trainer: Trainer, folder: Path) -> None:
-    """Write ``model.onnx``, ``model.safetensors`` and ``card.json`` of a finished run into `folder`."""
+def export_stage(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...]) -> None:
+    """Write the weights of a finished stage, from which the next one starts, and its record into `folder`."""
+    _write_weights(_rounded(trainer), folder)
+    write_lineage(folder, (*earlier, record_of(trainer)))
+
+
+def export(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...] = ()) -> None:
+    """Write ``model.onnx``, ``model.safetensors`` and ``card.json`` of a finished run into `folder`.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    folder : Path
+    earlier : tuple of StageRecord
+        The stages before this run.
+    """
     try:
         import onnx  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("onnx", "train") from error
-    network = _Scaled(trainer.average, trainer.target_scale).eval()
-    _round_weights(network)
+    network = _rounded(trainer)
     _write_onnx(network, trainer.config.recipe.grid.n_points, folder / "model.onnx")
-    with atomic_path(folder / "model.safetensors") as path:
-        # a decoder serves training only
-        kept = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith(_TRAINING_ONLY)}
-        save_file(kept, path)
+    _write_weights(network, folder)
     batch = draw(trainer.synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
     mean, sd = trainer.predict(batch)
     _check_parity(folder / "model.onnx", batch, mean, sd)
-    write_json(folder / "card.json", _card(trainer, batch, mean, sd, folder))
+    lineage = (*earlier, record_of(trainer))
+    write_json(folder / CARD_FILE, _card(trainer, batch, mean, sd, folder, lineage).to_dict())
     log.info("model written to %s", folder)
+
+
+def _rounded(trainer: Trainer) -> _Scaled:
+    network = _Scaled(trainer.average, trainer.target_scale).eval()
+    _round_weights(network)
+    return network
+
+
+def _write_weights(network: nn.Module, folder: Path) -> None:
+    with atomic_path(folder / WEIGHTS) as path:
+        # a decoder serves training only
+        kept = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith(_TRAINING_ONLY)}
+        save_file(kept, path)
 
 
 def _round_weights(network: nn.Module) -> None:
@@ -116,60 +141,45 @@ def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: N
             )
 
 
-def _card(trainer: Trainer, batch: SynthesisedBatch, mean: NDArray, sd: NDArray, folder: Path) -> dict[str, Any]:
+def _card(
+    trainer: Trainer,
+    batch: SynthesisedBatch,
+    mean: NDArray,
+    sd: NDArray,
+    folder: Path,
+    lineage: tuple[StageRecord, ...],
+) -> Card:
     config, recipe = trainer.config, trainer.config.recipe
-    return {
-        "card_version": CARD_VERSION,
-        "name": config.name,
-        "outputs": list(trainer.outputs),
-        "conditions": list(MODES),
-        "grid": dataclasses.asdict(recipe.grid),
-        "ranges": training_ranges(recipe),
-        "calibration": calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs),
-        "inputs": describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
-        "simulation_test": _simulation_errors(mean, batch, trainer.outputs),
-        "training": {
-            "steps": trainer.step,
-            "spectra": trainer.step * config.optimiser.batch_size,
-            "seed": config.seed,
-            "minutes": round(trainer.elapsed_s / 60, 1),
-            "machine": f"{platform.machine()}, CPU, {config.optimiser.threads} threads",
-            "best_validation": trainer.best,
-        },
-        "config": json.loads(json.dumps(dataclasses.asdict(config))),
-        "bank_sha256": trainer.synthesiser.bank.digest,
-        "versions": {
+    return Card(
+        card_version=CARD_VERSION,
+        name=config.name,
+        outputs=tuple(trainer.outputs),
+        conditions=tuple(MODES),
+        grid=recipe.grid,
+        ranges=training_ranges(recipe),
+        calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs),
+        inputs=describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
+        simulation_test=_simulation_errors(mean, batch, trainer.outputs),
+        training=figures_of(lineage, trainer.best),
+        lineage=lineage,
+        config=json.loads(json.dumps(dataclasses.asdict(config))),
+        bank_sha256=trainer.synthesiser.bank.digest,
+        versions={
             "fsl_mrs_dl": __version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "known_limits": [
-            "MEGA-PRESS for GABA at 3 T, TE 68 ms only",
-            "a DIFF alone does not show Cr: ratios to Cr+PCr are then not measured",
-            "intervals are calibrated on simulated spectra of the protocols that were trained on",
-        ],
-        "files": {name: sha256(folder / name) for name in ("model.onnx", "model.safetensors")},
-    }
+        known_limits=known_limits(recipe),
+        files={name: sha256(folder / name) for name in ("model.onnx", WEIGHTS)},
+    )
 
 
-def training_ranges(recipe: Recipe) -> dict[str, list[float]]:
-    """Ranges that an input is compared with; units in the names."""
-    bank = recipe.bank
-    return {
-        "f0_mhz": [min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0],
-        "te_s": [bank.te_s[0] - 0.002, bank.te_s[1] + 0.002],
-        "fwhm_hz": [recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]],
-        "snr": list(recipe.background.snr),
-        "acquired_s": [recipe.acquired_s[0], 1e3],
-        "edit_on_ppm": list(bank.edit_on_ppm),
-        "edit_duration_s": [min(bank.edit_duration_s), max(bank.edit_duration_s)],
-    }
-
-
-def _simulation_errors(mean: NDArray, batch: SynthesisedBatch, outputs: tuple[str, ...]) -> dict[str, Any]:
+def _simulation_errors(
+    mean: NDArray, batch: SynthesisedBatch, outputs: tuple[str, ...]
+) -> dict[str, dict[str, dict[str, float]]]:
     """Mean absolute error per output in mM on the calibration spectra, with the constant predictor beside it."""
-    result: dict[str, Any] = {}
+    result: dict[str, dict[str, dict[str, float]]] = {}
     both = batch.present.all(axis=1)
     for kind, rows in (("solution", both & ~batch.is_brain), ("brain", both & batch.is_brain)):
         if rows.sum() < 50:

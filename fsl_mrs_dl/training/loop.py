@@ -26,6 +26,7 @@ from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.files import atomic_path, write_json
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.networks import build_network
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
@@ -104,19 +105,27 @@ class Trainer:
     dataset : Dataset, optional
         What is trained on; spectra are synthesised for the run otherwise. Validation and calibration spectra always
         are.
+    start : Path, optional
+        Folder of the weights to start from; the configuration's otherwise.
     """
 
     def __init__(
-        self, config: TrainConfig, synthesiser: Synthesiser, folder: Path, dataset: Dataset | None = None
+        self,
+        config: TrainConfig,
+        synthesiser: Synthesiser,
+        folder: Path,
+        dataset: Dataset | None = None,
+        start: Path | None = None,
     ) -> None:
+        if start is None and config.start:
+            start = Path(config.start)
         self.config, self.synthesiser, self.folder, self.dataset = config, synthesiser, folder, dataset
         self.outputs = config.recipe.outputs
         torch.set_num_threads(config.optimiser.threads)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
             self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
-        if config.start:
-            _load_start(self.network, Path(config.start))
+        self.start_sha256 = _load_start(self.network, start) if start else ""
         self.decoder_weight = float(getattr(self.network, "decoder_weight", 0.0))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -128,8 +137,8 @@ class Trainer:
         self.validation = draw(synthesiser, config.seed, VALIDATION, 0, config.optimiser.n_validation)
         both = self.validation.present.all(axis=1)
         self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
-        if config.start:
-            self.target_scale = load_file(Path(config.start) / WEIGHTS)["target_scale"].numpy()
+        if start:
+            self.target_scale = load_file(start / WEIGHTS)["target_scale"].numpy()
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
         self.sums = self._sums(self.validation.target[both])
 
@@ -253,6 +262,7 @@ class Trainer:
                 "since_best": self.since_best,
                 "history": self.history,
                 "config": _plain(asdict(self.config)),
+                "start_sha256": self.start_sha256,
             },
         )
 
@@ -266,9 +276,10 @@ class Trainer:
             same = from_mapping(TrainConfig, state["config"], str(progress)) == self.config
         except ConfigError:
             same = False
-        if not same:
+        # checkpoints of older versions do not say from which weights they started
+        if not same or state.get("start_sha256", self.start_sha256) != self.start_sha256:
             raise ConfigError(
-                "the checkpoint was made with another configuration",
+                f"the checkpoint was made with {'other weights to start from' if same else 'another configuration'}",
                 where=self.folder,
                 hint="Use another output folder, or delete the checkpoint",
             )
@@ -289,8 +300,14 @@ class Trainer:
         log.info("resumed at step %d", self.step)
 
 
-def _load_start(network: nn.Module, folder: Path) -> None:
-    """Give `network` the weights of a model folder; what serves training only (a decoder) starts afresh."""
+def _load_start(network: nn.Module, folder: Path) -> str:
+    """Give `network` the weights of a model folder; what serves training only (a decoder) starts afresh.
+
+    Returns
+    -------
+    str
+        SHA-256 of their file.
+    """
     path = folder / WEIGHTS
     if not path.is_file():
         raise ConfigError(
@@ -304,6 +321,7 @@ def _load_start(network: nn.Module, folder: Path) -> None:
     if any(k not in own or own[k].shape != v.shape for k, v in weights.items()):
         raise ConfigError("the weights to start from are those of another network or of other outputs", where=path)
     network.load_state_dict(own | weights)
+    return sha256(path)
 
 
 def _plain(value: Any) -> Any:

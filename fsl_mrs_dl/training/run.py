@@ -1,40 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``train``: simulate the bank (once), train (or resume), export."""
+"""``train``: simulate the bank (once), train stage after stage (or resume), export."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from fsl_mrs_dl.basis.bank import BasisBank, bank_of
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
-from fsl_mrs_dl.training.dataset import open_dataset
+from fsl_mrs_dl.training.dataset import Dataset, open_dataset
+from fsl_mrs_dl.training.lineage import STAGE_FILE, config_digest, lineage_of
+
+log = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig, folder: Path, bank: BasisBank | None = None) -> None:
-    """Run a training configuration; resumes what an interrupted run left in `folder`.
+    """Run a training configuration of one stage; see `train_stages`."""
+    train_stages((config,), folder, bank)
 
-    The folder then holds ``model.onnx``, ``model.safetensors``, ``card.json``, and of the run itself ``bank/``,
-    ``checkpoint.safetensors`` and ``progress.json``.
+
+def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | None = None) -> None:
+    """Train stage after stage, each from the weights of the one before; resumes what an interrupted run left.
+
+    `folder` then holds ``model.onnx``, ``model.safetensors``, ``card.json``, and of the run itself ``bank/``,
+    ``checkpoint.safetensors`` and ``progress.json``. The stages before the last one lie in ``stages/01`` and so on.
 
     Parameters
     ----------
-    config : TrainConfig
+    stages : sequence of TrainConfig
+        One or more.
     folder : Path
         Made when missing.
     bank : BasisBank, optional
-        That of the recipe, where there is one already; simulated into ``bank/`` otherwise.
+        That of every recipe, where there is one already; simulated into ``bank/`` otherwise.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds a run of another configuration.
     """
-    from fsl_mrs_dl.training.export import export
+    from fsl_mrs_dl.training.export import export, export_stage
     from fsl_mrs_dl.training.loop import Trainer
 
     folder.mkdir(parents=True, exist_ok=True)
-    bank = bank or bank_of_recipe(config.recipe, folder / "bank", config.optimiser.threads)
-    dataset = open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
-    trainer = Trainer(config, Synthesiser(config.recipe, bank), folder, dataset)
+    last, banks = stages[-1], _Banks(folder / "bank", stages[-1], bank)
+    start = Path(last.start) if len(stages) == 1 and last.start else None
+    for number, config in enumerate(stages[:-1], start=1):
+        place = folder / "stages" / f"{number:02d}"
+        start = Path(config.start) if config.start else start
+        if _is_finished(place, config, start):
+            log.info("stage %d of %d is there already", number, len(stages))
+        else:
+            log.info("stage %d of %d: %s", number, len(stages), config.name)
+            place.mkdir(parents=True, exist_ok=True)
+            trainer = Trainer(config, banks.synthesiser(config, place / "bank"), place, _dataset(config), start)
+            trainer.run()
+            export_stage(trainer, place, lineage_of(start) if start else ())
+        start = place
+    trainer = Trainer(last, banks.synthesiser(last, folder / "bank"), folder, _dataset(last), start)
     trainer.run()
-    export(trainer, folder)
+    export(trainer, folder, lineage_of(start) if start else ())
+
+
+def _is_finished(place: Path, config: TrainConfig, start: Path | None) -> bool:
+    """Whether a stage is there, of this very configuration and start."""
+    from fsl_mrs_dl.training.loop import WEIGHTS
+
+    needed = [place / STAGE_FILE, place / WEIGHTS, *([start / WEIGHTS] if start else [])]
+    if not all(path.is_file() for path in needed):
+        return False
+    lineage = lineage_of(place)
+    wanted = config_digest(config), sha256(start / WEIGHTS) if start else ""
+    if not lineage or (lineage[-1].config_sha256, lineage[-1].start_sha256) != wanted:
+        raise ConfigError(
+            "the stage was trained with another configuration, or from other weights",
+            where=place,
+            hint="Use another output folder, or delete the stages from this one on",
+        )
+    return True
+
+
+def _dataset(config: TrainConfig) -> Dataset | None:
+    return open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
+
+
+class _Banks:
+    """Banks of the stages: most often one for all, in the folder of the run."""
+
+    def __init__(self, folder: Path, last: TrainConfig, bank: BasisBank | None) -> None:
+        self._folder, self._last, self._given = folder, last, bank
+        self._common: BasisBank | None = bank
+
+    def synthesiser(self, config: TrainConfig, own_folder: Path) -> Synthesiser:
+        """What makes the spectra of a stage; `own_folder` takes its bank where that is not the last stage's."""
+        recipe, last = config.recipe, self._last.recipe
+        threads = config.optimiser.threads
+        if self._given is None and (recipe.bank, recipe.metabolites) != (last.bank, last.metabolites):
+            return Synthesiser(recipe, bank_of_recipe(recipe, own_folder, threads))
+        if self._common is None:
+            self._common = bank_of_recipe(recipe, self._folder, threads)
+        return Synthesiser(recipe, self._common)
 
 
 def bank_of_recipe(recipe: Recipe, folder: Path, workers: int = 1) -> BasisBank:

@@ -67,7 +67,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
         mode = modes[float(batch.present[row, 0]), float(batch.present[row, 1])]
         one = type(prediction)(prediction.mean[row], prediction.sd[row])
         # a condition for which the model was not calibrated is one that it does not answer
-        answered = mode in model.folder.card["calibration"]
+        answered = mode in model.folder.card.calibration
         estimates = [e for e in model.estimates(one, mode) if e.name in shared] if answered else []
         truth = dict(zip(synthesiser.recipe.outputs, map(float, batch.conc_mm[row]), strict=True))
         cases.append(

@@ -213,13 +213,12 @@ def test_marks_that_disagree_decide_nothing():
     assert kind_of_sample({"choline": 0.01, "Ins": 0.001}) == "solution"
     assert kind_of_sample({"choline": 0.3, "Ins": 0.0}) is None
     assert kind_of_sample({}) is None
-    assert kinds_of_model({"outputs": ["Cr", "GABA"]}) == {"solution"}
-    assert kinds_of_model({"outputs": ["Cr", "GPC", "PCh", "Ins"]}) == {"brain"}
-    assert kinds_of_model(load_model("invivo").folder.card) == {"brain"}
-    assert kinds_of_model(load_model("phantom").folder.card) == {"solution"}
-    mixed = json.loads(json.dumps(load_model("invivo").folder.card))
-    mixed["config"]["recipe"]["concentrations"]["solution_fraction"] = 0.5
-    assert kinds_of_model(mixed) == {"brain", "solution"}
+    assert kinds_of_model(["Cr", "GABA"]) == {"solution"}
+    assert kinds_of_model(["Cr", "GPC", "PCh", "Ins"]) == {"brain"}
+    brain, solution = (load_model(name).folder.card for name in ("invivo", "phantom"))
+    assert kinds_of_model(brain.outputs, brain.solution_fraction) == {"brain"}
+    assert kinds_of_model(solution.outputs, solution.solution_fraction) == {"solution"}
+    assert kinds_of_model(brain.outputs, 0.5) == {"brain", "solution"}
 
 
 def test_the_command_refuses_with_exit_code_0(tmp_path):

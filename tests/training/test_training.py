@@ -128,7 +128,7 @@ def test_every_network_learns_and_exports(tiny_config, tiny_model, tmp_path, nam
     history = json.loads((tmp_path / "progress.json").read_text())["history"]
     assert history[-1]["validation"] < 0.95 * history[0]["validation"]
     # export compares ONNX with torch; a decoder is not shipped
-    assert load_model(str(tmp_path)).folder.card["config"]["network"]["name"] == name
+    assert load_model(str(tmp_path)).folder.card.architecture["name"] == name
     with safe_open(tmp_path / "model.safetensors", "np") as stored:
         assert not [key for key in stored.keys() if "decoder" in key or "unfold" in key]  # noqa: SIM118
     assert (tmp_path / "model.onnx").stat().st_size < 1.1 * (tmp_path / "model.safetensors").stat().st_size + 20_000
@@ -174,14 +174,12 @@ def test_networks_refuse_what_makes_no_sense(settings, text):
 
 def test_card_says_how_it_was_made(tiny_model):
     card = open_model(tiny_model).card
-    assert card["training"]["seed"] == 5
-    assert card["config"]["recipe"]["bank"]["n_members"] == 2
-    assert "edit_off+diff" in card["calibration"]
-    assert set(card["calibration"]) <= set(MODES)
-    assert card["training"]["spectra"] == 40 * 64
-    assert card["simulation_test"]["solution"]["NAA"]["mae_constant_mm"] > 3, (
-        "a constant must not do well on wide ranges"
-    )
+    assert card.training.seed == 5
+    assert card.config["recipe"]["bank"]["n_members"] == 2
+    assert "edit_off+diff" in card.calibration
+    assert set(card.calibration) <= set(MODES)
+    assert card.training.spectra == 40 * 64
+    assert card.simulation_test["solution"]["NAA"]["mae_constant_mm"] > 3, "a constant must not do well on wide ranges"
 
 
 def test_calibrated_intervals_cover_what_they_promise():

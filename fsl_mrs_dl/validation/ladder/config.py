@@ -9,7 +9,7 @@ from pathlib import Path
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.synthesise.recipe import Recipe
-from fsl_mrs_dl.training.config import TrainConfig, read_toml
+from fsl_mrs_dl.training.config import TrainConfig, read_config, read_toml
 from fsl_mrs_dl.validation.ladder.rungs import GROUPS, Rung, check_groups, rungs
 
 HELD_OUT_SEED = 1000
@@ -100,5 +100,5 @@ def read_ladder(path: Path) -> LadderConfig:
     base = values.get("base")
     if isinstance(base, str):
         base_path = path.parent / base
-        values["base"] = from_mapping(TrainConfig, read_toml(base_path), str(base_path))
+        values["base"] = read_config(base_path)
     return from_mapping(LadderConfig, values, str(path))

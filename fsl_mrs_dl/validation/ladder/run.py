@@ -86,7 +86,7 @@ def run_ladder(
                 "title": rung.title,
                 "folder": rung.folder,
                 "on": list(rung.on),
-                "training": model.folder.card["training"],
+                "training": model.folder.card.as_written("training"),
                 "sets": judged,
             }
         )
@@ -109,4 +109,4 @@ def _is_there(config: TrainConfig, folder: Path) -> bool:
         card = open_model(folder).card
     except ModelError:
         return False
-    return card["config"] == json.loads(json.dumps(asdict(config)))
+    return card.config == json.loads(json.dumps(asdict(config)))

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recipe makes of a model: the ranges that an input is compared with, and the limits that its card names."""
+
+from __future__ import annotations
+
+from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
+from fsl_mrs_dl.metabolites.sums import REFERENCES
+from fsl_mrs_dl.synthesise.recipe import Recipe
+
+
+def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
+    """Ranges that an input is compared with; units in the names."""
+    bank = recipe.bank
+    return {
+        "f0_mhz": (min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0),
+        "te_s": (bank.te_s[0] - 0.002, bank.te_s[1] + 0.002),
+        "fwhm_hz": (recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]),
+        "snr": (recipe.background.snr[0], recipe.background.snr[1]),
+        "acquired_s": (recipe.acquired_s[0], 1e3),
+        "edit_on_ppm": (bank.edit_on_ppm[0], bank.edit_on_ppm[1]),
+        "edit_duration_s": (min(bank.edit_duration_s), max(bank.edit_duration_s)),
+    }
+
+
+def known_limits(recipe: Recipe) -> tuple[str, ...]:
+    """What a model of this recipe cannot do, in words for its card."""
+    limits = [_protocol(recipe), _samples(recipe), *_conditions(recipe)]
+    limits.append("intervals are calibrated on simulated spectra of the protocols that were trained on")
+    return tuple(limit for limit in limits if limit)
+
+
+def _protocol(recipe: Recipe) -> str:
+    bank = recipe.bank
+    fields_t = min(bank.f0_mhz) / GAMMA_H_MHZ_PER_T, max(bank.f0_mhz) / GAMMA_H_MHZ_PER_T
+    te_ms = 1e3 * bank.te_s[0], 1e3 * bank.te_s[1]
+    return (
+        f"MEGA-PRESS at {_span(fields_t)} T with TE {_span(te_ms)} ms, editing pulses at "
+        f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {_span(bank.edit_off_ppm, digits=2)} ppm (OFF) only"
+    )
+
+
+def _samples(recipe: Recipe) -> str:
+    share = recipe.concentrations.solution_fraction
+    if share == 1:
+        return f"solutions of {', '.join(recipe.metabolites)}: no macromolecules, no lipid"
+    return "brains only" if share == 0 else ""
+
+
+def _conditions(recipe: Recipe) -> list[str]:
+    """Which of the conditions must be there, and what a DIFF alone does not show."""
+    limits = ["edit_off alone is not answered"] if recipe.drop_diff == 0 else []
+    if recipe.drop_off == 0:
+        return ["a DIFF alone is not answered", *limits]
+    reference = "+".join(name for name in REFERENCES["edit_off+diff"] if name in recipe.outputs)
+    if reference:
+        limits.insert(0, f"a DIFF alone does not show {reference}: ratios to it are then not measured")
+    return limits
+
+
+def _span(limits: tuple[float, float], digits: int = 1) -> str:
+    """A range in words; one number where both ends look the same."""
+    ends = [f"{value:.{digits}f}" for value in limits]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
