@@ -319,14 +319,12 @@ def convergence(figure: Path | None) -> None:
 
 def draw(path: Path, table: dict[tuple[float, int], np.ndarray], keys: list[str]) -> None:
     """The figure of docs/simulator.md."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from fsl_mrs_dl.core.canvas import new_figure, save_figure
 
     shown = ("GABA/Cr", "NAA/Cr", "GABA", "Cr")
     titles = ("GABA (DIFF 3.0 ppm) / Cr", "NAA (DIFF 2.0 ppm) / Cr", "GABA per slice", "Cr per slice")
-    fig, axes = plt.subplots(2, 2, figsize=(9.2, 6.2), sharex=True, sharey=True, layout="constrained")
+    fig = new_figure(figsize=(9.2, 6.2), layout="constrained")
+    axes = fig.subplots(2, 2, sharex=True, sharey=True)
     for axis, key, title in zip(axes.flat, shown, titles, strict=True):
         for fov in FOV_SLICES:
             values = [abs(table[fov, n][keys.index(key)]) for n in N_POSITIONS]
@@ -342,7 +340,7 @@ def draw(path: Path, table: dict[tuple[float, int], np.ndarray], keys: list[str]
     fig.legend(handles, labels, title="field", loc="outside right upper", fontsize=8, title_fontsize=8)
     fig.supxlabel("positions across each slice", fontsize=10)
     fig.supylabel("error of area (%)", fontsize=10)
-    fig.savefig(path, dpi=80)
+    save_figure(path, fig, dpi=80)
 
 
 def main() -> None:

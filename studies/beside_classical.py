@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.signals import basis_signals
@@ -43,11 +44,9 @@ ADULTS = {
 SHOWN = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln")}
 
 
+@plain_style()
 def main() -> None:
     """Fit by every method, print and draw."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("raw", type=Path)
     parser.add_argument("figure", type=Path)
@@ -74,8 +73,7 @@ def main() -> None:
         creatine = {part: off.get(part, 0.0) for part in ("Cr", "PCr")}
         found |= {f"{label}, DIFF": {**diff, **creatine}, f"{label}, OFF": off}
 
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(11, 3.8), layout="constrained")
     print(f"{args.raw.name}, model {result.model['name']}")
     for axis, (name, parts) in zip(figure.subplots(1, len(SHOWN)), SHOWN.items(), strict=True):
         e = ratios[name]
@@ -99,7 +97,7 @@ def main() -> None:
         axis.legend(fontsize=8)
         axis.set_xticks(place, labels, rotation=25, fontsize=8, ha="right")
         axis.set(ylabel=f"{name}/(Cr+PCr)", ylim=(0, 1.25 * max(*values, e.interval95[1])))
-    figure.savefig(args.figure, dpi=90)
+    save_figure(args.figure, figure, dpi=90)
 
 
 if __name__ == "__main__":

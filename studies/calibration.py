@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
@@ -59,16 +60,13 @@ def standardised(
     return {name: tuple(np.concatenate(column) for column in zip(*p, strict=True)) for name, p in parts.items()}  # type: ignore[misc]
 
 
+@plain_style()
 def draw_figure(found: dict[str, tuple[NDArray, NDArray, NDArray]], title: str, target: Path) -> None:
     """A histogram of ranks per quantity, the coverage curves, and the table on the console."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [name for name in SHOWN if name in found]
     n = len(next(iter(found.values()))[0])
     low, high = binom.interval(0.99, n, 1 / N_BINS)
-    figure = Figure(figsize=(13, 7.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(13, 7.5), layout="constrained")
     figure.suptitle(f"{title}: {n} simulated spectra", fontsize=11)
     axes = figure.subplots(3, 4).ravel()
     curve = axes[-1]
@@ -97,7 +95,7 @@ def draw_figure(found: dict[str, tuple[NDArray, NDArray, NDArray]], title: str, 
     curve.axhline(0, color="0.5", lw=0.8)
     curve.set(title="covered - promised", xlabel="promised", ylim=(-0.15, 0.15))
     curve.legend(fontsize=6, ncols=2)
-    figure.savefig(target, dpi=90)
+    save_figure(target, figure, dpi=90)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 from fsl_mrs_dl.io.nifti import read_acquisition
@@ -192,13 +193,10 @@ def drift_loss(offsets: NDArray, edited: NDArray, f0_mhz: float, drift_hz: NDArr
     return np.array(both), np.array(away)
 
 
+@plain_style()
 def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDArray], target: Path) -> None:
     """The figure, and the numbers at the thresholds on the console."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 9.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(13, 9.5), layout="constrained")
     axes = figure.subplots(3, 3).ravel()
     print(
         f"{'flag':24s} {'threshold':>9s} {'below: n':>8s} {'median':>7s} {'90 %':>7s} {'above: n':>9s} {'median':>7s}"
@@ -264,7 +262,7 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
     for hz in (LARGE_DRIFT_HZ, 15.5, 25.0):
         even, off = (100 * (c[0] - np.interp(hz, drift_hz, c)) for c in (both, away))
         print(f"drift {hz:g} Hz: GABA edited {even:.1f} % less (evenly about the pulse), {off:.1f} % (away from it)")
-    figure.savefig(target, dpi=90)
+    save_figure(target, figure, dpi=90)
 
 
 def main() -> None:

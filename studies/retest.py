@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.preprocess.pipeline import preprocess
@@ -102,13 +103,10 @@ def agreement(halves: NDArray) -> tuple[float, float]:
     return tuple(float((difference <= np.hypot(halves[:, k], halves[:, k + 3])).mean()) for k in (1, 2))  # type: ignore[return-value]
 
 
+@plain_style()
 def draw_figure(sets: dict[str, Halves], target: Path) -> None:
     """One row for each set: the halves of five quantities against each other, and the agreement of all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14, 3.1 * len(sets)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(14, 3.1 * len(sets)), layout="constrained")
     panels = ("GABA+", "GABA", "Glx", "tNAA")
     grid = figure.subplots(len(sets), len(panels) + 1, squeeze=False)
     for row, (label, halves) in zip(grid, sets.items(), strict=True):
@@ -137,7 +135,7 @@ def draw_figure(sets: dict[str, Halves], target: Path) -> None:
         row[-1].set_xticks(place, shown, rotation=60, fontsize=8)
         row[-1].set(title="pairs that agree", ylim=(0, 1.02))
         row[-1].legend(fontsize=7, loc="lower right")
-    figure.savefig(target, dpi=80)
+    save_figure(target, figure, dpi=80)
 
 
 def main() -> None:

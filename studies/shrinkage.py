@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.trained_on import trained_on
@@ -64,19 +65,16 @@ def slope(levels: NDArray, estimates: NDArray, inside: NDArray) -> float:
     return float(np.polyfit(levels[inside], estimates.mean(axis=1)[inside], 1)[0])
 
 
+@plain_style()
 def main() -> None:
     """Read the arguments, sweep, print and draw."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("bank", type=Path)
     parser.add_argument("figure", type=Path)
     args = parser.parse_args()
     found = sweep(load_model(str(args.model)), args.bank)
-    figure = Figure(figsize=(14, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(14, 6), layout="constrained")
     axes = figure.subplots(2, 5).ravel()
     print(f"{'':6s} {'trained, mM':>12s} {'slope inside':>12s} {'beyond':>7s} {'at lowest':>10s} {'at highest':>10s}")
     for axis, (name, (levels, estimates, (low, high))) in zip(axes, found.items(), strict=False):
@@ -95,7 +93,7 @@ def main() -> None:
         axis.set(title=name, xlabel="true, mM", ylabel="estimated, mM", xlim=(0, levels[-1]))
     for axis in axes[len(found) :]:
         axis.set_axis_off()
-    figure.savefig(args.figure, dpi=80)
+    save_figure(args.figure, figure, dpi=80)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures that several test files share."""
 
+import os
 import sys
 
 import pytest
+
+from fsl_mrs_dl.core.inference import TELEMETRY_OFF
+
+os.environ.update(TELEMETRY_OFF)  # `pytest.importorskip` imports onnxruntime itself
 
 
 def pytest_collection_modifyitems(config, items):

@@ -45,6 +45,9 @@ _DESCRIPTIONS = {
     "desc-lcmodel": "The estimates in the layout of LCModel's files",
 }
 
+_ROOT_FILES = ("descriptions.tsv", ".bidsignore", "README.md")
+"""Written at the root beside ``dataset_description.json``."""
+
 _README = """# fsl_mrs_dl
 
 GABA-edited MEGA-PRESS quantified by a neural network. Each scan has
@@ -98,8 +101,11 @@ def _check_root(output: Path, source: Path) -> None:
             expected="a folder of its own",
             hint="Take BIDS_DIR/derivatives/fsl_mrs_dl",
         )
+    if any(name.startswith("sub-") for name in _below(source, output)):
+        raise ConfigError("the output lies in a participant's folder", where=output, expected="a folder of its own")
     path = output / "dataset_description.json"
     if not path.exists():
+        _check_unclaimed(output)
         return
     try:
         made_by = json.loads(path.read_text("utf-8"))["GeneratedBy"]
@@ -113,6 +119,28 @@ def _check_root(output: Path, source: Path) -> None:
             expected="GeneratedBy fsl_mrs_dl, or none",
             got=", ".join(map(str, names)) or "no GeneratedBy",
             hint="Take another output folder",
+        )
+
+
+def _below(source: Path, output: Path) -> tuple[str, ...]:
+    """Folders from the dataset down to the output, none where it lies elsewhere."""
+    try:
+        return output.resolve().relative_to(source.resolve()).parts
+    except ValueError:
+        return ()
+
+
+def _check_unclaimed(output: Path) -> None:
+    """In a folder without a description, neither what we would write nor datasets of others may stand."""
+    in_the_way = [name for name in _ROOT_FILES if (output / name).exists()]
+    in_the_way += sorted(path.parent.name for path in output.glob("*/dataset_description.json"))
+    if in_the_way:
+        raise ConfigError(
+            "the output holds files that this program did not write",
+            where=output,
+            expected="a folder of its own, empty at first",
+            got=", ".join(in_the_way[:5]),
+            hint=f"Take {output / 'fsl_mrs_dl'}",
         )
 
 

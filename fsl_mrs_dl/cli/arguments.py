@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
 
 def split_words(text: str, option: str) -> list[str]:
     """The words of another program's arguments, which were given as one quoted text.
@@ -20,3 +24,22 @@ def split_words(text: str, option: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"{option} is no list of arguments", expected="every quotation closed", got=text) from error
+
+
+def inputs_of(args: argparse.Namespace, outputs: Sequence[str] = ("output",)) -> list[Path]:
+    """Every file and folder that a command was told to read, a model given as a folder too.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+    outputs : sequence of str
+        Destinations of options that name what the command writes. Every other path is read: an option added later
+        is protected without more.
+    """
+    found: list[Path] = []
+    for name, value in vars(args).items():
+        if name == "model" and isinstance(value, str):
+            value = Path(value)
+        if name not in outputs:
+            found += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Path)]
+    return found

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.cli.arguments import split_words
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import write_json
-    from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of
+    from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of, sidecar_path
 
     if args.block != "half" and not (args.block.isdecimal() and int(args.block) > 0):
         raise ConfigError("--block is no number", expected="1 or more, or half", got=args.block)
@@ -63,10 +63,11 @@ def run(args: argparse.Namespace) -> None:
         anonymise=args.anon,
         more=split_words(args.spec2nii, "--spec2nii"),
         overwrite=args.overwrite,
+        sidecar=args.sidecar,
     )
     for item in made:
         if args.sidecar:
-            write_json(item.path.with_name(item.path.name.removesuffix(".nii.gz") + ".json"), sidecar_of(item.file))
+            write_json(sidecar_path(item.path), sidecar_of(item.file))
         lengths = [f"{n} {tag}" for n, tag in zip(item.file.data.shape[4:], item.file.tags, strict=True)]
         order = f" ({', '.join(item.file.labels)})" if item.file.labels else ""
         print(f"{item.path}: {', '.join([f'{item.file.data.shape[3]} points', *lengths])}{order}")

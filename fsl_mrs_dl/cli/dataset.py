@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write a data set."""
+    from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.errors import ConfigError
-    from fsl_mrs_dl.core.files import check_replaceable
+    from fsl_mrs_dl.core.files import check_inputs_kept, check_replaceable
     from fsl_mrs_dl.synthesise.recipe import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.dataset import write_dataset
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
     for name, value in (("--n", args.n), ("--workers", args.workers)):
         if value < 1:
             raise ConfigError(f"{name} is out of range", expected="1 or more", got=value)
+    check_inputs_kept(args.output, inputs_of(args))
     check_replaceable(args.output, args.overwrite)  # before the bank is simulated, which takes minutes
     folder = args.bank or args.output.with_name(args.output.name + "_bank")
     synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, folder, args.workers))

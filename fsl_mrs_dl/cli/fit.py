@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     import shlex
     import sys
 
+    from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
     from fsl_mrs_dl.preprocess.load import load
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.reports.folder import write_folder
 
     model = None if args.model is None else load_model(args.model)
-    with new_output_folder(args.output, overwrite=args.overwrite) as folder:
+    with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
         tissue = read_tissue(args.tissue) if args.tissue is not None else None
         if args.preproc == "fsl":
             from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl

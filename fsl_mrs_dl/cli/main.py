@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import os
 import signal
 import sys
 import threading
@@ -14,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from fsl_mrs_dl import __version__
+from fsl_mrs_dl.cli.process import prepare_process
 from fsl_mrs_dl.core.errors import FslMrsDlError
 
 COMMANDS = {
@@ -61,9 +61,7 @@ def _interrupt(*_: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
     args = build_parser().parse_args(argv)
-    # one thread per process: labs run many subjects side by side on shared machines, and training has its own
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    prepare_process()
     # what a scheduler sends: as an interrupt, it lets workers end and scratch folders go
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)

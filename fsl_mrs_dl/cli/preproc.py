@@ -17,11 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Preprocess."""
+    from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.preprocess.load import load
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
 
-    with new_output_folder(args.output, overwrite=args.overwrite) as folder:
+    with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
         result = load(args.data, reference=args.reference)
         write_preprocessed(result, folder)
     for flag in result.spectra.flags:

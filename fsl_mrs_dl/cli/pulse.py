@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     import math
 
     from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.files import check_inputs_kept
     from fsl_mrs_dl.io.pulse_files import write_pulse
     from fsl_mrs_dl.physics.pulses import properties
 
@@ -54,6 +55,9 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError("--flip is out of range", expected="above 0, to 360 degrees", got=args.flip)
     if args.plot is not None and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ConfigError("--plot writes .png, .pdf or .svg", where=args.plot)
+    for target in (args.plot, args.write):
+        if target is not None:
+            check_inputs_kept(target, [args.file])
     pulse = _designed(args) if args.file is None else _read(args)
     try:
         found = properties(pulse, args.purpose)

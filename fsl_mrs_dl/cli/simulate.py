@@ -131,11 +131,12 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         if target is not None and target.is_dir():
             raise ConfigError(f"--{name} names a folder", where=target, expected="a file")
     args.output = args.output.resolve()
+    scratch = args.output.with_name(args.output.name + ".partial")
+    _check_inputs(args, scratch)
     systems = _systems(args)
     protocol = _protocol(args)
     if args.compact is not None and protocol.mega is None:
         raise ConfigError("--compact holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
-    scratch = args.output.with_name(args.output.name + ".partial")
     with new_output_folder(args.output, overwrite=args.overwrite) as folder:
         signals = simulate_basis_set(systems, protocol.experiments, protocol.description, scratch, workers=workers)
         bases = protocol.bases(signals, macromolecules=args.mm)
@@ -154,6 +155,20 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     if args.compact is not None:
         write_compact(args.compact, signals, protocol)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_inputs(args: argparse.Namespace, scratch: Path) -> None:
+    """Nothing that is read stands where something is written or dropped."""
+    from fsl_mrs_dl.cli.arguments import inputs_of
+    from fsl_mrs_dl.core.files import check_inputs_kept
+
+    targets = [args.output, scratch, args.compact, args.lcmodel]
+    if args.lcmodel is not None:
+        name = args.lcmodel
+        targets += [name.with_name(f"{name.stem}_{condition}{name.suffix}") for condition in ("edit_off", "edit_on")]
+    for target in targets:
+        if target is not None:
+            check_inputs_kept(target, inputs_of(args, ("output", "lcmodel", "compact")))
 
 
 def _workers(wanted: int | None) -> int:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -140,6 +140,70 @@ def write_json(path: str | os.PathLike, obj: Any) -> None:
     write_text(path, json.dumps(obj, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def check_inputs_kept(target: str | os.PathLike, inputs: Iterable[str | os.PathLike | None]) -> None:
+    """Make sure that none of the inputs would go with what is replaced.
+
+    Parameters
+    ----------
+    target : path-like
+        The folder or file to be replaced. Nothing can be lost where nothing is yet.
+    inputs : iterable of path-like or None
+        Files and folders that are read, as they were given: links and ``..`` are followed.
+
+    Raises
+    ------
+    DataError
+        When an input is `target`, lies below it, or is reached by a link that does; also for what a link in a
+        folder of inputs points to.
+    """
+    place = _identity(Path(target))
+    if place is None:
+        return
+    for given in inputs:
+        if given is None:
+            continue
+        for path in (Path(given), *_links_in(Path(given))):
+            if any(place in _identities_above(step) for step in _steps(path)):
+                raise DataError(
+                    "an input would be deleted with the output that is to be replaced",
+                    where=path,
+                    expected=f"inputs outside {target}",
+                    hint="Choose another output",
+                )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file or folder: the same for every name that it has."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """A path, then what each link at its end points to, until there is no more."""
+    for _ in range(40):
+        yield path
+        if not path.is_symlink():
+            return
+        path = path.parent / os.readlink(path)
+
+
+def _identities_above(path: Path) -> set[tuple[int, int] | None]:
+    """Of what `path` is, and of every folder that its name stands in."""
+    # the folder is resolved, not the name: a link in the output is lost whatever it points to
+    folder = Path(os.path.realpath(path.parent if path.name != ".." else path))
+    return {_identity(step) for step in (path, folder, *folder.parents)} - {None}
+
+
+def _links_in(folder: Path) -> list[Path]:
+    try:
+        return [Path(entry.path) for entry in os.scandir(folder) if entry.is_symlink()]
+    except OSError:  # a file, or nothing
+        return []
+
+
 def check_replaceable(path: Path, overwrite: bool) -> None:
     """Make sure that a folder may be made at `path`: nothing stands there, or our own output may be replaced.
 
@@ -208,7 +272,9 @@ def _fill_inside(scratch: Path, path: Path) -> None:
 
 
 @contextmanager
-def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Path]:
+def new_output_folder(
+    path: str | os.PathLike, overwrite: bool = False, *, inputs: Iterable[str | os.PathLike | None] = ()
+) -> Iterator[Path]:
     """Give a temporary folder to fill; it becomes `path` when the block ends well and vanishes otherwise.
 
     Parameters
@@ -219,6 +285,8 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
     overwrite : bool
         Whether an earlier, non-empty output folder may be replaced. That happens only at the end, and only when
         it holds one of `OUR_FILES`.
+    inputs : iterable of path-like or None
+        What is read to make the output: refused where it would be deleted with an earlier one.
 
     Yields
     ------
@@ -228,10 +296,11 @@ def new_output_folder(path: str | os.PathLike, overwrite: bool = False) -> Itera
     Raises
     ------
     DataError
-        When `path` is not empty and may not be replaced, is a file, or cannot be written.
+        When `path` is not empty and may not be replaced, holds an input, is a file, or cannot be written.
     """
     path = Path(os.path.realpath(path))  # a link to a folder stays a link
     _check_parent(path)
+    check_inputs_kept(path, inputs)
     check_replaceable(path, overwrite)
     inside = _must_fill_inside(path)
     scratch = _scratch_name(path / "output" if inside else path)

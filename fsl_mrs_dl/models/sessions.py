@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ModelError
+from fsl_mrs_dl.core.inference import load_onnxruntime
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.inputs import CHANNELS
 
@@ -31,8 +32,7 @@ class Sessions:
     """
 
     def __init__(self, folder: ModelFolder) -> None:
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.files import check_inputs_kept
 from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
 from fsl_mrs_dl.io.nifti import read_acquisition
@@ -83,6 +84,7 @@ def convert_scan(
     anonymise: bool = False,
     more: Sequence[str] = (),
     overwrite: bool = False,
+    sidecar: bool = False,
 ) -> list[Converted]:
     """Convert a scan and write it, with what else spec2nii finds in its file (water references), whole or not at all.
 
@@ -98,6 +100,8 @@ def convert_scan(
         As `fsl_mrs_dl.io.vendor.convert`.
     overwrite : bool
         Replace files of these names.
+    sidecar : bool
+        Whether the caller writes ``NAME.json`` beside each file, which then stands under the same rule.
 
     Raises
     ------
@@ -110,6 +114,8 @@ def convert_scan(
         raise DataError("the folder does not exist", where=output.parent, hint="Create it first")
     if bool(paths) == (on is not None or off is not None) or (on is None) != (off is None):
         raise ConfigError("what is to be converted?", expected="one scan, or --on and --off")
+    for target in (output, sidecar_path(output)) if sidecar else (output,):
+        check_inputs_kept(target, [*paths, on, off])
     stem = output.name.removesuffix(".nii.gz")
     with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
         found = []
@@ -130,7 +136,8 @@ def convert_scan(
         ]
         main = _main(made, stem)
         placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
-        for target, _ in placed:
+        for target in [name for path, _ in placed for name in (path, *([sidecar_path(path)] if sidecar else []))]:
+            check_inputs_kept(target, [*paths, on, off])
             if target.exists() and not overwrite:
                 raise DataError("the file exists", where=target, hint="Add --overwrite to replace it")
         placed.sort(key=lambda pair: pair[1] is main)  # the scan itself last: it stands for all of them
@@ -139,6 +146,11 @@ def convert_scan(
             save(item.file, target)
             done.append(replace(item, path=target, notes=(*item.notes, *_unreadable(target, item.file))))
     return done
+
+
+def sidecar_path(image: Path) -> Path:
+    """The JSON that belongs to an image."""
+    return image.with_name(image.name.removesuffix(".nii.gz") + ".json")
 
 
 def order_of(path: Path) -> tuple[str, str]:

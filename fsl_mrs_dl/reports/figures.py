@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
@@ -81,6 +82,7 @@ def format_value(value: float) -> str:
     return f"{value:.{max(0, 2 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
+@plain_style()
 def draw_summary(quantification: Quantification, title: str = "") -> Any:
     """Draw the figure: one row per panel, ppm descending, the residual offset above.
 
@@ -95,13 +97,9 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
     matplotlib.figure.Figure
         With an Agg canvas; nothing of matplotlib's global state is touched.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = quantification.panels
     width, height = 10.5, 1.6 + 3.4 * max(1, len(panels))  # inches, as all below
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(width, height))
     reason = refusal(quantification)
     lines = textwrap.wrap(f"REFUSED: {reason}", 100) if reason else [title] if title else []
     style: dict[str, Any] = {"fontsize": 11, "y": 1 - 0.15 / height}
@@ -132,10 +130,7 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
 
 def save_fit_summary(path: Path, quantification: Quantification, title: str = "") -> None:
     """Write `draw_summary` to `path` as PNG, 150 dots per inch."""
-    from fsl_mrs_dl.core.files import atomic_path
-
-    with atomic_path(path) as scratch:
-        draw_summary(quantification, title).savefig(scratch, format="png", dpi=150, pil_kwargs={"compress_level": 1})
+    save_figure(path, draw_summary(quantification, title), dpi=150, pil_kwargs={"compress_level": 1})
 
 
 def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.core.files import atomic_path
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.physics.pulses import PulseProperties, ShapedPulse, profile
 
 
+@plain_style()
 def plot_pulse(path: Path, pulse: ShapedPulse, found: PulseProperties, f0_mhz: float | None = None) -> None:
     """Draw waveform and profile into `path` (PNG, or what its ending names).
 
@@ -28,11 +29,7 @@ def plot_pulse(path: Path, pulse: ShapedPulse, found: PulseProperties, f0_mhz: f
     DataError
         When the figure cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     edges_ms = np.linspace(0, 1e3 * pulse.duration_s, pulse.n_steps + 1)
     left.stairs(np.abs(pulse.w1_hz), edges_ms, color="C0")
@@ -53,5 +50,4 @@ def plot_pulse(path: Path, pulse: ShapedPulse, found: PulseProperties, f0_mhz: f
         top = right.secondary_xaxis("top", functions=(lambda hz: hz / f0_mhz, lambda ppm: ppm * f0_mhz))
         top.set_xlabel("offset (ppm)")
     figure.suptitle(f"{pulse.name}: {found.bandwidth_hz:.0f} Hz, peak {found.peak_b1_ut:.2f} uT", fontsize=10)
-    with atomic_path(path) as scratch:
-        figure.savefig(scratch, dpi=120)
+    save_figure(path, figure, dpi=120)

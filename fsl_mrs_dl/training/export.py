@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import FslMrsDlError, MissingExtraError
 from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.inference import load_onnxruntime
 from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
@@ -126,9 +127,7 @@ def _write_onnx(network: nn.Module, n_points: int, target: Path) -> None:
 
 
 def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: NDArray) -> None:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
     got_mean, got_sd = session.run(None, {"channels": batch.channels[:256], "present": batch.present[:256]})
     for got, expected in ((got_mean, mean[:256]), (got_sd, sd[:256])):
         worst = float(np.abs(got - expected).max() / np.abs(expected).max())

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError
 from fsl_mrs_dl.core.files import write_json
@@ -252,20 +253,16 @@ def select(config: SelectConfig, folder: Path) -> Search:
     return search
 
 
+@plain_style()
 def write_plot(trials: Sequence[Mapping[str, Any]], config: SelectConfig, path: Path) -> None:
     """Figure of a search: score of each trial with the best so far, and score over each parameter."""
     import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from fsl_mrs_dl.core.files import atomic_path
 
     names = list(config.space)
     score = np.array([trial["score"] for trial in trials])
     columns = 3
     rows = -(-(len(names) + 1) // columns)
-    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(4 * columns, 3 * rows), layout="constrained")
     figure.suptitle(f"{config.name}: {len(trials)} trials, {config.n_spectra} spectra each")
     axes = figure.add_subplot(rows, columns, 1)
     number = np.arange(1, len(score) + 1)
@@ -284,5 +281,4 @@ def write_plot(trials: Sequence[Mapping[str, Any]], config: SelectConfig, path: 
             axes.plot([trial["values"][name] for trial in trials], score, "o", ms=4, color="#0072B2")
             axes.set_xscale("log" if dimension.log else "linear")
         axes.set_xlabel(name, fontsize=8)
-    with atomic_path(path) as target:
-        figure.savefig(target, dpi=110)
+    save_figure(path, figure, dpi=110)

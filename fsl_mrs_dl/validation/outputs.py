@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
+from fsl_mrs_dl.core.files import write_json, write_text
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.validation.metrics import Interval, Pair, evaluate_groups, evaluate_pairs, normalise, ordered
 from fsl_mrs_dl.validation.programs import one_gaussian
@@ -145,14 +147,11 @@ def write_outputs(folder: Path, cases: Sequence[Case], model: str) -> dict[str, 
     DataError
         When the folder cannot be written to.
     """
-    from fsl_mrs_dl.core.files import atomic_path, write_json, write_text
-
     folder = Path(folder)
     result = build_result(cases, model)
     write_json(folder / "validation.json", result)
     write_text(folder / "validation.csv", csv_text(cases))
-    with atomic_path(folder / "validation.png") as scratch:
-        draw(cases, result).savefig(scratch, format="png", dpi=150)
+    save_figure(folder / "validation.png", draw(cases, result), dpi=150)
     return result
 
 
@@ -223,18 +222,15 @@ def ratio_table(ratios: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+@plain_style()
 def draw(cases: Sequence[Case], result: Mapping[str, Any]) -> Any:
     """Figure of estimate over truth per metabolite, with 95 % bars, the identity and other methods in grey."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     used = [case for case in cases if not case.refused]
     pairs = [case.pairs() for case in used]
     names = list(result["metabolites"])[:_FIGURE_METABOLITES]
     columns = min(3, max(1, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
-    figure = Figure(figsize=(4.2 * columns, 4.0 * rows + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(4.2 * columns, 4.0 * rows + 0.6), layout="constrained")
     title = f"{result['model']}: {result['n']} data sets, {result['refused']} refused"
     figure.suptitle(f"{result['note']}\n{title}" if "note" in result else title, fontsize=10)
     methods = list(result["against"])

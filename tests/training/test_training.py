@@ -83,9 +83,9 @@ def test_weights_are_rounded_so_that_they_compress(tiny_model):
 
 
 def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
-    import onnxruntime
     from safetensors.torch import load_file
 
+    from fsl_mrs_dl.core.inference import load_onnxruntime
     from fsl_mrs_dl.networks import build_network
     from fsl_mrs_dl.training.export import _Scaled
 
@@ -99,7 +99,7 @@ def test_safetensors_and_onnx_are_one_network(tiny_config, tiny_model):
     channels, present = rng.normal(size=(5, 4, 721)).astype(np.float32), np.ones((5, 2), np.float32)
     with torch.inference_mode():
         expected = scaled(torch.from_numpy(channels), torch.from_numpy(present))
-    session = onnxruntime.InferenceSession(str(tiny_model / "model.onnx"))
+    session = load_onnxruntime().InferenceSession(str(tiny_model / "model.onnx"))
     got = session.run(None, {"channels": channels, "present": present})
     single = [
         session.run(None, {"channels": c[None], "present": p[None]}) for c, p in zip(channels, present, strict=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.core.files import atomic_path, write_json, write_text
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
+from fsl_mrs_dl.core.files import write_json, write_text
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.validation.metrics import KEYS, MAJOR
 from fsl_mrs_dl.validation.run import CLASSICAL
@@ -46,8 +47,7 @@ def write_outputs(folder: Path, result: Mapping[str, Any]) -> None:
     """
     write_json(folder / "ladder.json", result)
     write_text(folder / "ladder.csv", csv_text(result))
-    with atomic_path(folder / "ladder.png") as scratch:
-        draw(result).savefig(scratch, format="png", dpi=130)
+    save_figure(folder / "ladder.png", draw(result), dpi=130)
 
 
 def csv_text(result: Mapping[str, Any]) -> str:
@@ -86,18 +86,14 @@ def text_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@plain_style()
 def draw(result: Mapping[str, Any]) -> Any:
     """Figure: mean absolute error over the rungs, one panel per metabolite and one for their mean."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
-
     names = _shown(result)
     panels = [*((name, [name]) for name in names), ("mean", names)]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.4 * columns, 3.1 * rows + 1.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(4.4 * columns, 3.1 * rows + 1.2), layout="constrained")
     titles = [rung["title"] for rung in result["rungs"]]
     for index, (title, members) in enumerate(panels):
         axes = figure.add_subplot(rows, columns, index + 1)
@@ -113,8 +109,8 @@ def draw(result: Mapping[str, Any]) -> Any:
                 if level is not None:
                     axes.axhline(level, color=_COLOURS[name], lw=0.9, ls=style, label=f"{label}, {_SHORT[name]}")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
         axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
         axes.set_ylabel("MAE (max-normalised)", fontsize=8)
         last_row = index + columns >= len(panels)

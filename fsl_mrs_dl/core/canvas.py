@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures that look the same everywhere: an Agg canvas, matplotlib's defaults, nothing of the user's settings.
+
+Neither MPLBACKEND (that of Jupyter names a module that may not be installed here) nor a ``matplotlibrc`` (TeX, another
+format, huge letters) reaches them, and nothing of matplotlib's state in the process is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.core.files import atomic_path
+
+
+@contextmanager
+def plain_style() -> Iterator[None]:
+    """Matplotlib's own defaults within the block; also a decorator, ``@plain_style()``, of functions that draw."""
+    matplotlib = _import_matplotlib()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+def new_figure(**settings: Any) -> Any:
+    """An empty figure on an Agg canvas.
+
+    Parameters
+    ----------
+    **settings
+        As `matplotlib.figure.Figure` takes them.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Draw into it within `plain_style`, which settles each text and line as it is made.
+    """
+    _import_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(**settings)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+@plain_style()
+def save_figure(path: Path, figure: Any, *, dpi: float, **settings: Any) -> None:
+    """Write a figure whole or not at all, in the format that the ending of `path` names (PNG without one).
+
+    Parameters
+    ----------
+    path : Path
+    figure : matplotlib.figure.Figure
+    dpi : float
+        Dots per inch.
+    **settings
+        As `Figure.savefig` takes them.
+
+    Raises
+    ------
+    DataError
+        As `fsl_mrs_dl.core.files.atomic_path`.
+    """
+    with atomic_path(path) as scratch:
+        figure.savefig(scratch, format=path.suffix[1:].lower() or "png", dpi=dpi, **settings)
+
+
+def _import_matplotlib() -> Any:
+    """Matplotlib; its first import does not fail for an MPLBACKEND that is not installed."""
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:  # what the import does with it: for figures of the user's own in this process
+        with suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
+    return matplotlib
