@@ -152,7 +152,7 @@ def _card(card: Card) -> str:
         *((f"`{file}`", f"SHA-256 `{digest}`") for file, digest in (card.members or card.files).items()),
         ("versions", ", ".join(f"{package} {version}" for package, version in card.versions.items())),
     ]
-    parts = [f"## {card.name}", _table(("", ""), rows)]
+    parts = [f"### {card.name}", _table(("", ""), rows)]
     if card.known_limits:
         parts.append("Known limits:\n\n" + "\n".join(f"- {escape(text, quote=False)}" for text in card.known_limits))
     parts += [_validation(key, found) for key, found in card.validation.items()]

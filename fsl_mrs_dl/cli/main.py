@@ -28,7 +28,7 @@ COMMANDS = {
     "ladder": "train with perturbations added one group at a time, and compare",
     "validate": "compare estimates with known concentrations",
     "bids": "quantify a BIDS dataset (BIDS App)",
-    "models": "list the shipped models, or show a model's card",
+    "models": "list models, show a model's card, or add a model",
     "fsl": "run a program of FSL-MRS with --algo dl registered",
     "doctor": "say what is installed and whether fsl_mrs sees --algo dl",
 }

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the shipped models, or show what a model is and how far it was tested."""
+"""List the models that are found by name, show what one is and how far it was tested, or add one.
+
+Models are added to the first folder of FSL_MRS_DL_MODELS, or to the user's own folder where that is not set."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.models.card import Card
+    from fsl_mrs_dl.models.catalogue import ModelSummary
 
 _RANGES = {
     "f0_mhz": ("spectrometer frequency", 1.0, "MHz"),
@@ -23,36 +28,113 @@ _RANGES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``models``."""
-    parser.add_argument("name", nargs="?", metavar="NAME|DIR", help="show this model")
-    parser.add_argument("--json", action="store_true", help="its whole card, with configuration and calibration")
+    parser.add_argument("name", nargs="?", metavar="NAME|DIR|list|add", help="show this model, list all, or add one")
+    parser.add_argument("source", nargs="?", type=Path, metavar="DIR|FILE.zip", help="what to add")
+    parser.add_argument("--json", action="store_true", help="the whole card, or with list what is listed, as JSON")
+    parser.add_argument("--overwrite", action="store_true", help="with add: replace a model that was added earlier")
 
 
 def run(args: argparse.Namespace) -> None:
-    """List or show."""
-    import json
-
+    """List, show or add."""
     from fsl_mrs_dl.core.errors import ConfigError
-    from fsl_mrs_dl.core.resources import shipped_models, weights_folder
-    from fsl_mrs_dl.models.calibrated import find_model
+
+    if args.name == "add":
+        _add(args)
+        return
+    if args.source is not None:
+        raise ConfigError(f"'{args.source}' is one argument too many", expected="fsl_mrs_dl models add DIR|FILE.zip")
+    if args.overwrite:
+        raise ConfigError("--overwrite is for adding a model", expected="fsl_mrs_dl models add DIR|FILE.zip")
+    if args.name == "list":
+        _list(args.json)
+    elif args.name:
+        _show(args.name, args.json)
+    elif args.json:
+        raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
+    else:
+        _names()
+
+
+def _add(args: argparse.Namespace) -> None:
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.models.install import add_model
+
+    if args.source is None:
+        raise ConfigError("nothing to add", expected="fsl_mrs_dl models add DIR|FILE.zip")
+    if args.json:
+        raise ConfigError("--json does not go with add")
+    for path in add_model(args.source, args.overwrite):
+        print(f"{path.name} is in {path.parent}: fit --model {path.name}, fsl_mrs --algo dl:{path.name}")
+
+
+def _names() -> None:
+    """A line for each model."""
+    from fsl_mrs_dl.core.errors import ModelError
+    from fsl_mrs_dl.models.catalogue import known_models
     from fsl_mrs_dl.models.folder import open_model
+
+    for name, known in known_models().items():
+        try:
+            model = open_model(known.path)
+        except ModelError as error:
+            print(f"{name} (added): cannot be used, {error.what}")
+            continue
+        mark = f" (taken for a {_taken_for()[name]} where none is named)" if name in _taken_for() else ""
+        mark = " (added)" if known.origin == "added" else mark
+        print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card.calibration)}")
+
+
+def _taken_for() -> dict[str, str]:
     from fsl_mrs_dl.quantify.model_choice import MODEL_OF
 
-    if args.name:
-        model = open_model(find_model(args.name))
-        if args.json:
-            # of the description of the training spectra, the limits are for people
-            limits = {name: {"limit": entry.limit} for name, entry in model.card.inputs.items()}
-            print(json.dumps({**model.card.content, "inputs": limits}, indent=1, ensure_ascii=False))
-        else:
-            print("\n".join(_described(model.card, args.name, model.staged)))
+    return {name: kind for kind, name in MODEL_OF.items()}
+
+
+def _list(as_json: bool) -> None:
+    """What a user chooses between."""
+    import json
+
+    from fsl_mrs_dl.models.catalogue import known_models, summary
+
+    found = [summary(known) for known in known_models().values()]
+    if as_json:
+        print(json.dumps([dataclasses.asdict(entry) for entry in found], indent=1, ensure_ascii=False))
         return
-    if args.json:
-        raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
-    kinds = {name: kind for kind, name in MODEL_OF.items()}
-    for name in shipped_models():
-        model = open_model(weights_folder() / name)
-        mark = f" (taken for a {kinds[name]} where none is named)" if name in kinds else ""
-        print(f"{name}{mark}: {len(model.outputs)} quantities, {', '.join(model.card.calibration)}")
+    for entry in found:
+        print("\n".join(_listed(entry)))
+
+
+def _listed(entry: ModelSummary) -> Iterator[str]:
+    yield f"{entry.name} ({entry.origin})"
+    if entry.problem:
+        yield f"  cannot be used       {entry.problem}"
+        return
+    samples = " and ".join(entry.samples) or "kind of sample not said"
+    yield f"  kind                 {samples}, {entry.architecture or 'network not said'}"
+    for key, (label, factor, unit) in _RANGES.items():
+        if key in ("f0_mhz", "te_s", "edit_on_ppm") and key in entry.protocol:
+            low, high = (factor * end for end in entry.protocol[key])
+            yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
+    yield f"  size                 {entry.size_bytes / 1e6:.1f} MB in {entry.path}"
+    yield f"  SHA-256              {entry.digest}"
+    for limit in entry.known_limits:
+        yield f"  limit                {limit}"
+
+
+def _show(name: str, as_json: bool) -> None:
+    """One card."""
+    import json
+
+    from fsl_mrs_dl.models.calibrated import find_model
+    from fsl_mrs_dl.models.folder import open_model
+
+    model = open_model(find_model(name))
+    if as_json:
+        # of the description of the training spectra, the limits are for people
+        limits = {key: {"limit": entry.limit} for key, entry in model.card.inputs.items()}
+        print(json.dumps({**model.card.content, "inputs": limits}, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(_described(model.card, name, model.staged)))
 
 
 def _described(card: Card, asked: str, staged: bool) -> Iterator[str]:

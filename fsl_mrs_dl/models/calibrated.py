@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.errors import ConfigError, ModelError, nearest
-from fsl_mrs_dl.core.resources import shipped_models, weights_folder
+from fsl_mrs_dl.core.errors import ModelError
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models import catalogue
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.models.folder import ModelFolder, open_model
 from fsl_mrs_dl.models.inputs import NetworkInput
@@ -127,28 +127,8 @@ class LoadedModel:
 
 
 def find_model(name_or_folder: str | None) -> Path:
-    """Folder of a shipped model by name, or of any model by its folder; the default where None.
-
-    A plain name is a shipped model's where there is one: a folder of the same name here is ``./NAME``.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such model.
-    """
-    name = DEFAULT_MODEL if name_or_folder is None else name_or_folder
-    known = shipped_models()
-    if name in known:
-        return weights_folder() / name
-    try:
-        if name and Path(name).is_dir():
-            return Path(name)
-    except (OSError, ValueError):  # a name that no file system takes
-        pass
-    raise ConfigError(
-        f"there is no model '{name}'{nearest(name, known)}",
-        expected=f"a folder, or one of {', '.join(known) or '(none shipped)'}",
-    )
+    """Folder of a model, see `fsl_mrs_dl.models.catalogue.find_model`; the default one's where None."""
+    return catalogue.find_model(DEFAULT_MODEL if name_or_folder is None else name_or_folder)
 
 
 def load_model(name_or_folder: str | None) -> LoadedModel:

@@ -15,6 +15,9 @@ from fsl_mrs_dl.core.errors import ModelError
 from fsl_mrs_dl.models.card import CARD_FILE, Card, read_card
 from fsl_mrs_dl.models.inputs import PpmGrid
 
+MODEL_FILES = (CARD_FILE, "model.onnx", "model.safetensors")
+"""All that a model's folder needs to hold."""
+
 ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
 """Parts of a card that decide what a model answers, intervals and flags with it."""
 
@@ -102,7 +105,7 @@ def _open(path: Path, inside: str) -> ModelFolder:
             "no model here",
             where=path,
             expected="a folder with card.json and model.onnx",
-            hint="List the shipped models with: fsl_mrs_dl models",
+            hint="List the models with: fsl_mrs_dl models",
         )
     card = read_card(card_path)
     if card.members:

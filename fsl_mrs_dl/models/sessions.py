@@ -39,7 +39,10 @@ class Sessions:
         self._sessions: list[Any] = []
         for network in folder.networks:
             try:
-                session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
+                # from memory: a network that names further files, wherever they lie, is not followed there
+                session = onnxruntime.InferenceSession(
+                    network.read_bytes(), options, providers=["CPUExecutionProvider"]
+                )
             except Exception as error:  # onnxruntime has no common base for its errors
                 raise ModelError("the network cannot be loaded", where=network, got=error) from error
             _check_shapes(session, folder, network)

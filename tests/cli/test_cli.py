@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -279,6 +280,29 @@ def test_models_lists_the_default_and_shows_its_card():
     gaba = next(line.split() for line in shown if line.split()[0] == "GABA")
     assert float(gaba[1]) == pytest.approx(card["validation"]["invivo_dev"]["metabolites"]["GABA"]["mae"], abs=6e-4)
     assert shown[-1] == f"The whole card: fsl_mrs_dl models {name} --json"
+
+
+def test_a_model_that_was_added_is_listed_and_taken_by_its_name(tmp_path, monkeypatch):
+    own = tmp_path / "RUN"
+    shutil.copytree(ROOT / "weights" / "phantom_cnn", own)
+    card = json.loads((own / "card.json").read_text())
+    (own / "card.json").write_text(json.dumps({**card, "name": "own"}))
+    monkeypatch.setenv("FSL_MRS_DL_MODELS", str(tmp_path / "site"))
+    added = call("models", "add", own)
+    assert added.returncode == 0, added.stderr
+    assert "--algo dl:own" in added.stdout
+    listed = json.loads(call("models", "list", "--json").stdout)
+    assert [entry["name"] for entry in listed] == ["invivo", "phantom", "phantom_cnn", "phantom_yae", "own"]
+    shown = call("models", "list").stdout
+    assert "own (added)" in shown
+    assert listed[-1]["digest"] in shown
+    assert "own (added)" in call("models").stdout
+    done = call("fit", "--data", EXAMPLE, "--model", "own", "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "quantities.json").read_text())["model"]["name"] == "own"
+    assert call("models", "add", tmp_path / "none").returncode == 2
+    for wrong in (("add",), ("list", "x"), ("invivo", "--overwrite"), ("add", own, "--json")):
+        assert call("models", *wrong).returncode == 2
 
 
 def test_models_shows_a_model_that_was_never_validated(tiny_model):
