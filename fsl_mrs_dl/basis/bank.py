@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.files import LineBasis
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.metabolites.protons import ProtonGroup, proton_groups
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import LineList
@@ -32,6 +33,9 @@ points has the 0.005 ppm of the network's grid."""
 BAND_PPM = (-0.4, 5.2)
 """Lines outside are left out: they lie beyond the window and would fold into it."""
 
+GABA_PPM = (2.8, 3.2)
+"""GABA's lines whose area in DIFF is the unit of the co-edited macromolecule at 3.0 ppm."""
+
 
 @dataclass(frozen=True)
 class BasisBank:
@@ -41,15 +45,32 @@ class BasisBank:
     ----------
     metabolites : tuple of str
     protocols : tuple of MegaPress
-    edit_off, edit_on : complex64 arrays, shape ``(n_members, n_metabolites, n_times)``
+    edit_off, edit_on : complex64 arrays, shape ``(n_members, n_groups, n_times)``
         Without line width. Scaled so that NAA's methyl group has area 3 in edit_off: amplitudes are concentrations
         times one number per data set, whatever the slice loss.
+    groups : tuple of ProtonGroup
+        What each signal is of; one per metabolite unless they were taken apart.
+    group_ppm : array, shape ``(n_members, n_groups)``
+        Mean place of the lines of each signal in edit_off, weighted by their size.
+    gaba_area : array, shape ``(n_members,)``
+        Area of GABA's lines in `GABA_PPM` in DIFF, per unit of GABA; 0 where there is no GABA.
+    features : array, shape ``(n_members, n_features)``, or None
+        What describes the nominal basis of each protocol, see `fsl_mrs_dl.models.protocol_code`.
     """
 
     metabolites: tuple[str, ...]
     protocols: tuple[MegaPress, ...]
     edit_off: NDArray
     edit_on: NDArray
+    groups: tuple[ProtonGroup, ...]
+    group_ppm: NDArray
+    gaba_area: NDArray
+    features: NDArray | None = None
+
+    @property
+    def owner(self) -> NDArray:
+        """Index of the metabolite that each signal belongs to, shape ``(n_groups,)``."""
+        return np.array([self.metabolites.index(group.metabolite) for group in self.groups])
 
     @property
     def n_members(self) -> int:
@@ -77,7 +98,13 @@ class BasisBank:
         if not 1 <= n <= self.n_members:
             raise ConfigError("the bank has not that many members", expected=f"1 to {self.n_members}", got=n)
         return dataclasses.replace(
-            self, protocols=self.protocols[:n], edit_off=self.edit_off[:n], edit_on=self.edit_on[:n]
+            self,
+            protocols=self.protocols[:n],
+            edit_off=self.edit_off[:n],
+            edit_on=self.edit_on[:n],
+            group_ppm=self.group_ppm[:n],
+            gaba_area=self.gaba_area[:n],
+            features=None if self.features is None else self.features[:n],
         )
 
     @property
@@ -105,7 +132,9 @@ def sample(lines: LineList, protocol: MegaPress, n_points: int) -> NDArray:
     return demodulated.fid(n_points, CYCLES_PER_PPM / protocol.f0_mhz)
 
 
-def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmGrid) -> BasisBank:
+def bank_of(
+    members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmGrid, *, groups_apart: bool = False
+) -> BasisBank:
     """The bank of simulated members.
 
     Parameters
@@ -115,6 +144,8 @@ def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmG
         Those wanted, in this order.
     grid : PpmGrid
         Gives the longest time needed.
+    groups_apart : bool
+        Whether molecules are taken apart into their groups of protons, see `fsl_mrs_dl.metabolites.protons`.
 
     Raises
     ------
@@ -130,25 +161,70 @@ def bank_of(members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmG
                 got=", ".join(lacking.names),
             )
     length = max(n_times(grid, m.sequence.f0_mhz) for m in members)
+    groups = proton_groups(metabolites, apart=groups_apart)
     signals: dict[str, list[NDArray]] = {"edit_off": [], "edit_on": []}
+    group_ppm, gaba_area = [], []
     for member in members:
-        area = naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
-        if area < 0.3:
-            raise ConfigError(
-                "a protocol of the bank leaves almost nothing of NAA",
-                expected="3 protons' area",
-                got=f"{area:.2f} with {member.sequence}",
-            )
-        scale = 3.0 / area
+        scale = _scale(member)
         for condition, collected in signals.items():
-            fids = [sample(getattr(member.pairs[name], condition), member.sequence, length) for name in metabolites]
+            fids = [
+                sample(_lines_of(member, group, condition, apart=groups_apart), member.sequence, length)
+                for group in groups
+            ]
             collected.append((scale * np.array(fids)).astype(np.complex64))
+        group_ppm.append([_mean_ppm(member, group) for group in groups])
+        gaba_area.append(scale * _gaba_diff_area(member))
     return BasisBank(
         tuple(metabolites),
         tuple(m.sequence for m in members),
         np.stack(signals["edit_off"]),
         np.stack(signals["edit_on"]),
+        groups,
+        np.array(group_ppm),
+        np.array(gaba_area),
     )
+
+
+def _scale(member: LineBasis) -> float:
+    """What gives NAA's methyl group the area 3."""
+    area = naa_methyl_area(member.pairs["NAA"].edit_off, member.sequence.f0_mhz)
+    if area < 0.3:
+        raise ConfigError(
+            "a protocol of the bank leaves almost nothing of NAA",
+            expected="3 protons' area",
+            got=f"{area:.2f} with {member.sequence}",
+        )
+    return 3.0 / area
+
+
+def _ppm(lines: LineList, f0_mhz: float) -> NDArray:
+    return 4.65 + lines.shift_hz / f0_mhz
+
+
+def _lines_of(member: LineBasis, group: ProtonGroup, condition: str, *, apart: bool) -> LineList:
+    """The lines of a group in a condition."""
+    lines: LineList = getattr(member.pairs[group.metabolite], condition)
+    if not apart:
+        return lines
+    ppm = _ppm(lines, member.sequence.f0_mhz)
+    keep = (ppm >= group.low_ppm) & (ppm < group.high_ppm)
+    return LineList(lines.shift_hz[keep], lines.amplitude[keep])
+
+
+def _mean_ppm(member: LineBasis, group: ProtonGroup) -> float:
+    """Where a group stands in edit_off; NAA's methyl group's place for one without lines."""
+    lines = _lines_of(member, group, "edit_off", apart=True)
+    weight, ppm = np.abs(lines.amplitude), _ppm(lines, member.sequence.f0_mhz)
+    inside = (ppm > BAND_PPM[0]) & (ppm < BAND_PPM[1])
+    return float(np.average(ppm[inside], weights=weight[inside])) if weight[inside].any() else 2.01
+
+
+def _gaba_diff_area(member: LineBasis) -> float:
+    if "GABA" not in member.pairs:
+        return 0.0
+    lines = member.pairs["GABA"].diff
+    ppm = _ppm(lines, member.sequence.f0_mhz)
+    return float(lines.amplitude[(ppm > GABA_PPM[0]) & (ppm < GABA_PPM[1])].real.sum())
 
 
 def naa_methyl_area(edit_off: LineList, f0_mhz: float) -> float:

@@ -32,6 +32,8 @@ _RANGES = (
     "te_s",
     "transmitter_ppm",
     "temperature_c",
+    "long_te_s",
+    "symmetric_off_ppm",
 )
 """Fields of `BankConfig` that are a lowest and a highest value."""
 
@@ -79,6 +81,14 @@ class BankConfig:
     shift_jitter_ppm : float
         Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
         coefficient is known).
+    long_share : float
+        Share of the members that have a long echo time, `long_te_s`, and `long_edit_duration_s`.
+    long_te_s : tuple of two float
+    long_edit_duration_s : tuple of float
+    symmetric_share : float
+        Share of those that suppress macromolecules by symmetric editing, their OFF pulse in `symmetric_off_ppm` (Henry
+        PG et al. 2001, Magn Reson Med 45:517; Edden et al. 2012, Magn Reson Med 68:657, doi 10.1002/mrm.24391).
+    symmetric_off_ppm : tuple of two float
     """
 
     n_members: int = 64
@@ -100,6 +110,11 @@ class BankConfig:
     temperature_c: tuple[float, float] = (37.0, 37.0)
     n_positions: int = 24
     shift_jitter_ppm: float = 0.004
+    long_share: float = 0.0
+    long_te_s: tuple[float, float] = (0.078, 0.082)
+    long_edit_duration_s: tuple[float, ...] = (0.014, 0.02, 0.02, 0.025)
+    symmetric_share: float = 0.0
+    symmetric_off_ppm: tuple[float, float] = (1.46, 1.54)
 
     def __post_init__(self) -> None:
         for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
@@ -112,11 +127,15 @@ class BankConfig:
             low, high = getattr(self, name)
             if not low <= high:
                 raise ConfigError(f"the range {name} stands on its head", expected="low, high", got=(low, high))
+        for name in ("long_share", "symmetric_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} out of range", expected="0 to 1", got=getattr(self, name))
         if not 0 <= self.edit_lag[0] <= self.edit_lag[1] <= 1:
             raise ConfigError("edit_lag must lie between 0 and 1", got=self.edit_lag)
         for lag in self.edit_lag:
             delays_s = mega_delays(self.te_s[0], 2 * self.first_delay_s[1], lag)
-            if not self._fitting(delays_s, self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]):
+            shortest_s = self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]
+            if not self._fitting(self.edit_duration_s, delays_s, shortest_s):
                 raise ConfigError(
                     "no editing pulse of the bank fits its shortest echo time",
                     expected=f"<= {2 * (min(delays_s[1], delays_s[4]) - _SHORTEST_GAP_S):.4g} s",
@@ -124,10 +143,11 @@ class BankConfig:
                     hint="Shorten the pulses or first_delay_s, or lengthen te_s",
                 )
 
-    def _fitting(self, delays_s: Sequence[float], refocusing_s: float) -> list[float]:
+    @staticmethod
+    def _fitting(durations_s: Sequence[float], delays_s: Sequence[float], refocusing_s: float) -> list[float]:
         """Durations of editing pulses that leave room for a refocusing pulse before them and for the echo after."""
         free_s = min(delays_s[1] - refocusing_s / 2, delays_s[4]) - _SHORTEST_GAP_S
-        return [duration_s for duration_s in self.edit_duration_s if duration_s <= 2 * free_s]
+        return [duration_s for duration_s in durations_s if duration_s <= 2 * free_s]
 
     def draw(self) -> list[tuple[MegaPress, float]]:
         """The protocols, each with its temperature in degrees Celsius."""
@@ -135,19 +155,24 @@ class BankConfig:
         return [self._draw_one(index, rng) for index in range(self.n_members)]
 
     def _draw_one(self, index: int, rng: np.random.Generator) -> tuple[MegaPress, float]:
-        te_s = float(rng.uniform(*self.te_s))
+        long = bool(self.long_share) and rng.uniform() < self.long_share
+        te_s = float(rng.uniform(*(self.long_te_s if long else self.te_s)))
+        durations_s = self.long_edit_duration_s if long else self.edit_duration_s
+        off_ppm = self.edit_off_ppm
+        if long and rng.uniform() < self.symmetric_share:
+            off_ppm = self.symmetric_off_ppm
         first_s = float(rng.uniform(*self.first_delay_s))
         delays_s = mega_delays(te_s, 2 * first_s, float(rng.uniform(*self.edit_lag)))
         tbw = float(rng.uniform(*self.refocusing_tbw))
         # a refocusing pulse as short as the bank allows fits beside every editing pulse that may be drawn
-        edit_s = float(rng.choice(self._fitting(delays_s, tbw / self.refocusing_bandwidth_hz[1])))
+        edit_s = float(rng.choice(self._fitting(durations_s, delays_s, tbw / self.refocusing_bandwidth_hz[1])))
         refocusing_s = tbw / float(rng.uniform(*self.refocusing_bandwidth_hz))
         room_s = 2 * min(first_s - _SHORTEST_GAP_S, delays_s[1] - edit_s / 2 - _SHORTEST_GAP_S)
         protocol = MegaPress(
             f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
             delays_s=delays_s,
             edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
-            edit_off_ppm=float(rng.uniform(*self.edit_off_ppm)),
+            edit_off_ppm=float(rng.uniform(*off_ppm)),
             edit_shape=_choice(self.edit_shape, rng),
             edit_duration_s=edit_s,
             edit_truncation=float(rng.uniform(*self.edit_truncation)),

@@ -24,10 +24,15 @@ DEFAULT_MODEL = "invivo"
 
 @dataclass(frozen=True)
 class Prediction:
-    """Raw amplitudes and predicted standard deviations, by output; arrays of shape ``(n_outputs,)``."""
+    """Raw amplitudes and predicted standard deviations, by output; arrays of shape ``(n_outputs,)``.
+
+    `sum_sd` has those of the sums of `COMBINATIONS` with at least two parts, in this order, where the network predicts
+    them.
+    """
 
     mean: NDArray
     sd: NDArray
+    sum_sd: NDArray | None = None
 
 
 class LoadedModel:
@@ -42,12 +47,14 @@ class LoadedModel:
         """Quantities estimated."""
         return self.folder.outputs
 
-    def predict(self, data: NetworkInput) -> Prediction:
-        """Raw amplitudes: the network's outputs times the input's scale."""
-        many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]))
-        return Prediction(many.mean[0], many.sd[0])
+    def predict(self, data: NetworkInput, protocol: NDArray | None = None) -> Prediction:
+        """Raw amplitudes: the network's outputs times the input's scale; `protocol` as of `predict_batch`."""
+        many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]), protocol)
+        return Prediction(many.mean[0], many.sd[0], None if many.sum_sd is None else many.sum_sd[0])
 
-    def predict_batch(self, channels: NDArray, present: NDArray, scale: NDArray) -> Prediction:
+    def predict_batch(
+        self, channels: NDArray, present: NDArray, scale: NDArray, protocol: NDArray | None = None
+    ) -> Prediction:
         """Many data sets at once.
 
         Parameters
@@ -56,14 +63,17 @@ class LoadedModel:
         present : float32 array, shape ``(n, 2)``
         scale : array, shape ``(n,)``
             As of `NetworkInput`.
+        protocol : float32 array, shape ``(n, n_inputs)``, optional
+            What is known of the protocol, see `fsl_mrs_dl.models.protocol_code`; nothing otherwise.
 
         Returns
         -------
         Prediction
             Of arrays of shape ``(n, n_outputs)``.
         """
-        mean, sd = self._sessions.answer(channels, present)
-        return Prediction(mean * scale[:, None], sd * scale[:, None])
+        mean, sd, sum_sd = self._sessions.answers(channels, present, protocol)
+        each = scale[:, None]
+        return Prediction(mean * each, sd * each, None if sum_sd is None else sum_sd * each)
 
     def estimates(self, prediction: Prediction, mode: str) -> tuple[Estimate, ...]:
         """Estimates with intervals for a mode (``edit_off+diff``, ``diff``, ``edit_off``).
@@ -87,12 +97,26 @@ class LoadedModel:
             result.append(Estimate(name, value, float(sd), (low68, high68), (low95, high95), mode))
         return tuple(result)
 
-    def sums(self, estimates: Sequence[Estimate], mode: str) -> tuple[Estimate, ...]:
-        """The sums of `COMBINATIONS` that have at least two parts, with calibrated intervals."""
+    @property
+    def sum_names(self) -> tuple[str, ...]:
+        """Sums of `COMBINATIONS` that have at least two parts among the outputs."""
+        return tuple(name for name, parts in COMBINATIONS.items() if len(set(parts) & set(self.outputs)) > 1)
+
+    def sums(
+        self, estimates: Sequence[Estimate], mode: str, prediction: Prediction | None = None
+    ) -> tuple[Estimate, ...]:
+        """The sums of `COMBINATIONS` that have at least two parts, with calibrated intervals.
+
+        Their spreads are those of `prediction` where it has them, and otherwise of their parts in quadrature.
+        """
         factors = self._factors(mode, "raw")
+        predicted = {}
+        if prediction is not None and prediction.sum_sd is not None:
+            predicted = dict(zip(self.sum_names, prediction.sum_sd.tolist(), strict=True))
         found = []
         for name, parts in COMBINATIONS.items():
-            total = combine(name, [e for e in estimates if e.name in parts], factors.get(name))
+            summands = [e for e in estimates if e.name in parts]
+            total = combine(name, summands, factors.get(name), sd=predicted.get(name))
             if total is not None and name in factors:
                 found.append(total)
         return tuple(found)

@@ -126,6 +126,8 @@ class Card:
     files, members : mapping of str to str
         Name and SHA-256, of the files of a network or of the models of an ensemble.
     inputs : mapping of condition to DescribedInput
+    protocol : mapping
+        How the network is told the protocol, see `fsl_mrs_dl.models.protocol_code`; empty where it takes none.
     conditions : tuple of str
     simulation_test : mapping
         Errors on the calibration spectra by kind of sample and quantity, in mM.
@@ -150,6 +152,7 @@ class Card:
     files: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, DescribedInput] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
     simulation_test: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     training: TrainingFigures = field(default_factory=TrainingFigures)

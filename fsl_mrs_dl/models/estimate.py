@@ -90,23 +90,26 @@ class Estimate:
         )
 
 
-def combine(name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None) -> Estimate | None:
-    """The sum of `parts`, spreads added in quadrature; intervals by the calibrated `factors`, else in quadrature too.
+def combine(
+    name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None, sd: float | None = None
+) -> Estimate | None:
+    """The sum of `parts`; None without parts.
 
-    None without parts.
+    Its spread is `sd`, or those of the parts in quadrature; intervals by the calibrated `factors`, else in quadrature
+    too.
     """
     if not parts:
         return None
     value = sum(p.value for p in parts)
-    sd = math.sqrt(sum(p.sd**2 for p in parts))
+    spread = math.sqrt(sum(p.sd**2 for p in parts)) if sd is None else sd
 
     def ends(which: str) -> tuple[float, float]:
         if factors is not None:
-            half = factors[which.removeprefix("interval")] * sd
+            half = factors[which.removeprefix("interval")] * spread
             return max(0.0, value - half), value + half
         low = math.sqrt(sum((p.value - getattr(p, which)[0]) ** 2 for p in parts))
         high = math.sqrt(sum((getattr(p, which)[1] - p.value) ** 2 for p in parts))
         return max(0.0, value - low), value + high
 
     sub = parts[0].sub_spectrum
-    return Estimate(name, value, sd, ends("interval68"), ends("interval95"), sub, parts[0].unit)
+    return Estimate(name, value, spread, ends("interval68"), ends("interval95"), sub, parts[0].unit)

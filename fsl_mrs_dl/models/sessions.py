@@ -48,17 +48,43 @@ class Sessions:
             _check_shapes(session, folder, network)
             self._sessions.append(session)
 
-    def answer(self, channels: NDArray, present: NDArray) -> tuple[NDArray, NDArray]:
-        """Means and standard deviations of the outputs, shape ``(n, n_outputs)``, in the units of `channels`.
+    def answer(
+        self, channels: NDArray, present: NDArray, protocol: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Means and standard deviations of the outputs, shape ``(n, n_outputs)``, in the units of `channels`."""
+        mean, sd, _ = self.answers(channels, present, protocol)
+        return mean, sd
+
+    def answers(
+        self, channels: NDArray, present: NDArray, protocol: NDArray | None = None
+    ) -> tuple[NDArray, NDArray, NDArray | None]:
+        """As `answer`, and the standard deviations of the sums where the network predicts them (one network alone).
 
         Parameters
         ----------
         channels : float32 array, shape ``(n, 4, n_points)``
         present : float32 array, shape ``(n, 2)``
+        protocol : float32 array, shape ``(n, n_inputs)``, optional
+            What is known of the protocol, see `fsl_mrs_dl.models.protocol_code`; nothing otherwise. Networks that do not
+            take it are not told.
         """
-        answers = [session.run(None, {"channels": channels, "present": present}) for session in self._sessions]
-        means, sds = np.array(answers, dtype=float).swapaxes(0, 1)
-        return means.mean(axis=0), np.sqrt((sds**2).mean(axis=0) + means.var(axis=0))
+        answers = []
+        for session in self._sessions:
+            given = {"channels": channels, "present": present}
+            n_inputs = _protocol_inputs(session)
+            if n_inputs:
+                unknown = np.zeros((len(channels), n_inputs), dtype=np.float32)
+                given["protocol"] = unknown if protocol is None else protocol
+            answers.append(session.run(None, given))
+        means, sds = np.array([answer[:2] for answer in answers], dtype=float).swapaxes(0, 1)
+        alone = len(answers) == 1 and len(answers[0]) > 2
+        sums = np.asarray(answers[0][2], dtype=float) if alone else None
+        return means.mean(axis=0), np.sqrt((sds**2).mean(axis=0) + means.var(axis=0)), sums
+
+
+def _protocol_inputs(session: Any) -> int:
+    """Numbers that describe the protocol which a network takes; 0 for one that takes none."""
+    return next((int(node.shape[1]) for node in session.get_inputs() if node.name == "protocol"), 0)
 
 
 def _check_shapes(session: Any, folder: ModelFolder, network: Path) -> None:

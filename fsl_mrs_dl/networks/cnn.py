@@ -25,6 +25,11 @@ class CnnConfig:
         Width of the hidden dense layer.
     squeeze : int
         Channels that are handed to the dense layer.
+    protocol_inputs : int
+        Numbers that describe the protocol, handed to the dense layer too; see `fsl_mrs_dl.models.protocol_code`.
+    sum_spreads : int
+        Sums of outputs of which a spread is predicted too: that of a sum is not told by those of its parts, whose errors
+        go together.
     """
 
     widths: tuple[int, ...] = (48, 96, 128)
@@ -33,6 +38,8 @@ class CnnConfig:
     kernel: int = 5
     dense: int = 384
     squeeze: int = 32
+    protocol_inputs: int = 0
+    sum_spreads: int = 0
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -79,18 +86,22 @@ class Cnn(nn.Module):
         layers += [nn.Conv1d(channels, config.squeeze, 1), nn.ReLU(), nn.Flatten()]
         self.trunk = nn.Sequential(*layers)
         self.head = nn.Sequential(
-            nn.Linear(config.squeeze * length + 2, config.dense),
+            nn.Linear(config.squeeze * length + 2 + config.protocol_inputs, config.dense),
             nn.ReLU(),
             nn.Linear(config.dense, config.dense),
             nn.ReLU(),
-            nn.Linear(config.dense, 2 * n_outputs),
+            nn.Linear(config.dense, 2 * n_outputs + config.sum_spreads),
         )
 
-    def forward(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, channels: Tensor, present: Tensor, protocol: Tensor | None = None) -> tuple[Tensor, ...]:
         """See `fsl_mrs_dl.networks.build_network`."""
-        return self.quantify(self.trunk(channels), present)
+        return self.quantify(self.trunk(channels), present, protocol)
 
-    def quantify(self, code: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def quantify(self, code: Tensor, present: Tensor, protocol: Tensor | None = None) -> tuple[Tensor, ...]:
         """Amplitudes from what the trunk made of the spectra."""
-        output = self.head(torch.cat([code, present], dim=1))
-        return output[:, : self.n_outputs], output[:, self.n_outputs :].clamp(-9.0, 3.0)
+        inputs = [code, present] if protocol is None else [code, present, protocol]
+        output = self.head(torch.cat(inputs, dim=1))
+        mean, spreads = output[:, : self.n_outputs], output[:, self.n_outputs :].clamp(-9.0, 3.0)
+        if not self.config.sum_spreads:
+            return mean, spreads
+        return mean, spreads[:, : self.n_outputs], spreads[:, self.n_outputs :]

@@ -55,7 +55,7 @@ class Fcnn(nn.Module):
 
     def __init__(self, config: FcnnConfig, n_points: int, n_outputs: int) -> None:
         super().__init__()
-        self.n_outputs = n_outputs
+        self.config, self.n_outputs = config, n_outputs
         layers: list[nn.Module] = []
         channels, length = 4, n_points
         for filters in config.filters:

@@ -30,6 +30,8 @@ class YaeConfig(CnnConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.sum_spreads:
+            raise ConfigError("a yae predicts no spreads of sums", got=self.sum_spreads)
         if self.decoder_weight < 0:
             raise ConfigError("decoder_weight must not be negative", got=self.decoder_weight)
 
@@ -73,7 +75,9 @@ class Yae(Cnn):
         ]
         self.decoder = nn.Sequential(*layers)
 
-    def reconstruct(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def reconstruct(
+        self, channels: Tensor, present: Tensor, protocol: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """What `forward` gives, and the clean spectra, shape ``(n, 4, n_points)``."""
         code = self.trunk(channels)
-        return *self.quantify(code, present), self.decoder(code.unflatten(1, self.code_shape))
+        return *self.quantify(code, present, protocol), self.decoder(code.unflatten(1, self.code_shape))

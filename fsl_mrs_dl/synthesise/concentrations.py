@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
+from fsl_mrs_dl.metabolites.t2 import measured_width_hz
+from fsl_mrs_dl.synthesise.signals import log_uniform
 
 BRAIN_MM: dict[str, tuple[float, float]] = {
     "Ala": (0.0, 2.5),
@@ -41,6 +43,32 @@ BRAIN_MM: dict[str, tuple[float, float]] = {
 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
 are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""
 
+HEALTHY_MM: dict[str, tuple[float, float]] = {
+    "Ala": (0.1, 1.5),
+    "Asc": (0.4, 1.7),
+    "Asp": (1.0, 2.4),
+    "Cr": (3.2, 6.5),
+    "PCr": (3.0, 5.5),
+    "GABA": (0.9, 2.8),
+    "GPC": (0.5, 1.8),
+    "PCh": (0.2, 1.0),
+    "GSH": (0.8, 3.2),
+    "Glc": (0.5, 2.2),
+    "Gln": (1.5, 6.0),
+    "Glu": (6.0, 13.5),
+    "Gly": (0.2, 1.2),
+    "Ins": (3.8, 9.0),
+    "Lac": (0.2, 1.4),
+    "NAA": (7.5, 17.0),
+    "NAAG": (0.4, 2.8),
+    "PE": (0.8, 2.4),
+    "Scyllo": (0.1, 0.7),
+    "Ser": (0.2, 1.8),
+    "Tau": (1.5, 6.0),
+}
+"""Healthy adults' range in mM: Govindaraju et al. 2000, NMR Biomed 13:129, Table 1, and the spread between studies in the
+meta-analysis of Gudmundson et al. 2023."""
+
 
 @dataclass(frozen=True)
 class ConcentrationConfig:
@@ -60,6 +88,14 @@ class ConcentrationConfig:
         Probability that a metabolite of a solution is exactly absent.
     brain_zero_probability : float
         The same for the weaker metabolites of a brain (those whose range starts at 0).
+    healthy_share : float
+        Share of the brains that are drawn from `healthy_mm`, decayed over `healthy_te_s` with the measured T2 of each
+        metabolite (`fsl_mrs_dl.metabolites.t2.T2_S`); the others come from the wide ranges of `brain_mm`.
+    healthy_te_s : float
+    mm_over_gaba : tuple of two float
+        In those brains, the co-edited macromolecule at 3.0 ppm relative to GABA; log-uniform. In studies that suppress
+        it, 40 to 60 % of GABA+ are left, and T2 of both vary (Harris et al. 2015, NMR Biomed 28:1304; Mikkelsen et al.
+        2019, NeuroImage 191:537).
     """
 
     design: Literal["random", "sobol"] = "random"
@@ -69,6 +105,10 @@ class ConcentrationConfig:
     zero_probability: float = 0.08
     brain_zero_probability: float = 0.05
     brain_mm: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(BRAIN_MM))
+    healthy_share: float = 0.0
+    healthy_te_s: float = 0.068
+    healthy_mm: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(HEALTHY_MM))
+    mm_over_gaba: tuple[float, float] = (0.2, 3.0)
 
     def draw(self, n: int, metabolites: Sequence[str], rng: np.random.Generator) -> tuple[NDArray, NDArray]:
         """Concentrations and kind of `n` spectra.
@@ -97,7 +137,24 @@ class ConcentrationConfig:
         empty = ~solution.any(axis=1)
         if "NAA" in metabolites:
             solution[empty, list(metabolites).index("NAA")] = self.solution_max_mm / 2
+        if self.healthy_share:
+            healthy = rng.uniform(size=n) < self.healthy_share
+            brain = np.where(healthy[:, None], self._healthy(brain, metabolites, rng), brain)
         return np.where(is_brain[:, None], brain, solution), is_brain
+
+    def _healthy(self, wide: NDArray, metabolites: Sequence[str], rng: np.random.Generator) -> NDArray:
+        """Amplitudes of healthy brains; what `healthy_mm` does not name stays as in `wide`."""
+        amounts = wide.copy()
+        white = rng.uniform(size=len(wide))
+        t2_s = 1 / (np.pi * measured_width_hz(metabolites, white))
+        for index, name in enumerate(metabolites):
+            if name in self.healthy_mm:
+                amounts[:, index] = rng.uniform(*self.healthy_mm[name], size=len(wide))
+                amounts[:, index] *= np.exp(-self.healthy_te_s / t2_s[:, index])
+        if {"GABA", "MM30"} <= set(metabolites):
+            gaba, mm30 = (list(metabolites).index(name) for name in ("GABA", "MM30"))
+            amounts[:, mm30] = amounts[:, gaba] * log_uniform(self.mm_over_gaba, len(wide), rng)
+        return amounts
 
     def _unit(self, n: int, dimensions: int, rng: np.random.Generator) -> NDArray:
         """Numbers from 0 to 1, shape ``(n, dimensions)``."""

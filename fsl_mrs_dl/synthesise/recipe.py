@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.basis.bank_config import BankConfig
-from fsl_mrs_dl.core.errors import MissingExtraError
+from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
 from fsl_mrs_dl.models.inputs import PpmGrid, pack_channels
+from fsl_mrs_dl.models.protocol_code import ProtocolCode
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Echo, Lines, NoiseLevel
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig, InstrumentErrors
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig, LineShapes
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import GRID_PPM, MacromoleculeConfig, left_in_diff
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import (
+    GRID_PPM,
+    MM30_DIFF_AREA,
+    MacromoleculeConfig,
+    coedited,
+    left_in_diff,
+)
+from fsl_mrs_dl.synthesise.perturbations.protons import ProtonConfig, Protons
+from fsl_mrs_dl.synthesise.perturbations.told import ToldConfig
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 SIMULATED = (
@@ -64,7 +73,7 @@ class Recipe:
         Range of acquisition times.
     drop_off, drop_diff : float
         Fraction of spectra of which only DIFF, or only edit_off, is shown.
-    bank, concentrations, line_shape, instrument, background, macromolecules, severity : configs
+    bank, concentrations, line_shape, instrument, background, macromolecules, severity, protons, told : configs
     """
 
     metabolites: tuple[str, ...] = SIMULATED
@@ -79,6 +88,8 @@ class Recipe:
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     macromolecules: MacromoleculeConfig = field(default_factory=MacromoleculeConfig)
     severity: SeverityConfig = field(default_factory=SeverityConfig)
+    protons: ProtonConfig = field(default_factory=ProtonConfig)
+    told: ToldConfig = field(default_factory=ToldConfig)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -102,6 +113,8 @@ class SynthesisedBatch:
     clean : float32, shape ``(n, 4, n_points)``, or None
         Metabolites and macromolecules before background, instrument and noise, both conditions always, in the units
         of `channels`.
+    protocol : float32, shape ``(n, n_inputs)``, or None
+        What the network is told of the protocol.
     """
 
     channels: NDArray
@@ -111,6 +124,7 @@ class SynthesisedBatch:
     scale: NDArray
     is_brain: NDArray
     clean: NDArray | None = None
+    protocol: NDArray | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,8 @@ class Draw:
         Conditions that are shown.
     noise : float32 array, shape ``(n, 2, 2, n_times)``
         Of OFF and ON, real and imaginary; unit standard deviation.
+    protons : Protons, or None
+    protocol : float32 array, or None
     """
 
     member: NDArray
@@ -148,6 +164,8 @@ class Draw:
     keep_off: NDArray
     keep_diff: NDArray
     noise: NDArray
+    protons: Protons | None = None
+    protocol: NDArray | None = None
 
     def rows(self, index: NDArray | slice) -> Draw:
         """The draw of some of the spectra."""
@@ -155,6 +173,8 @@ class Draw:
 
 
 def _rows(value: Any, index: NDArray | slice) -> Any:
+    if value is None:
+        return None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: _rows(getattr(value, f.name), index) for f in dataclasses.fields(value)}
         return dataclasses.replace(value, **parts)
@@ -164,13 +184,20 @@ def _rows(value: Any, index: NDArray | slice) -> Any:
 class Synthesiser:
     """Makes batches of training spectra from a recipe and its bank.
 
+    Parameters
+    ----------
+    recipe : Recipe
+    bank : BasisBank
+    code : ProtocolCode, optional
+        How protocols are told; made from the bank otherwise, where the recipe tells them.
+
     Raises
     ------
     MissingExtraError
         Without numba.
     """
 
-    def __init__(self, recipe: Recipe, bank: BasisBank) -> None:
+    def __init__(self, recipe: Recipe, bank: BasisBank, code: ProtocolCode | None = None) -> None:
         if importlib.util.find_spec("numba") is None:
             raise MissingExtraError("numba", "train")
         from fsl_mrs_dl.synthesise.kernels import LANES
@@ -179,7 +206,16 @@ class Synthesiser:
         shortest = bank.edit_off.shape[-1]
         self.n_times = -(-shortest // LANES) * LANES
         self._bank_off, self._bank_on = (_planes(fids, self.n_times) for fids in (bank.edit_off, bank.edit_on))
+        self.owner = bank.owner
+        self.code = code
+        if recipe.told.n_components and code is None:
+            self.code = _code_of(bank, recipe.told.n_components)
         self.mm_left_in_diff = np.stack([left_in_diff(protocol, GRID_PPM) for protocol in bank.protocols])
+        self.mm30_unit = np.ones(bank.n_members)
+        self.mm30_left = np.ones(bank.n_members)
+        if recipe.macromolecules.member_units:
+            self.mm30_unit = bank.gaba_area / MM30_DIFF_AREA
+            self.mm30_left = np.array([coedited(protocol) for protocol in bank.protocols])
 
     def batch(self, n: int, rng: np.random.Generator, *, clean: bool = False) -> SynthesisedBatch:
         """Draw `n` spectra; the generator's state decides everything. `clean`: with the undisturbed ones beside."""
@@ -194,18 +230,23 @@ class Synthesiser:
         mm09_mm, mm30_mm = (
             conc_mm[:, recipe.outputs.index(name)] if name in recipe.outputs else np.zeros(n) for name in BROAD
         )
+        if recipe.macromolecules.member_units:
+            mm30_mm = mm30_mm * self.mm30_left[member]
+            conc_mm[:, recipe.outputs.index("MM30")] = mm30_mm
         # what background and echoes are measured by: the protons of all metabolites, as if in phase
         protons = np.abs(self.bank.edit_off[:, :, 0])
-        size = np.maximum((conc_mm[:, :n_metabolites] * protons[member]).sum(axis=1), 1e-3)
+        size = np.maximum((conc_mm[:, :n_metabolites][:, self.owner] * protons[member]).sum(axis=1), 1e-3)
         fate = rng.uniform(size=n)
         severity = recipe.severity.draw(n, rng)
-        return Draw(
+        drawn = Draw(
             member=member,
             conc_mm=conc_mm,
             is_brain=is_brain,
             lines=recipe.line_shape.draw(is_brain, recipe.metabolites, rng).softened(severity),
             instrument=recipe.instrument.draw(n, self._naag_share(conc_mm), rng).softened(severity),
-            macromolecules=recipe.macromolecules.draw(mm09_mm, mm30_mm, self.mm_left_in_diff[member], severity, rng),
+            macromolecules=recipe.macromolecules.draw(
+                mm09_mm, mm30_mm * self.mm30_unit[member], self.mm_left_in_diff[member], severity, rng
+            ),
             background=recipe.background.draw_lines(size, rng).softened(severity),
             echo=recipe.background.draw_echo(size, rng).softened(severity),
             noise_level=recipe.background.draw_noise(n, rng),
@@ -214,6 +255,13 @@ class Synthesiser:
             keep_diff=fate < 1 - recipe.drop_diff,
             noise=rng.standard_normal((n, 2, 2, self.n_times), dtype=np.float32),
         )
+        # drawn last: without them every other number stays as it is
+        if recipe.protons.apart:
+            drawn = dataclasses.replace(drawn, protons=recipe.protons.draw(n, self.bank.groups, rng))
+        if self.code is not None and self.bank.features is not None:
+            told = recipe.told.draw(self.code, self.bank.features[member], rng)
+            drawn = dataclasses.replace(drawn, protocol=told)
+        return drawn
 
     def _naag_share(self, conc_mm: NDArray) -> NDArray:
         parts = [
@@ -229,9 +277,8 @@ class Synthesiser:
         n, recipe = len(draw.member), self.recipe
         f0_mhz, dwell_s = self.bank.f0_mhz[draw.member], self.bank.dwell_s[draw.member]
         off, on = (np.zeros((n, 2, self.n_times), dtype=np.float32) for _ in range(2))
-        metabolites = np.ascontiguousarray(draw.conc_mm[:, : len(recipe.metabolites)])
-        rate = draw.lines.own_rate(dwell_s, f0_mhz)
-        add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, metabolites, rate)
+        amounts, rate = self._amounts(draw, f0_mhz, dwell_s)
+        add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, amounts, rate)
         draw.lines.apply(off, on, dwell_s, draw.instrument.drift_hz)
         # the highest line, to which noise is related, is measured on the undisturbed spectrum
         quiet = _complex(off)
@@ -253,6 +300,17 @@ class Synthesiser:
             receive(signal, draw.noise[:, index], sigma, n_acquired, received)
             spectra.append(self._spectra(received) * late.astype(np.complex64))
         return self._pack(spectra[0], spectra[1] - spectra[0], draw, undisturbed)
+
+    def _amounts(self, draw: Draw, f0_mhz: NDArray, dwell_s: NDArray) -> tuple[NDArray, NDArray]:
+        """Amplitude and exponent per sample of every signal of the bank, shape ``(n, n_groups)``."""
+        amounts = draw.conc_mm[:, : len(self.recipe.metabolites)][:, self.owner]
+        lines = draw.lines.of_groups(self.owner)
+        if draw.protons is not None:
+            te_s = np.array([protocol.te_s for protocol in self.bank.protocols])[draw.member]
+            reference_hz = lines.own_lorentz_hz
+            amounts = amounts * draw.protons.amplitude(reference_hz, te_s, self.bank.group_ppm[draw.member])
+            lines = dataclasses.replace(lines, own_lorentz_hz=draw.protons.own_lorentz_hz(reference_hz))
+        return np.ascontiguousarray(amounts), lines.own_rate(dwell_s, f0_mhz)
 
     def _spectra(self, fids: NDArray) -> NDArray:
         """Spectra on the grid; a plain transform where its points are the grid's."""
@@ -284,7 +342,17 @@ class Synthesiser:
         target = (draw.conc_mm / scale[:, None]).astype(np.float32)
         if clean is not None:
             clean = clean / scale.astype(np.float32)[:, None, None]
-        return SynthesisedBatch(channels, present, target, draw.conc_mm, scale, draw.is_brain, clean)
+        return SynthesisedBatch(channels, present, target, draw.conc_mm, scale, draw.is_brain, clean, draw.protocol)
+
+
+def _code_of(bank: BasisBank, n_components: int) -> ProtocolCode:
+    if bank.features is None:
+        raise ConfigError(
+            "the bank does not say what its protocols are like",
+            where="recipe.told",
+            hint="Simulate it with fsl_mrs_dl.training.run.bank_of_recipe",
+        )
+    return ProtocolCode.of(bank.features, n_components)
 
 
 def _planes(fids: NDArray, n_times: int) -> NDArray:

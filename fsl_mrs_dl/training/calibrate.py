@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.metabolites.sums import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES, SECOND_REFERENCE
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS, MODES, REFERENCE_MIN_SD, REFERENCES, SECOND_REFERENCE, short_name
 
 LEVELS = {"68": 0.6827, "95": 0.95}
 MIN_SPECTRA = 100
@@ -25,7 +25,13 @@ Factors = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 
 def calibrate(
-    mean: NDArray, sd: NDArray, target: NDArray, present: NDArray, is_brain: NDArray, outputs: Sequence[str]
+    mean: NDArray,
+    sd: NDArray,
+    target: NDArray,
+    present: NDArray,
+    is_brain: NDArray,
+    outputs: Sequence[str],
+    sum_sd: NDArray | None = None,
 ) -> Factors:
     """Factors by which predicted standard deviations are multiplied.
 
@@ -35,6 +41,8 @@ def calibrate(
     present : array, shape ``(n, 2)``
     is_brain : bool array, shape ``(n,)``
     outputs : sequence of str
+    sum_sd : array, shape ``(n, n_sums)``, optional
+        Predicted spreads of the sums; those of their parts in quadrature otherwise.
 
     Returns
     -------
@@ -44,7 +52,7 @@ def calibrate(
         spectra are left out, as are the ratios of a mode in which the reference is too seldom measured.
     """
     # estimates are clipped at zero before they are reported, so their errors are counted so
-    names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs)
+    names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs, sum_sd)
     _, truths, _ = with_sums(target, sd, outputs)
     factors: Factors = {}
     for mode, flags in MODES.items():
@@ -58,22 +66,37 @@ def calibrate(
             reference = [outputs.index(name) for name in parts if name in outputs]
             if not reference:
                 continue
-            error, usable = _ratio_errors(values, spreads, truths, sd, mean, target, reference)
+            ref_sd = _spread_of([outputs[index] for index in reference], names, spreads)
+            error, usable = _ratio_errors(values, spreads, truths, ref_sd, mean, target, reference)
             kept = [g & usable for g in groups if (g & usable).sum() >= MIN_SPECTRA]
             if kept:
                 factors[mode][kind] = _largest(error, kept, names)
     return factors
 
 
-def with_sums(values: NDArray, sd: NDArray, outputs: Sequence[str]) -> tuple[tuple[str, ...], NDArray, NDArray]:
-    """Names, values and spreads of the outputs and of the sums whose parts they are; spreads add in quadrature."""
+def _spread_of(parts: Sequence[str], names: Sequence[str], spreads: NDArray) -> NDArray:
+    """Spread of a reference, shape ``(n, 1)``: the sum's that it is, or in quadrature."""
+    name = short_name(tuple(parts))
+    if name in names:
+        return spreads[:, [names.index(name)]]
+    columns = [names.index(part) for part in parts]
+    return np.sqrt((spreads[:, columns] ** 2).sum(axis=1, keepdims=True))
+
+
+def with_sums(
+    values: NDArray, sd: NDArray, outputs: Sequence[str], sum_sd: NDArray | None = None
+) -> tuple[tuple[str, ...], NDArray, NDArray]:
+    """Names, values and spreads of the outputs and of the sums whose parts they are; spreads add in quadrature unless
+    `sum_sd`, shape ``(n, n_sums)``, has them."""
     names, columns, spreads = list(outputs), [values], [sd]
     for name, parts in COMBINATIONS.items():
         indices = [outputs.index(part) for part in parts if part in outputs]
         if len(indices) > 1:
             names.append(name)
             columns.append(values[:, indices].sum(axis=1, keepdims=True))
-            spreads.append(np.sqrt((sd[:, indices] ** 2).sum(axis=1, keepdims=True)))
+            index = len(spreads) - 1
+            quadrature = np.sqrt((sd[:, indices] ** 2).sum(axis=1, keepdims=True))
+            spreads.append(quadrature if sum_sd is None else sum_sd[:, [index]])
     return tuple(names), np.hstack(columns), np.hstack(spreads)
 
 
@@ -81,14 +104,13 @@ def _ratio_errors(
     values: NDArray,
     spreads: NDArray,
     truths: NDArray,
-    sd: NDArray,
+    ref_sd: NDArray,
     mean: NDArray,
     target: NDArray,
     reference: list[int],
 ) -> tuple[NDArray, NDArray]:
     """|error| over spread of every ratio to the reference, and where the reference can be used at all."""
     ref = np.maximum(mean[:, reference], 0).sum(axis=1, keepdims=True)
-    ref_sd = np.sqrt((sd[:, reference] ** 2).sum(axis=1, keepdims=True))
     ref_truth = target[:, reference].sum(axis=1, keepdims=True)
     usable = (ref > REFERENCE_MIN_SD * ref_sd) & (ref_truth > 0)
     ref, ref_truth = np.where(usable, ref, 1.0), np.where(usable, ref_truth, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,10 @@ class TrainConfig:
         ``name`` and settings, see `fsl_mrs_dl.networks`.
     optimiser : OptimiserConfig
     recipe : Recipe
+    calibration : mapping
+        Settings of a recipe that take the place of `recipe`'s for the spectra on which intervals are calibrated: a
+        wider world than the training's, with a bank of its own, where intervals are to hold for other simulators'
+        spectra too. Empty for the training's own world.
     """
 
     name: str
@@ -100,8 +104,16 @@ class TrainConfig:
     network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     recipe: Recipe = field(default_factory=Recipe)
+    calibration: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def calibration_recipe(self) -> Recipe:
+        """The recipe of the spectra on which intervals are calibrated."""
+        return from_mapping(Recipe, merged(asdict(self.recipe), self.calibration), f"{self.name}, calibration")
 
     def __post_init__(self) -> None:
+        if self.calibration_recipe.outputs != self.recipe.outputs:
+            raise ConfigError("calibration must not change what is estimated", where=self.name)
         outputs = self.recipe.outputs
         for name in self.emphasis:
             if name not in outputs:
@@ -109,6 +121,15 @@ class TrainConfig:
                     f"emphasis names the unknown output '{name}'{nearest(name, outputs)}",
                     expected=f"some of {', '.join(outputs)}",
                 )
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, table by table."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        result[key] = merged(base[key], value) if both else value
+    return result
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -25,7 +25,8 @@ from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch
+from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.training.banks import bank_of_recipe
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.limits import known_limits, training_ranges
 from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
@@ -44,15 +45,20 @@ KEPT_BITS = 11
 class _Scaled(nn.Module):
     """The network with its outputs in the units of the input."""
 
-    def __init__(self, network: nn.Module, target_scale: NDArray) -> None:
+    def __init__(self, network: nn.Module, target_scale: NDArray, sum_scale: NDArray | None) -> None:
         super().__init__()
         self.network = network
         self.target_scale: Tensor
         self.register_buffer("target_scale", torch.from_numpy(target_scale))
+        self.sum_scale: Tensor
+        if sum_scale is not None:
+            self.register_buffer("sum_scale", torch.from_numpy(sum_scale))
 
-    def forward(self, channels: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_sd = self.network(channels, present)
-        return mean * self.target_scale, torch.exp(log_sd) * self.target_scale
+    def forward(self, channels: Tensor, present: Tensor, protocol: Tensor | None = None) -> tuple[Tensor, ...]:
+        inputs = (channels, present) if protocol is None else (channels, present, protocol)
+        mean, log_sd, *log_sums = self.network(*inputs)
+        scaled = mean * self.target_scale, torch.exp(log_sd) * self.target_scale
+        return (*scaled, torch.exp(log_sums[0]) * self.sum_scale) if log_sums else scaled
 
 
 def export_stage(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...]) -> None:
@@ -76,18 +82,21 @@ def export(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...] = ()
     except ImportError as error:
         raise MissingExtraError("onnx", "train") from error
     network = _rounded(trainer)
-    _write_onnx(network, trainer.config.recipe.grid.n_points, folder / "model.onnx")
+    code = trainer.synthesiser.code
+    _write_onnx(network, trainer.config.recipe.grid.n_points, code.n_inputs if code else 0, folder / "model.onnx")
     _write_weights(network, folder)
-    batch = draw(trainer.synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
-    mean, sd = trainer.predict(batch)
-    _check_parity(folder / "model.onnx", batch, mean, sd)
+    synthesiser = calibration_synthesiser(trainer)
+    batch = draw(synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
+    answers = trainer.answers(batch)
+    _check_parity(folder / "model.onnx", batch, answers)
     lineage = (*earlier, record_of(trainer))
-    write_json(folder / CARD_FILE, _card(trainer, batch, mean, sd, folder, lineage).to_dict())
+    write_json(folder / CARD_FILE, _card(trainer, batch, answers, folder, lineage).to_dict())
     log.info("model written to %s", folder)
 
 
 def _rounded(trainer: Trainer) -> _Scaled:
-    network = _Scaled(trainer.average, trainer.target_scale).eval()
+    sum_scale = trainer.sum_scale if trainer.predicts_sums else None
+    network = _Scaled(trainer.average, trainer.target_scale, sum_scale).eval()
     _round_weights(network)
     return network
 
@@ -99,6 +108,17 @@ def _write_weights(network: nn.Module, folder: Path) -> None:
         save_file(kept, path)
 
 
+def calibration_synthesiser(trainer: Trainer) -> Synthesiser:
+    """What makes the spectra on which intervals are calibrated: the training's world, or a wider one where the
+    configuration has one, with a bank of its own."""
+    config = trainer.config
+    if not config.calibration:
+        return trainer.synthesiser
+    recipe = config.calibration_recipe
+    bank = bank_of_recipe(recipe, trainer.folder / "bank_calibration", config.optimiser.threads)
+    return Synthesiser(recipe, bank, trainer.synthesiser.code)
+
+
 def _round_weights(network: nn.Module) -> None:
     """Leave `KEPT_BITS` significant bits of each weight, in place: every version of a file stays in the
     repository, and such files compress better."""
@@ -108,28 +128,38 @@ def _round_weights(network: nn.Module) -> None:
             weight.copy_(torch.ldexp(torch.round(fraction * 2**KEPT_BITS), exponent - KEPT_BITS))
 
 
-def _write_onnx(network: nn.Module, n_points: int, target: Path) -> None:
+def _write_onnx(network: _Scaled, n_points: int, n_protocol: int, target: Path) -> None:
     buffer = io.BytesIO()
+    example = {"channels": torch.zeros(2, 4, n_points), "present": torch.ones(2, 2)}
+    if n_protocol:
+        example["protocol"] = torch.zeros(2, n_protocol)
+    results = ["mean", "sd"] + (["sum_sd"] if hasattr(network, "sum_scale") else [])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its successor, which needs a further package
         torch.onnx.export(
             network,
-            (torch.zeros(2, 4, n_points), torch.ones(2, 2)),
+            tuple(example.values()),
             buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=17,
-            input_names=["channels", "present"],
-            output_names=["mean", "sd"],
-            dynamic_axes={name: {0: "n"} for name in ("channels", "present", "mean", "sd")},
+            input_names=list(example),
+            output_names=results,
+            dynamic_axes={name: {0: "n"} for name in (*example, *results)},
         )
     with atomic_path(target) as path:
         path.write_bytes(buffer.getvalue())
 
 
-def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: NDArray) -> None:
+Answers = tuple[NDArray, NDArray, NDArray | None]
+"""Means, standard deviations and those of sums; see `Trainer.answers`."""
+
+
+def _check_parity(onnx_file: Path, batch: SynthesisedBatch, answers: Answers) -> None:
     session = load_onnxruntime().InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
-    got_mean, got_sd = session.run(None, {"channels": batch.channels[:256], "present": batch.present[:256]})
-    for got, expected in ((got_mean, mean[:256]), (got_sd, sd[:256])):
+    given = {"channels": batch.channels, "present": batch.present, "protocol": batch.protocol}
+    shown = {name: part[:256] for name, part in given.items() if part is not None}
+    pairs = zip(session.run(None, shown), (part[:256] for part in answers if part is not None), strict=True)
+    for got, expected in pairs:
         worst = float(np.abs(got - expected).max() / np.abs(expected).max())
         if worst > 1e-4:
             raise FslMrsDlError(
@@ -143,12 +173,12 @@ def _check_parity(onnx_file: Path, batch: SynthesisedBatch, mean: NDArray, sd: N
 def _card(
     trainer: Trainer,
     batch: SynthesisedBatch,
-    mean: NDArray,
-    sd: NDArray,
+    answers: Answers,
     folder: Path,
     lineage: tuple[StageRecord, ...],
 ) -> Card:
     config, recipe = trainer.config, trainer.config.recipe
+    mean, sd, sum_sd = answers
     return Card(
         card_version=CARD_VERSION,
         name=config.name,
@@ -156,8 +186,9 @@ def _card(
         conditions=tuple(MODES),
         grid=recipe.grid,
         ranges=training_ranges(recipe),
-        calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs),
+        calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs, sum_sd),
         inputs=describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
+        protocol=trainer.synthesiser.code.to_card() if trainer.synthesiser.code else {},
         simulation_test=_simulation_errors(mean, batch, trainer.outputs),
         training=figures_of(lineage, trainer.best),
         lineage=lineage,

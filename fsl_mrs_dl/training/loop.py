@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 
+_FIRST_DENSE = "head.0.weight"
+_LAST_DENSE = ("head.4.weight", "head.4.bias")
+
 TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
 """Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
 
@@ -140,7 +143,8 @@ class Trainer:
         if start:
             self.target_scale = load_file(start / WEIGHTS)["target_scale"].numpy()
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
-        self.sums = self._sums(self.validation.target[both])
+        self.sums, self.sum_scale = self._sums(self.validation.target[both])
+        self.predicts_sums = bool(getattr(self.network.config, "sum_spreads", 0))
 
     def run(self) -> None:
         """Train to the end, from the checkpoint where there is one."""
@@ -181,19 +185,22 @@ class Trainer:
             return _drawn(self.synthesiser, self.config, self.step, clean)
         return self.dataset.batches(self.config.optimiser.batch_size, self.config.seed, self.step, clean=clean)
 
-    def predict(self, batch: SynthesisedBatch) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, batch: SynthesisedBatch) -> tuple[NDArray, NDArray]:
         """Means and standard deviations of the averaged network, in the units of `batch.target`."""
+        mean, sd, _ = self.answers(batch)
+        return mean, sd
+
+    def answers(self, batch: SynthesisedBatch) -> tuple[NDArray, NDArray, NDArray | None]:
+        """As `predict`, and the standard deviations of the sums where the network predicts them."""
         self.average.eval()
-        means, spreads = [], []
+        parts: list[list[NDArray]] = []
         with torch.inference_mode():
             for start in range(0, len(batch.channels), 512):
-                rows = slice(start, start + 512)
-                mean, log_sd = self.average(
-                    torch.from_numpy(batch.channels[rows]), torch.from_numpy(batch.present[rows])
-                )
-                means.append(mean.numpy())
-                spreads.append(np.exp(log_sd.numpy()))
-        return np.concatenate(means) * self.target_scale, np.concatenate(spreads) * self.target_scale
+                answer = self.average(*_inputs(batch, slice(start, start + 512)))
+                parts.append([part.numpy() for part in answer])
+        mean, log_sd, *log_sums = (np.concatenate(part) for part in zip(*parts, strict=True))
+        sums = np.exp(log_sums[0]) * self.sum_scale if log_sums else None
+        return mean * self.target_scale, np.exp(log_sd) * self.target_scale, sums
 
     def validate(self) -> float:
         """Mean over outputs of the weighted mean absolute error, in units of the targets' spread, both conditions."""
@@ -210,20 +217,24 @@ class Trainer:
             group["lr"] = rate
         self.network.train()
         target = torch.from_numpy(batch.target / self.target_scale)
-        inputs = torch.from_numpy(batch.channels), torch.from_numpy(batch.present)
+        inputs = _inputs(batch)
         coarse = self.step < settings.coarse_share * settings.n_steps
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=coarse):
             if batch.clean is None:
                 answer = self.network(*inputs)
             else:
                 answer = self.network.reconstruct(*inputs)
-        mean, log_sd, *spectra = (part.float() for part in answer)
+        mean, log_sd, *more = (part.float() for part in answer)
         loss = loss_of(mean, log_sd, target, self.weight, settings.spread_weight)
+        error = (mean - target) @ self.sums
+        if self.predicts_sums:
+            # the spreads alone: what the sums are is trained by their parts and by sum_weight
+            unit = torch.ones(error.shape[1])
+            loss = loss + loss_of(error.detach(), more[0], torch.zeros_like(error), unit, settings.spread_weight)
         if settings.sum_weight:
-            error = (mean - target) @ self.sums
             loss = loss + settings.sum_weight * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02)
         if batch.clean is not None:
-            loss = loss + self.decoder_weight * nn.functional.mse_loss(spectra[0], torch.from_numpy(batch.clean))
+            loss = loss + self.decoder_weight * nn.functional.mse_loss(more[0], torch.from_numpy(batch.clean))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -237,14 +248,17 @@ class Trainer:
                     kept.copy_(new)
         return float(loss.detach())
 
-    def _sums(self, target: NDArray) -> Tensor:
-        """What turns scaled outputs into the sums that are reported, each of unit spread: ``(n_outputs, n_sums)``."""
-        columns = []
+    def _sums(self, target: NDArray) -> tuple[Tensor, NDArray]:
+        """What turns scaled outputs into the sums that are reported, each of unit spread: ``(n_outputs, n_sums)``; and
+        those spreads."""
+        columns, scales = [], []
         for parts in COMBINATIONS.values():
             member = np.array([name in parts for name in self.outputs])
             if member.sum() > 1:
-                columns.append(member * self.target_scale / target[:, member].sum(axis=1).std())
-        return torch.from_numpy(np.array(columns, dtype=np.float32).reshape(-1, len(self.outputs)).T)
+                scales.append(target[:, member].sum(axis=1).std())
+                columns.append(member * self.target_scale / scales[-1])
+        together = torch.from_numpy(np.array(columns, dtype=np.float32).reshape(-1, len(self.outputs)).T)
+        return together, np.array(scales, dtype=np.float32)
 
     def _checkpoint(self) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -300,8 +314,17 @@ class Trainer:
         log.info("resumed at step %d", self.step)
 
 
+def _inputs(batch: SynthesisedBatch, rows: slice = slice(None)) -> list[Tensor]:
+    """What the network takes."""
+    parts = (batch.channels, batch.present, batch.protocol)
+    return [torch.from_numpy(part[rows]) for part in parts if part is not None]
+
+
 def _load_start(network: nn.Module, folder: Path) -> str:
     """Give `network` the weights of a model folder; what serves training only (a decoder) starts afresh.
+
+    A first dense layer that takes more inputs than the model's (the protocol's description, which stands last) starts
+    without heeding them; a last one that gives more (spreads of sums, which stand last) starts them afresh.
 
     Returns
     -------
@@ -318,6 +341,16 @@ def _load_start(network: nn.Module, folder: Path) -> str:
     tensors = load_file(path)
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     own = network.state_dict()
+    first = weights.get(_FIRST_DENSE)
+    if first is not None and _FIRST_DENSE in own and own[_FIRST_DENSE].shape[1] > first.shape[1]:
+        more = torch.zeros(first.shape[0], own[_FIRST_DENSE].shape[1] - first.shape[1])
+        weights[_FIRST_DENSE] = torch.cat([first, more], dim=1)
+    for name in _LAST_DENSE:
+        last = weights.get(name)
+        if last is not None and name in own and len(own[name]) > len(last):
+            # spreads of sums start at half of the sums' own
+            bias = torch.full_like(own[name][len(last) :], -0.7 if last.ndim == 1 else 0.0)
+            weights[name] = torch.cat([last, bias])
     if any(k not in own or own[k].shape != v.shape for k, v in weights.items()):
         raise ConfigError("the weights to start from are those of another network or of other outputs", where=path)
     network.load_state_dict(own | weights)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from fsl_mrs_dl.basis.bank import BasisBank, bank_of
-from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
+from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.training.banks import bank_of_recipe
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset, open_dataset
 from fsl_mrs_dl.training.lineage import STAGE_FILE, config_digest, lineage_of
@@ -98,16 +99,14 @@ class _Banks:
 
     def synthesiser(self, config: TrainConfig, own_folder: Path) -> Synthesiser:
         """What makes the spectra of a stage; `own_folder` takes its bank where that is not the last stage's."""
-        recipe, last = config.recipe, self._last.recipe
-        threads = config.optimiser.threads
-        if self._given is None and (recipe.bank, recipe.metabolites) != (last.bank, last.metabolites):
+        recipe, threads = config.recipe, config.optimiser.threads
+        if self._given is None and _bank_key(recipe) != _bank_key(self._last.recipe):
             return Synthesiser(recipe, bank_of_recipe(recipe, own_folder, threads))
         if self._common is None:
             self._common = bank_of_recipe(recipe, self._folder, threads)
         return Synthesiser(recipe, self._common)
 
 
-def bank_of_recipe(recipe: Recipe, folder: Path, workers: int = 1) -> BasisBank:
-    """The bank of a recipe, simulated into `folder` as far as it is not there."""
-    simulate_members(recipe.bank, recipe.metabolites, folder, workers=workers)
-    return bank_of(load_members(folder), recipe.metabolites, recipe.grid)
+def _bank_key(recipe: Recipe) -> tuple[Any, ...]:
+    """What decides a recipe's bank."""
+    return recipe.bank, recipe.metabolites, recipe.protons.apart, bool(recipe.told.n_components)

@@ -15,7 +15,8 @@ from fsl_mrs_dl.training.config import TrainConfig
 def trained_on(model: ModelFolder, bank_folder: Path) -> tuple[TrainConfig, BasisBank]:
     """The configuration of a model's training, and its bank, which has to be that of the card (SHA-256)."""
     config = from_mapping(TrainConfig, model.card.config, str(model.path))
-    bank = bank_of(load_members(bank_folder), config.recipe.metabolites, config.recipe.grid)
+    recipe = config.recipe
+    bank = bank_of(load_members(bank_folder), recipe.metabolites, recipe.grid, groups_apart=recipe.protons.apart)
     if bank.digest != model.card.bank_sha256:
         raise SystemExit(f"{bank_folder} is not the bank of {model.path}")
     return config, bank

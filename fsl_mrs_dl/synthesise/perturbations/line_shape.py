@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.metabolites.t2 import measured_width_hz
 from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
 
+_NARROWEST_HZ = 0.05
+"""A spread above 1 leaves no line narrower than this: T2 of 6 s."""
+
 
 @dataclass(frozen=True)
 class LineShapeConfig:
@@ -78,6 +81,7 @@ class LineShapeConfig:
         if self.own_spread != (1.0, 1.0):
             mean_hz = own_hz.mean(axis=1, keepdims=True)
             own_hz = mean_hz + rng.uniform(*self.own_spread, size=(n, 1)) * (own_hz - mean_hz)
+            own_hz = np.maximum(own_hz, _NARROWEST_HZ)
         return LineShapes(
             lorentz_hz=(1 - share) * width_hz,
             gauss_hz=share * width_hz,
@@ -107,6 +111,12 @@ class LineShapes:
     shoulder_hz: NDArray
     own_lorentz_hz: NDArray
     own_shift_ppm: NDArray
+
+    def of_groups(self, owner: NDArray) -> LineShapes:
+        """Widths and shifts repeated for every signal of a bank, of which `owner` tells the metabolite's index."""
+        return replace(
+            self, own_lorentz_hz=self.own_lorentz_hz[:, owner], own_shift_ppm=self.own_shift_ppm[:, owner]
+        )
 
     def own_rate(self, dwell_s: NDArray, f0_mhz: NDArray) -> NDArray:
         """Exponent per sample of each metabolite's decay and shift, shape ``(n, n_metabolites)``."""

@@ -29,6 +29,10 @@ BACKGROUND_PPM = (0.91, 1.21, 1.43, 1.67, 2.04, 2.26, 2.56, 2.70, 3.01, 3.21, 3.
 BACKGROUND_AREA = (3.0, 1.2, 1.5, 1.0, 3.0, 1.2, 0.5, 0.4, 1.3, 0.9, 1.0, 0.8, 0.5)
 BACKGROUND_WIDTH_HZ = (21.0, 19.0, 16.0, 18.0, 28.0, 20.0, 12.0, 12.0, 15.0, 14.0, 12.0, 15.0, 14.0)
 LIPID_PPM = (0.89, 1.30)
+PARTNER_PPM = 1.72
+"""Protons that the co-edited macromolecule at 3.0 ppm is coupled to (Behar et al. 1994)."""
+
+_LEAST_OFF = 0.2
 GRID_PPM = np.arange(0.5, 4.51, 0.05)
 """Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
 
@@ -67,6 +71,15 @@ class MacromoleculeConfig:
     extra_width_hz : tuple of two float
     lipid_probability, lipid_max : float
         How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
+    member_units : bool
+        Whether the unit of MM30 is the area of GABA's lines in DIFF of each protocol (`MM30_DIFF_AREA` otherwise), and
+        symmetric editing suppresses it as far as its pulses do (`coedited`).
+    second_share : tuple of two float
+        Where the second is not 0: share of the area of the lines at 3.0 and 0.9 ppm that stands in a second Gaussian
+        each, which gives them shoulders and feet as in spectra with nulled metabolites.
+    second_ppm : float
+        Standard deviation of its distance.
+    second_width_hz : tuple of two float
     """
 
     width_factor: tuple[float, float] = (0.8, 1.5)
@@ -84,6 +97,10 @@ class MacromoleculeConfig:
     extra_width_hz: tuple[float, float] = (10.0, 40.0)
     lipid_probability: float = 0.25
     lipid_max: float = 20.0
+    member_units: bool = False
+    second_share: tuple[float, float] = (0.0, 0.0)
+    second_ppm: float = 0.06
+    second_width_hz: tuple[float, float] = (10.0, 45.0)
 
     def draw(
         self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, unforeseen: NDArray, rng: np.random.Generator
@@ -135,12 +152,38 @@ class MacromoleculeConfig:
 
         gauss_hz = np.hstack([width_hz, extra_hz, mm30_hz, lipid_hz])
         area_off = np.hstack([off, extra, np.zeros((n, 1)), lipid])
-        return Lines(
+        lines = Lines(
             area_off,
             area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
             np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]),
             np.zeros_like(gauss_hz),
             gauss_hz,
+        )
+        if not self.second_share[1]:
+            return lines
+        return self._with_second(lines, [0, table + self.extra_lines], rng)
+
+    def _with_second(self, lines: Lines, columns: list[int], rng: np.random.Generator) -> Lines:
+        """Part of the area of some lines in a second Gaussian beside each; the area stays."""
+        shape = (len(lines.ppm), len(columns))
+        share = rng.uniform(*self.second_share, size=shape)
+        away_ppm = self.second_ppm * rng.standard_normal(shape)
+        width_hz = log_uniform(self.second_width_hz, shape, rng)
+
+        def split(area: NDArray) -> NDArray:
+            second, first = area[:, columns] * share, area.copy()
+            first[:, columns] -= second
+            return np.hstack([first, second])
+
+        # the centre of gravity stays where it was
+        first_ppm = lines.ppm.copy()
+        first_ppm[:, columns] -= share * away_ppm
+        return Lines(
+            split(lines.area_off),
+            split(lines.area_on),
+            np.hstack([first_ppm, first_ppm[:, columns] + away_ppm]),
+            np.hstack([lines.lorentz_hz, np.zeros(shape)]),
+            np.hstack([lines.gauss_hz, width_hz]),
         )
 
     def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
@@ -153,5 +196,18 @@ class MacromoleculeConfig:
 
 
 def left_in_diff(sequence: MegaPress, ppm: NDArray) -> NDArray:
-    """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`."""
-    return sequence.survival("edit_on", ppm) / sequence.survival("edit_off", ppm) - 1
+    """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`.
+
+    Where symmetric editing wipes a line from edit_off it is at most `1 / _LEAST_OFF` larger in edit_on.
+    """
+    off = np.maximum(sequence.survival("edit_off", ppm), _LEAST_OFF)
+    return sequence.survival("edit_on", ppm) / off - 1
+
+
+def coedited(sequence: MegaPress) -> float:
+    """How much of the line at 3.0 ppm is left in DIFF by what it would be were edit_off not edited; 0 to 1.
+
+    Its partner stands at `PARTNER_PPM`: what the ON pulse does to it the OFF pulse of symmetric editing does too.
+    """
+    off, on = (float(sequence.survival(c, np.array([PARTNER_PPM]))[0]) for c in ("edit_off", "edit_on"))
+    return float(np.clip((off - on) / max(1 - on, 0.05), 0.0, 1.0))
