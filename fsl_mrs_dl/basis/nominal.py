@@ -24,7 +24,7 @@ _N_POSITIONS = 12
 
 
 def nominal_features(protocols: tuple[MegaPress, ...], folder: Path, workers: int = 1) -> NDArray:
-    """Features of the nominal basis of each protocol, shape ``(n, n_features)``; simulated as far as not in `folder`."""
+    """Features of each protocol's nominal basis, shape ``(n, n_features)``; simulated as far as not in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [_Job(protocol, folder / f"{index:04d}.npz") for index, protocol in enumerate(protocols)]
     for _ in run_jobs([job for job in jobs if not job.path.exists()], workers):

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Groups of protons of one molecule: they differ in T2, so the lines of one molecule decay and broaden apart.
 
-At 3 T the CH2 group of creatine has a T2 of 0.11 to 0.13 s, its methyl group 0.15 to 0.17 s: Träber et al. 2004, J Magn
-Reson Imaging 19:537, doi 10.1002/jmri.20053; Mlynárik et al. 2001, NMR Biomed 14:325, doi 10.1002/nbm.713; Wyss et al.
-2018, Magn Reson Med 80:452, doi 10.1002/mrm.27067; pooled: Gudmundson et al. 2023, Anal Biochem 676:115227, doi
-10.1016/j.ab.2023.115227. Of NAA the last two have the CH2 group at about three quarters of the methyl group. Of the other
-molecules no groups were measured apart in brains: theirs are our choice, after the rule that methyl groups, which turn
-fast, relax slowest.
+At 3 T the CH2 group of creatine has a T2 of 0.11 to 0.13 s, its methyl group 0.15 to 0.17 s: Träber et al. 2004, J
+Magn Reson Imaging 19:537, doi 10.1002/jmri.20053; Mlynárik et al. 2001, NMR Biomed 14:325, doi 10.1002/nbm.713; Wyss
+et al. 2018, Magn Reson Med 80:452, doi 10.1002/mrm.27067; pooled: Gudmundson et al. 2023, Anal Biochem 676:115227, doi
+10.1016/j.ab.2023.115227. Of other molecules hardly any group was measured apart in brains: theirs are our choice, after
+the rule that methyl groups, which turn fast, relax slowest.
 
 What is quantified of a molecule is the amplitude of its first group here.
 """

@@ -48,9 +48,7 @@ class Sessions:
             _check_shapes(session, folder, network)
             self._sessions.append(session)
 
-    def answer(
-        self, channels: NDArray, present: NDArray, protocol: NDArray | None = None
-    ) -> tuple[NDArray, NDArray]:
+    def answer(self, channels: NDArray, present: NDArray, protocol: NDArray | None = None) -> tuple[NDArray, NDArray]:
         """Means and standard deviations of the outputs, shape ``(n, n_outputs)``, in the units of `channels`."""
         mean, sd, _ = self.answers(channels, present, protocol)
         return mean, sd
@@ -65,8 +63,8 @@ class Sessions:
         channels : float32 array, shape ``(n, 4, n_points)``
         present : float32 array, shape ``(n, 2)``
         protocol : float32 array, shape ``(n, n_inputs)``, optional
-            What is known of the protocol, see `fsl_mrs_dl.models.protocol_code`; nothing otherwise. Networks that do not
-            take it are not told.
+            What is known of the protocol, see `fsl_mrs_dl.models.protocol_code`; nothing otherwise. Networks that do
+            not take it are not told.
         """
         answers = []
         for session in self._sessions:

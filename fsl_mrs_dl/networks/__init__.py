@@ -29,9 +29,9 @@ def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) ->
     -------
     torch.nn.Module
         Maps ``channels (n, 4, n_points)`` and ``present (n, 2)`` to ``mean`` and ``log_sd``, each
-        ``(n, n_outputs)``; with `protocol_inputs` it takes ``protocol (n, protocol_inputs)`` besides,
-        and with `sum_spreads` it gives the ``log_sd`` of that many sums besides. One with a decoder has ``decoder_weight`` and ``reconstruct``, which gives the clean spectra
-        too.
+        ``(n, n_outputs)``; with `protocol_inputs` it takes ``protocol (n, protocol_inputs)`` besides, and with
+        `sum_spreads` it gives the ``log_sd`` of that many sums besides. One with a decoder has ``decoder_weight`` and
+        ``reconstruct``, which gives the clean spectra too.
 
     Raises
     ------

@@ -28,8 +28,8 @@ class CnnConfig:
     protocol_inputs : int
         Numbers that describe the protocol, handed to the dense layer too; see `fsl_mrs_dl.models.protocol_code`.
     sum_spreads : int
-        Sums of outputs of which a spread is predicted too: that of a sum is not told by those of its parts, whose errors
-        go together.
+        Sums of outputs of which a spread is predicted too: that of a sum is not told by those of its parts, whose
+        errors go together.
     """
 
     widths: tuple[int, ...] = (48, 96, 128)

@@ -75,9 +75,7 @@ class Yae(Cnn):
         ]
         self.decoder = nn.Sequential(*layers)
 
-    def reconstruct(
-        self, channels: Tensor, present: Tensor, protocol: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
+    def reconstruct(self, channels: Tensor, present: Tensor, protocol: Tensor | None = None) -> tuple[Tensor, ...]:
         """What `forward` gives, and the clean spectra, shape ``(n, 4, n_points)``."""
         code = self.trunk(channels)
         return *self.quantify(code, present, protocol), self.decoder(code.unflatten(1, self.code_shape))

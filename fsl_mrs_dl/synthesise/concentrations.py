@@ -66,8 +66,8 @@ HEALTHY_MM: dict[str, tuple[float, float]] = {
     "Ser": (0.2, 1.8),
     "Tau": (1.5, 6.0),
 }
-"""Healthy adults' range in mM: Govindaraju et al. 2000, NMR Biomed 13:129, Table 1, and the spread between studies in the
-meta-analysis of Gudmundson et al. 2023."""
+"""Healthy adults' range in mM: Govindaraju et al. 2000, NMR Biomed 13:129, Table 1, and the spread between studies in
+the meta-analysis of Gudmundson et al. 2023."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ KEPT_BITS = 11
 class _Scaled(nn.Module):
     """The network with its outputs in the units of the input."""
 
-    def __init__(self, network: nn.Module, target_scale: NDArray, sum_scale: NDArray | None) -> None:
+    def __init__(self, network: nn.Module, target_scale: NDArray, sum_scale: NDArray | None = None) -> None:
         super().__init__()
         self.network = network
         self.target_scale: Tensor
@@ -171,11 +171,7 @@ def _check_parity(onnx_file: Path, batch: SynthesisedBatch, answers: Answers) ->
 
 
 def _card(
-    trainer: Trainer,
-    batch: SynthesisedBatch,
-    answers: Answers,
-    folder: Path,
-    lineage: tuple[StageRecord, ...],
+    trainer: Trainer, batch: SynthesisedBatch, answers: Answers, folder: Path, lineage: tuple[StageRecord, ...]
 ) -> Card:
     config, recipe = trainer.config, trainer.config.recipe
     mean, sd, sum_sd = answers

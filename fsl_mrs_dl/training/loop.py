@@ -218,7 +218,7 @@ class Trainer:
         self.network.train()
         target = torch.from_numpy(batch.target / self.target_scale)
         inputs = _inputs(batch)
-        coarse = self.step < settings.coarse_share * settings.n_steps
+        coarse = self.step < settings.coarse_share * settings.n_steps and _bfloat16_is_fast()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=coarse):
             if batch.clean is None:
                 answer = self.network(*inputs)
@@ -312,6 +312,12 @@ class Trainer:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.best, self.since_best, self.history = state["best"], state["since_best"], state["history"]
         log.info("resumed at step %d", self.step)
+
+
+def _bfloat16_is_fast() -> bool:
+    """Whether convolutions have a path of their own for bfloat16; where not, they are converted to and fro, and a step
+    takes several times as long as in float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _inputs(batch: SynthesisedBatch, rows: slice = slice(None)) -> list[Tensor]:

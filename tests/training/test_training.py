@@ -271,3 +271,85 @@ def test_coarse_steps_and_sums_train_as_well(tiny_config, tiny_model, tmp_path):
     assert history[-1]["validation"] < 0.8 * history[0]["validation"]
     with pytest.raises(ConfigError, match="coarse_share"):
         dataclasses.replace(optimiser, coarse_share=1.5)
+
+
+TOLD = {
+    "told": {"n_components": 1, "known_share": 0.5, "error": 0.1},
+    "protons": {"belief": [0.5, 1.2], "water_share": 0.5},
+}
+
+
+def test_a_network_that_is_told_the_protocol_goes_on_from_one_that_is_not(tiny_config, tiny_model, tmp_path):
+    import onnxruntime
+
+    from fsl_mrs_dl.core.config import from_mapping
+    from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.models.protocol_code import ProtocolCode
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.banks import bank_of_recipe
+    from fsl_mrs_dl.training.config import merged
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import train
+
+    plain = read_config(tiny_config)
+    values = merged(dataclasses.asdict(plain), {"recipe": TOLD, "start": str(tiny_model)})
+    values["network"] = {**plain.network, "protocol_inputs": 2, "sum_spreads": 2}
+    values["calibration"] = {"bank": {"seed": 77}, "protons": {"belief": [0.0, 2.0]}}
+    values["optimiser"]["n_steps"] = 10
+    config = from_mapping(TrainConfig, values, "test")
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+    synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, tmp_path / "bank"))
+    (tmp_path / "start").mkdir()
+    trainer = Trainer(config, synthesiser, tmp_path / "start", start=tiny_model)
+    # nothing is heeded yet of what is told: the answers are those of the model that it starts from
+    batch = synthesiser.batch(16, np.random.default_rng(0))
+    assert 0 < batch.protocol[:, -1].mean() < 1
+    mean, sd, sums = trainer.answers(batch)
+    session = onnxruntime.InferenceSession(str(tiny_model / "model.onnx"))
+    expected = session.run(None, {"channels": batch.channels, "present": batch.present})
+    np.testing.assert_allclose(mean, expected[0], rtol=2e-3, atol=2e-3 * np.abs(expected[0]).max())
+    np.testing.assert_allclose(sd, expected[1], rtol=5e-3)
+    assert sums.shape == (16, 2)
+    train(config, tmp_path)
+    model = load_model(str(tmp_path))
+    code = ProtocolCode.from_card(model.folder.card.protocol)
+    one = np.ones(16)
+    unknown, told = (
+        model.predict_batch(batch.channels, batch.present, one, protocol)
+        for protocol in (None, code.known(synthesiser.bank.features[[0] * 16]))
+    )
+    np.testing.assert_array_equal(
+        unknown.mean, model.predict_batch(batch.channels, batch.present, one, code.unknown(16)).mean
+    )
+    assert np.abs(told.mean - unknown.mean).max() > 0
+    assert (unknown.sum_sd > 0).all()
+    assert model.folder.card.lineage[-1].start_sha256
+    # intervals were calibrated in the wider world, which has a bank of its own
+    assert json.loads((tmp_path / "bank_calibration" / "bank.json").read_text())["config"]["seed"] == 77
+
+
+def test_calibration_settings_are_checked(tiny_config):
+    config = read_config(tiny_config)
+    with pytest.raises(ConfigError, match="unknown setting 'protens'"):
+        dataclasses.replace(config, calibration={"protens": {}})
+    with pytest.raises(ConfigError, match="must not change what is estimated"):
+        dataclasses.replace(config, calibration={"metabolites": ["NAA", "Cr"]})
+    assert dataclasses.replace(config, calibration={"acquired_s": [0.5, 0.6]}).calibration_recipe.acquired_s == (
+        0.5,
+        0.6,
+    )
+
+
+def test_spreads_of_sums_take_the_place_of_quadrature():
+    rng = np.random.default_rng(3)
+    n = 4000
+    # errors of the parts go against each other: the sum is known far better than in quadrature
+    common = rng.normal(size=n)
+    error = np.stack([common, -common + 0.1 * rng.normal(size=n), 0.3 * rng.normal(size=n)], axis=1)
+    target, names = np.full((n, 3), 10.0), ("Cr", "PCr", "NAA")
+    shown, sd = np.ones((n, 2)), np.ones((n, 3))
+    brains, exact = np.ones(n, bool), np.full((n, 1), 0.1)
+    quadrature = calibrate(target + error, sd, target, shown, brains, names)["edit_off+diff"]["raw"]["tCr"]["68"]
+    predicted = calibrate(target + error, sd, target, shown, brains, names, exact)["edit_off+diff"]["raw"]["tCr"]["68"]
+    assert quadrature * np.sqrt(2) == pytest.approx(0.1, rel=0.1)
+    assert predicted == pytest.approx(1.0, rel=0.1)

@@ -114,9 +114,7 @@ class LineShapes:
 
     def of_groups(self, owner: NDArray) -> LineShapes:
         """Widths and shifts repeated for every signal of a bank, of which `owner` tells the metabolite's index."""
-        return replace(
-            self, own_lorentz_hz=self.own_lorentz_hz[:, owner], own_shift_ppm=self.own_shift_ppm[:, owner]
-        )
+        return replace(self, own_lorentz_hz=self.own_lorentz_hz[:, owner], own_shift_ppm=self.own_shift_ppm[:, owner])
 
     def own_rate(self, dwell_s: NDArray, f0_mhz: NDArray) -> NDArray:
         """Exponent per sample of each metabolite's decay and shift, shape ``(n, n_metabolites)``."""

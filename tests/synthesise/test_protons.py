@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of protons: apart they add up to the molecule, and decay, broaden and are weakened by their closed forms."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.basis.bank import CENTRE_PPM, GABA_PPM, bank_of
+from fsl_mrs_dl.basis.bank_config import BankConfig
+from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.metabolites.protons import T2_RATIO, proton_groups
+from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.physics.sequences import mega_press
+from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import MacromoleculeConfig, coedited
+from fsl_mrs_dl.synthesise.perturbations.protons import WATER_PPM, ProtonConfig, Protons
+from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe, Synthesiser
+
+NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
+BANK = BankConfig(n_members=2, n_positions=4, shift_jitter_ppm=0.0)
+APART = ProtonConfig(belief=(1.0, 1.0), kind_scatter=0.1, own_scatter=0.05, water_share=1.0)
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bank")
+    simulate_members(BANK, NAMES, folder)
+    return load_members(folder)
+
+
+def synthesiser(members, **settings):
+    recipe = Recipe(metabolites=NAMES, bank=BANK, **settings)
+    return Synthesiser(recipe, bank_of(members, NAMES, PpmGrid(), groups_apart=recipe.protons.apart))
+
+
+def test_groups_hold_every_line_once(members):
+    whole, apart = (bank_of(members, NAMES, PpmGrid(), groups_apart=flag) for flag in (False, True))
+    assert len(apart.groups) > len(whole.groups) == len(NAMES)
+    for name in ("edit_off", "edit_on"):
+        together = np.zeros_like(getattr(whole, name))
+        np.add.at(together, (slice(None), apart.owner), getattr(apart, name))
+        np.testing.assert_allclose(together, getattr(whole, name), atol=2e-5)
+    at = [group.metabolite == "Cr" for group in apart.groups]
+    np.testing.assert_allclose(apart.group_ppm[0, at], (3.03, 3.91), atol=0.02)
+    for name in SIMULATED:
+        edges = sorted((group.low_ppm, group.high_ppm) for group in proton_groups([name]))
+        assert [high for _, high in edges[:-1]] == [low for low, _ in edges[1:]], name
+        assert proton_groups([name])[0].kind == "reference"
+
+
+def test_widths_decay_and_loss_near_water_are_their_closed_forms():
+    protons = Protons(np.array([[1.0, 0.76]]), np.array([0.3]), np.array([0.5]))
+    reference_hz = np.full((1, 2), 1 / (np.pi * 0.15))
+    np.testing.assert_allclose(1 / (np.pi * protons.own_lorentz_hz(reference_hz)), [[0.15, 0.114]])
+    ppm = np.array([[WATER_PPM - 50, 3.93]])
+    left = protons.amplitude(reference_hz, np.array([0.068]), ppm)
+    loss = 1 - 0.3 * np.exp(-(((3.93 - WATER_PPM) / 0.5) ** 2) / 2)
+    np.testing.assert_allclose(left, [[1.0, np.exp(-0.068 / 0.114 + 0.068 / 0.15) * loss]])
+
+
+def test_ratios_are_the_tables_as_far_as_it_is_believed():
+    groups = proton_groups(NAMES)
+    kinds = np.array([group.kind for group in groups])
+    table = np.array([T2_RATIO[kind] for kind in kinds])
+    exact = ProtonConfig(belief=(1.0, 1.0)).draw(3, groups, np.random.default_rng(0))
+    np.testing.assert_allclose(exact.t2_ratio, table * np.ones((3, 1)))
+    assert not exact.water_depth.any()
+    half = ProtonConfig(belief=(0.5, 0.5)).draw(3, groups, np.random.default_rng(0))
+    np.testing.assert_allclose(half.t2_ratio, np.sqrt(table) * np.ones((3, 1)))
+    mixed = dataclasses.replace(APART, alike_share=0.3, water_share=0.4).draw(4000, groups, np.random.default_rng(1))
+    assert (mixed.t2_ratio[:, kinds == "reference"] == 1).all()
+    alike = (mixed.t2_ratio == 1).all(axis=1)
+    assert alike.mean() == pytest.approx(0.3, abs=0.03)
+    assert (mixed.water_depth > 0).mean() == pytest.approx(0.4, abs=0.03)
+    scatter = np.log(mixed.t2_ratio[~alike][:, kinds == "alpha"][:, 0]).std()
+    assert scatter == pytest.approx(np.hypot(0.1, 0.05), rel=0.1)
+    assert not ProtonConfig().apart
+    with pytest.raises(ConfigError, match="water_depth out of range"):
+        ProtonConfig(water_depth=(0.5, 0.2))
+
+
+def test_groups_change_nothing_else_that_is_drawn(members):
+    plain = synthesiser(members)
+    grouped = synthesiser(members, protons=APART)
+    before, after = (s.draw(20, np.random.default_rng(7)) for s in (plain, grouped))
+    assert before.protons is None
+    for name in ("conc_mm", "noise", "acquired_s", "keep_off"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    # groups that do not differ make the very same spectra
+    alike = dataclasses.replace(after.protons, t2_ratio=np.ones_like(after.protons.t2_ratio))
+    alike = dataclasses.replace(alike, water_depth=np.zeros(20))
+    after = dataclasses.replace(after, protons=alike, background=before.background, echo=before.echo)
+    whole, apart = plain.render(before), grouped.render(after)
+    np.testing.assert_allclose(apart.channels, whole.channels, atol=2e-4 * np.abs(whole.channels).max())
+    np.testing.assert_allclose(apart.target, whole.target, rtol=1e-4)
+
+
+def test_a_batch_is_its_spectra_one_by_one(members):
+    made = synthesiser(members, protons=APART, macromolecules=MacromoleculeConfig(second_share=(0.1, 0.5)))
+    drawn = made.draw(6, np.random.default_rng(4))
+    whole = made.render(drawn)
+    for row in range(6):
+        alone = made.render(drawn.rows(slice(row, row + 1)))
+        np.testing.assert_allclose(alone.channels[0], whole.channels[row], rtol=1e-6, atol=1e-6)
+
+
+def test_the_target_stays_the_reference_group(members):
+    made = synthesiser(members, protons=APART)
+    drawn = made.draw(30, np.random.default_rng(2))
+    amounts, _ = made._amounts(drawn, made.bank.f0_mhz[drawn.member], made.bank.dwell_s[drawn.member])
+    reference = [group.kind == "reference" for group in made.bank.groups]
+    loss = amounts[:, reference] / np.maximum(drawn.conc_mm[:, : len(NAMES)], 1e-12)
+    present = drawn.conc_mm[:, : len(NAMES)] > 0
+    # what water takes at 3.9 ppm it hardly takes at 3 and below
+    assert loss[present].min() > 0.9
+    assert loss[present].max() <= 1.0
+    cr = [index for index, group in enumerate(made.bank.groups) if group.metabolite == "Cr"]
+    brain = drawn.conc_mm[:, 0] > 0
+    assert (amounts[brain, cr[1]] < amounts[brain, cr[0]]).all()
+
+
+def test_mm30_is_in_units_of_gaba_of_each_protocol(members):
+    settings = {"macromolecules": MacromoleculeConfig(member_units=True)}
+    made = synthesiser(members, concentrations=ConcentrationConfig(solution_fraction=0.0), **settings)
+    drawn = made.draw(30, np.random.default_rng(3))
+    area = (drawn.macromolecules.area_on - drawn.macromolecules.area_off)[:, -3].real
+    for row, member in enumerate(drawn.member):
+        pair = members[member].pairs["GABA"]
+        naa = members[member].pairs["NAA"].edit_off
+        ppm = 4.65 + pair.diff.shift_hz / members[member].sequence.f0_mhz
+        gaba = pair.diff.amplitude[(ppm > GABA_PPM[0]) & (ppm < GABA_PPM[1])].real.sum()
+        methyl = naa.amplitude[np.abs(4.65 + naa.shift_hz / members[member].sequence.f0_mhz - 2.008) < 0.05].real.sum()
+        np.testing.assert_allclose(area[row], gaba * 3 / methyl * drawn.conc_mm[row, -1], rtol=1e-6)
+
+
+def test_symmetric_editing_suppresses_the_macromolecule():
+    assert coedited(mega_press()) == pytest.approx(1.0, abs=0.01)
+    assert coedited(mega_press(0.080, edit_off_ppm=1.5)) < 0.4
+
+
+def test_a_second_gaussian_keeps_area_and_centre():
+    plain, shaped = (
+        MacromoleculeConfig(second_share=share).draw(
+            np.full(9, 5.0), np.full(9, 2.0), np.zeros((9, 81)), np.ones(9), np.random.default_rng(5)
+        )
+        for share in ((0.0, 0.0), (0.2, 0.5))
+    )
+    for name in ("area_off", "area_on"):
+        np.testing.assert_allclose(getattr(shaped, name).sum(axis=1), getattr(plain, name).sum(axis=1))
+        moment = (getattr(shaped, name) * (shaped.ppm - CENTRE_PPM)).sum(axis=1)
+        np.testing.assert_allclose(moment, (getattr(plain, name) * (plain.ppm - CENTRE_PPM)).sum(axis=1))
+    assert shaped.ppm.shape[1] == plain.ppm.shape[1] + 2
+
+
+def test_healthy_brains_have_gaba_and_its_macromolecule_in_proportion():
+    config = ConcentrationConfig(solution_fraction=0.0, healthy_share=1.0, brain_zero_probability=0.0)
+    names = ("Cr", "GABA", "NAA", "MM30")
+    conc, _ = config.draw(4000, names, np.random.default_rng(0))
+    ratio = conc[:, 3] / conc[:, 1]
+    assert ratio.min() >= 0.2
+    assert ratio.max() <= 3.0
+    # 0.9 to 2.8 mM, decayed with a T2 of 0.0885 s over 68 ms
+    decay = np.exp(-0.068 / 0.0885)
+    assert conc[:, 1].min() == pytest.approx(0.9 * decay, rel=0.01)
+    assert conc[:, 1].max() == pytest.approx(2.8 * decay, rel=0.01)
+    plain, _ = ConcentrationConfig(solution_fraction=0.0).draw(5, names, np.random.default_rng(0))
+    same, _ = ConcentrationConfig(solution_fraction=0.0, healthy_share=0.0).draw(5, names, np.random.default_rng(0))
+    np.testing.assert_array_equal(plain, same)
