@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.api.functions import fit
+from fsl_mrs_dl.api.result import Fit
 from fsl_mrs_dl.bids.dataset import Scan
 from fsl_mrs_dl.bids.derivative import table_description
 from fsl_mrs_dl.bids.names import folder_of
@@ -23,13 +25,10 @@ from fsl_mrs_dl.core.files import write_json, write_text
 from fsl_mrs_dl.core.resources import weights_folder
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.models.calibrated import LoadedModel
-from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
-from fsl_mrs_dl.quantify.absolute import with_water
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.model_choice import fingerprints
-from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.folder import write_folder
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +79,10 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
             return Outcome(stem, "kept")
         try:
-            data = _load(scan)
-            result = with_water(quantify(data.spectra, model), data)
+            found = _fit(scan, model)
         except DataError as error:
             return _failed(stem, folder, str(error))
-        _write(scan, root, output, folder, data, result, digest, model)
+        _write(scan, root, output, folder, found, digest, model)
     except FslMrsDlError as error:
         # the model or the disk, not the scan: what is there stays
         return Outcome(stem, "failed", str(error))
@@ -94,9 +92,9 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         # one scan must not stop the others
         log.debug("%s", stem, exc_info=True)
         return Outcome(stem, "failed", f"internal error, {type(error).__name__}: {' '.join(str(error).split())}")
-    if result.refused:
-        return Outcome(stem, "refused", next(flag.detail for flag in result.flags if flag.severity == "refused"))
-    return Outcome(stem, "done", ", ".join(flag.code for flag in result.flags if flag.severity == "caution"))
+    if found.refused:
+        return Outcome(stem, "refused", found.reason)
+    return Outcome(stem, "done", ", ".join(flag.code for flag in found.flags if flag.severity == "caution"))
 
 
 def _failed(stem: str, folder: Path, message: str) -> Outcome:
@@ -108,26 +106,19 @@ def _failed(stem: str, folder: Path, message: str) -> Outcome:
     return Outcome(stem, "failed", message + (". Its earlier results were removed" if old else ""))
 
 
-def _load(scan: Scan) -> Preprocessed:
+def _fit(scan: Scan, model: LoadedModel | None) -> Fit:
     acquisition = with_sidecar(read_acquisition(scan.path), scan.metadata)
     reference = None
     if scan.reference is not None:
         reference = with_sidecar(read_reference(scan.reference), scan.reference_metadata)
-    return preprocess(acquisition, reference)
+    return fit(acquisition, h2o=reference, model=model)
 
 
 def _write(
-    scan: Scan,
-    root: Path,
-    output: Path,
-    folder: Path,
-    data: Preprocessed,
-    result: Quantification,
-    digest: str,
-    asked: LoadedModel | None,
+    scan: Scan, root: Path, output: Path, folder: Path, found: Fit, digest: str, asked: LoadedModel | None
 ) -> None:
     """Make every file beside their place, then move them there, the table last: it stands for all of them."""
-    stem, spectra = scan.name.stem, data.spectra
+    stem, result, data, spectra = scan.name.stem, found.quantification, found.data, found.spectra
     sources = [f"bids:raw:{path.relative_to(root).as_posix()}" for path in (scan.path, scan.reference) if path]
     scratch = scratch_folder(output)
     files: list[tuple[Path, str]] = []
@@ -139,15 +130,7 @@ def _write(
             "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
             "model": None if asked is None else _model_argument(asked),
         }
-        write_folder(
-            result,
-            scratch / "fit",
-            spectra=spectra,
-            options=options,
-            report=True,
-            reproduce=_command(scan, asked),
-            unaligned=data.unaligned,
-        )
+        found.write_into(scratch / "fit", report=True, options=options, reproduce=_command(scan, asked))
         files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
         files += _spectra(scratch, data)
         for path, kept in list(files):
@@ -219,17 +202,11 @@ def _spectra(scratch: Path, data: Preprocessed) -> list[tuple[Path, str]]:
 def table(result: Quantification) -> str:
     """The long table of a scan: one row per metabolite and unit; the header alone when refused."""
     rows = ["\t".join(("metabolite", "value", "unit", "sd", "lo95", "hi95", "subspectrum", "flag"))]
-    ratios = {e.name: e for e in result.ratios()}
-    for e in tables.all_estimates(result):
+    for e in tables.measurements(result):
         if e.flag:
             rows.append("\t".join((e.name, *["n/a"] * 5, e.sub_spectrum, e.flag)))
-            continue
-        for one in (e, ratios.get(e.name)):
-            if one is not None:
-                rows.append(_row(e.name, one.value, one.unit, one.sd, one.interval95, e.sub_spectrum))
-        for unit, found in result.absolute.get(e.name, {}).items():
-            shown = tables.WATER_UNITS[unit]
-            rows.append(_row(e.name, found["value"], shown, found["sd"], found["interval95"], e.sub_spectrum))
+        else:
+            rows.append(_row(e.name, e.value, e.unit, e.sd, e.interval95, e.sub_spectrum))
     return "\n".join(rows) + "\n"
 
 

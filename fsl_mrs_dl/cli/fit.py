@@ -5,6 +5,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.api.result import Fit
+
+NOT_OPTIONS = ("run", "command", "verbose", "quiet", "json")
+"""What is parsed besides the arguments of a run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,64 +37,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    parser.add_argument("--json", action="store_true", help="print the content of quantities.json")
 
 
 def run(args: argparse.Namespace) -> None:
     """Quantify."""
+    import json
     import shlex
     import sys
 
+    from fsl_mrs_dl.api.functions import fit, open_model
     from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
-    from fsl_mrs_dl.models.calibrated import load_model
-    from fsl_mrs_dl.preprocess.load import load
-    from fsl_mrs_dl.quantify.absolute import read_tissue, with_water
-    from fsl_mrs_dl.quantify.quantify import quantify
-    from fsl_mrs_dl.reports.folder import write_folder
 
-    model = None if args.model is None else load_model(args.model)
+    model = None if args.model is None else open_model(args.model)
     with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
-        tissue = read_tissue(args.tissue) if args.tissue is not None else None
+        named = {"data": args.data, "data_off": args.data_off, "data_on": args.data_on, "h2o": args.h2o}
         if args.preproc == "fsl":
             from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
 
-            data = preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)
-        else:
-            data = load(args.data, data_off=args.data_off, data_on=args.data_on, reference=args.h2o)
-        spectra = data.spectra
-        result = with_water(quantify(spectra, model, basis=args.basis), data, tissue)
+            named = {"data": preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)}
+        found = fit(**named, tissue=args.tissue, model=model, basis=args.basis)
         options = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(args).items()
-            if key not in ("run", "command", "verbose")
+            if key not in NOT_OPTIONS
         }
         reproduce = shlex.join(["fsl_mrs_dl", *sys.argv[1:]])
-        write_folder(
-            result,
-            folder,
-            spectra=spectra,
-            options=options,
-            report=args.report,
-            reproduce=reproduce,
-            unaligned=data.unaligned,
-        )
+        found.write_into(folder, report=args.report, options=options, reproduce=reproduce)
+    if args.json:
+        print(json.dumps({**found.to_dict(), "reproduce": reproduce}, indent=1, ensure_ascii=False))
+    else:
+        _show(found, args.output)
 
-    if result.refused:
-        reason = next(flag.detail for flag in result.flags if flag.severity == "refused")
-        print(f"refused: {reason}. See {args.output / 'fit_summary.png'}")
+
+def _show(found: Fit, output: Path) -> None:
+    """The lines for somebody at a terminal."""
+    if found.refused:
+        print(f"refused: {found.reason}. See {output / 'fit_summary.png'}")
         return
-    print(f"model {result.model['name']}")
-    ratios = {e.name: e for e in result.ratios()}
+    print(f"model {found.quantification.model['name']}")
     for name in ("GABA", "GABA+", "Glx", "Glu", "Gln", "NAA"):
-        if name in ratios:
-            e = ratios[name]
-            print(
-                f"{name:6s} {e.unit:8s} {e.value:7.3f}   95 % interval {e.interval95[0]:.3f} to {e.interval95[1]:.3f}"
-            )
-    for unit, label in (("mmol_per_kg", "mmol/kg"), ("institutional", "i.u.")):
-        if "GABA+" in result.absolute and unit in result.absolute["GABA+"]:
-            print(f"GABA+  {label:8s} {result.absolute['GABA+'][unit]['value']:7.3f}   by water")
-    for flag in result.flags:
+        if name in found.ratios:
+            e = found.ratios[name]
+            low, high = e.interval95
+            print(f"{name:6s} {e.unit:8s} {e.value:7.3f}   95 % interval {low:.3f} to {high:.3f}")
+    if "GABA+" in found.concentrations:
+        e = found.concentrations["GABA+"]
+        print(f"GABA+  {e.unit:8s} {e.value:7.3f}   by water")
+    for flag in found.flags:
         if flag.severity == "caution":
             print(f"caution: {flag.sentence}")
-    print(f"written to {args.output}")
+    print(f"written to {output}")

@@ -21,6 +21,7 @@ EXTRAS = {
     "tune": ("skopt",),
     "report": ("plotly",),
     "convert": ("spec2nii",),
+    "pandas": ("pandas",),
     "cluster": ("fsl_sub",),
 }
 """Extra: the modules that it brings."""

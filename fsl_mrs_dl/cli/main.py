@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
+import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fsl_mrs_dl import __version__
+from fsl_mrs_dl.cli.options import as_options, option_names
 from fsl_mrs_dl.cli.process import prepare_process
 from fsl_mrs_dl.core.errors import FslMrsDlError
 
@@ -48,9 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"fsl_mrs_dl.cli.{name}")
         sub = commands.add_parser(name, help=summary, description=module.__doc__)
-        sub.add_argument("--verbose", action="store_true", help="log what is done; show tracebacks")
         module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        how_much = sub.add_mutually_exclusive_group()
+        how_much.add_argument("--verbose", action="store_true", help="log what is done; show tracebacks")
+        how_much.add_argument("--quiet", action="store_true", help="print nothing but errors (and what --json prints)")
+        sub.set_defaults(run=module.run, parser=sub)
     return parser
 
 
@@ -61,18 +66,19 @@ def _interrupt(*_: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
     args = build_parser().parse_args(argv)
+    options = option_names(vars(args).pop("parser"))
     prepare_process()
     # what a scheduler sends: as an interrupt, it lets workers end and scratch folders go
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
-    level = logging.INFO if args.verbose or args.command in LONG else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=_level(args), format="%(message)s", stream=sys.stderr)
     try:
-        return int(args.run(args) or 0)
+        with _silence(args):
+            return int(args.run(args) or 0)
     except FslMrsDlError as error:
         if args.verbose:
             traceback.print_exc()
-        print(f"fsl_mrs_dl {args.command}: error: {error}", file=sys.stderr)
+        print(f"fsl_mrs_dl {args.command}: error: {as_options(str(error), options)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"fsl_mrs_dl {args.command}: interrupted", file=sys.stderr)
@@ -89,3 +95,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _level(args: argparse.Namespace) -> int:
+    if args.quiet:
+        return logging.ERROR
+    return logging.INFO if args.verbose or args.command in LONG else logging.WARNING
+
+
+@contextlib.contextmanager
+def _silence(args: argparse.Namespace) -> Iterator[None]:
+    """Drop what a command prints, where that was asked for; what a script reads stays."""
+    if not args.quiet or getattr(args, "json", False):
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
 
     with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
-        result = load(args.data, reference=args.reference)
+        result = load(args.data, h2o=args.reference)
         write_preprocessed(result, folder)
     for flag in result.spectra.flags:
         print(f"{flag.severity}: {flag.sentence}")

@@ -107,7 +107,7 @@ def _bank(args: argparse.Namespace, workers: int) -> None:
     simulate_bank(args.config, args.output, workers)
 
 
-_OF_BANK = ("what", "config", "output", "workers", "verbose", "command", "run")
+_OF_BANK = ("what", "config", "output", "workers", "verbose", "quiet", "command", "run")
 
 
 def _basis_set(args: argparse.Namespace, workers: int) -> None:

@@ -223,10 +223,10 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     if not entries:
         return
     if not overwrite:
-        raise DataError("the folder exists and is not empty", where=path, hint="Add --overwrite to replace it")
+        raise DataError("the folder exists and is not empty", where=path, hint="Say overwrite=True to replace it")
     if not any(name in entries for name in OUR_FILES):
         raise DataError(
-            "--overwrite replaces only earlier output of this program, and this folder is something else",
+            "overwrite=True replaces only earlier output of this program, and this folder is something else",
             where=path,
             expected=f"a folder with {' or '.join(OUR_FILES)}",
             hint="Choose another folder",
@@ -236,7 +236,7 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in names)]
     if foreign:
         raise DataError(
-            "the folder holds more than this program wrote, which --overwrite would delete",
+            "the folder holds more than this program wrote, which overwrite=True would delete",
             where=path,
             got=", ".join(foreign[:5]),
             hint="Move it away, or choose another folder",

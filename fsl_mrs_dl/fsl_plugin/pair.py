@@ -15,8 +15,9 @@ from typing import Any
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
 from fsl_mrs_dl.io.nifti import read_acquisition
+from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.outputs import write_preprocessed
-from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 
 FOLDER = "conditions"
 """In the output folder of fsl_mrs."""
@@ -52,7 +53,7 @@ def pair_in(data: Path | None, options: Any) -> Preprocessed | None:
             where=data,
             hint="Leave it out, or give the DIFF alone as --data",
         )
-    return preprocess(acquisition)
+    return load(acquisition)
 
 
 def split_into(output: Path, pair: Preprocessed, options: Any) -> None:

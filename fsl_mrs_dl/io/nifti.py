@@ -8,17 +8,15 @@ the one order of `Acquisition`. What the header says of ON and OFF is read by `e
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import logging
-import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -30,6 +28,10 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.io.edit_header import conditions_of, dim_values, edit_pulses, labels_for, split_dynamics
+from fsl_mrs_dl.io.sources import MRS_EXTENSION, damaged, open_image
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.io.sources import Source
 
 MIN_POINTS = 256
 DWELL_RANGE_S = (5e-6, 5e-3)
@@ -39,17 +41,16 @@ SHOWN_PPM = (0.2, 4.2)
 NOTES_KEY = "ReadingNotes"
 """User-defined header key under which `read_acquisition` remembers what it could not believe."""
 
-_MRS_EXTENSION = 44
 _NOTES_DESCRIPTION = "What fsl_mrs_dl noticed in this header when it read the file"
 
 
-def read_acquisition(path: str | os.PathLike) -> Acquisition:
+def read_acquisition(source: Source) -> Acquisition:
     """Read an edited (or single) spectrum: raw, averaged pair, DIFF or OFF.
 
     Parameters
     ----------
-    path : path-like
-        NIfTI-MRS file of one voxel, 1H, about 3 T, with DIM_COIL, DIM_DYN (DIM_MEAS) and DIM_EDIT in any order.
+    source : path-like, nifti_mrs.NIFTI_MRS or nibabel image
+        NIfTI-MRS of one voxel, 1H, about 3 T, with DIM_COIL, DIM_DYN (DIM_MEAS) and DIM_EDIT in any order.
 
     Returns
     -------
@@ -63,12 +64,12 @@ def read_acquisition(path: str | os.PathLike) -> Acquisition:
     DataError
         One line on what is wrong with the file.
     """
-    return _read(Path(path))
+    return _read(source)
 
 
-def read_reference(path: str | os.PathLike) -> Acquisition:
+def read_reference(source: Source) -> Acquisition:
     """Read a water reference; checks, shapes and errors as `read_acquisition`."""
-    return _read(Path(path))
+    return _read(source)
 
 
 def reading_notes(acquisition: Acquisition) -> tuple[str, ...]:
@@ -168,10 +169,10 @@ def _quiet() -> Iterator[None]:
         logger.removeFilter(drop)
 
 
-def _read(path: Path) -> Acquisition:
+def _read(source: Source) -> Acquisition:
     with _quiet():
+        image, path = open_image(source)
         try:
-            image = _open(path)
             header = _header_extension(image, path)
             _check_header(header, path)
             dwell_s, f0_mhz = _dwell_s(image, path), _frequency_mhz(header, path)
@@ -181,7 +182,7 @@ def _read(path: Path) -> Acquisition:
         except DataError:
             raise
         except Exception as exc:  # a header of wrong codes makes nibabel raise almost anything
-            raise _damaged(path) from exc
+            raise damaged(path) from exc
     notes: list[str] = []
     fids, labels = _arrange(fids, header, path)
     _check_values(fids, path)
@@ -209,58 +210,15 @@ def _read(path: Path) -> Acquisition:
     )
 
 
-def _open(path: Path) -> Any:
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-
-    try:
-        if path.is_dir():
-            raise DataError("is a folder", where=path, expected="a NIfTI-MRS file (.nii or .nii.gz)")
-        if path.stat().st_size == 0:
-            raise DataError("the file is empty", where=path, hint="Copy or convert it again")
-        if not path.name.endswith((".nii", ".nii.gz")):
-            raise DataError(
-                "not a NIfTI-MRS file",
-                where=path,
-                expected="a name ending in .nii or .nii.gz",
-                hint="Convert the scanner's data: fsl_mrs_dl convert",
-            )
-        n_bytes = path.stat().st_size
-        if path.name.endswith(".gz"):
-            with gzip.open(path) as stream:  # to the end, where the checksum stands, which nibabel never reads
-                n_bytes = sum(len(block) for block in iter(lambda: stream.read(1 << 20), b""))
-        image = nibabel.load(path)
-    except FileNotFoundError:
-        raise DataError("no such file", where=path) from None
-    except PermissionError:
-        raise DataError("the file may not be read (permission denied)", where=path) from None
-    except (EOFError, zlib.error) as exc:
-        raise _damaged(path) from exc
-    except (ImageFileError, HeaderDataError, OSError, ValueError) as exc:
-        raise DataError("not a NIfTI file, or a damaged one", where=path, hint="Copy or convert it again") from exc
-    if not isinstance(image, nibabel.Nifti1Image):
-        raise DataError("not a NIfTI-MRS file", where=path, got=type(image).__name__)
-    # before nibabel sets aside the memory that a damaged header may ask for
-    needed = int(image.header["vox_offset"]) + math.prod(int(n) for n in image.shape) * image.get_data_dtype().itemsize
-    if needed > n_bytes:
-        raise _damaged(path)
-    return image
-
-
-def _damaged(path: Path) -> DataError:
-    return DataError("the file is truncated or damaged", where=path, hint="Copy or convert it again")
-
-
 def _header_extension(image: Any, path: Path) -> dict[str, Any]:
     hint = "Convert the scanner's data: fsl_mrs_dl convert"
     codes = list(image.header.extensions.get_codes())
     if not image.header.get_intent()[2].startswith("mrs_v"):
         raise DataError("a NIfTI image without spectroscopy (no NIfTI-MRS intent name)", where=path, hint=hint)
-    if _MRS_EXTENSION not in codes:
+    if MRS_EXTENSION not in codes:
         raise DataError("the NIfTI-MRS header extension is missing", where=path, hint=hint)
     try:
-        header = json.loads(image.header.extensions[codes.index(_MRS_EXTENSION)].text)
+        header = json.loads(image.header.extensions[codes.index(MRS_EXTENSION)].text)
     except ValueError as exc:  # JSON and UTF-8 errors both are
         raise DataError("the NIfTI-MRS header extension is broken (not JSON)", where=path, hint=hint) from exc
     if not isinstance(header, dict):
@@ -351,7 +309,7 @@ def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArr
     try:
         np.asanyarray(image.dataobj)
     except (EOFError, OSError, ValueError, zlib.error) as exc:
-        raise _damaged(path) from exc
+        raise damaged(path) from exc
     try:
         opened = NIFTI_MRS(image)
     except Exception as exc:  # nifti_mrs raises a dozen kinds, each about the header

@@ -4,29 +4,41 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError
-from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
+from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.io.sources import Source
 
 
 def load(
-    data: Path | None, *, data_off: Path | None = None, data_on: Path | None = None, reference: Path | None = None
+    data: Source | Acquisition | None = None,
+    *,
+    data_off: Source | Acquisition | None = None,
+    data_on: Source | Acquisition | None = None,
+    h2o: Source | Acquisition | None = None,
 ) -> Preprocessed:
     """Read and preprocess one data set.
 
     Parameters
     ----------
-    data : Path or None
+    data : path-like, nifti_mrs.NIFTI_MRS, nibabel image or Acquisition, optional
         Raw data, an averaged pair, a DIFF or an edit_off. With `data_off` and `data_on` it is not needed.
-    data_off, data_on : Path, optional
+    data_off, data_on : as `data`, optional
         The two conditions in files of their own, both or none.
-    reference : Path, optional
-        Unsuppressed water.
+    h2o : as `data`, optional
+        Unsuppressed water reference, raw or averaged.
+
+    Returns
+    -------
+    Preprocessed
+        Spectra with coils combined, transients aligned and averaged, water removed, frequency and phase referenced.
 
     Raises
     ------
@@ -36,27 +48,31 @@ def load(
         When a file cannot be used.
     """
     if (data_off is None) != (data_on is None):
-        raise ConfigError("--data-off and --data-on are needed together")
+        raise ConfigError("data_off= and data_on= are needed together")
     if data_off is not None and data_on is not None:
         if data is not None:
-            raise ConfigError("--data is not used beside --data-off and --data-on", hint="Leave --data out")
-        acquisition = _joined(read_acquisition(data_off), read_acquisition(data_on))
+            raise ConfigError("data= is not used beside data_off= and data_on=", hint="Leave data= out")
+        acquisition = _joined(_read(data_off), _read(data_on))
     elif data is not None:
-        acquisition = read_acquisition(data)
+        acquisition = _read(data)
     else:
-        raise ConfigError("no data were named", expected="--data, or --data-off and --data-on")
-    return preprocess(acquisition, read_reference(reference) if reference is not None else None)
+        raise ConfigError("no data were named", expected="data=, or data_off= and data_on=")
+    return preprocess(acquisition, None if h2o is None else _read(h2o))
+
+
+def _read(source: Source | Acquisition) -> Acquisition:
+    return source if isinstance(source, Acquisition) else read_acquisition(source)
 
 
 def _joined(off: Acquisition, on: Acquisition) -> Acquisition:
     """Two files with one condition each as one acquisition, OFF first."""
-    for name, acquisition in (("--data-off", off), ("--data-on", on)):
+    for name, acquisition in (("data_off=", off), ("data_on=", on)):
         if acquisition.n_conditions != 1:
             raise DataError(
                 f"{name} holds {acquisition.n_conditions} conditions",
                 where=acquisition.source,
                 expected="one",
-                hint="Give a file with both as --data",
+                hint="Give a file with both as data=",
             )
     if off.fids.shape != on.fids.shape or abs(off.dwell_s - on.dwell_s) > 1e-9 * off.dwell_s:
         raise DataError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def with_water(
                 where=data.spectra.source,
                 expected="both of one scan, and combined both or neither",
             )
-        raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give --h2o")
+        raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give h2o=")
     if data.water_reference is None or quantification.refused:
         return quantification
     spectra = data.spectra
@@ -182,7 +182,7 @@ def with_water(
             "a DIFF alone has no scale for the water reference",
             where=spectra.source,
             expected="OFF and ON: programs write the difference of the two, or half of it",
-            hint="Leave --tissue out",
+            hint="Leave tissue= out",
         )
     times = {
         "TE": spectra.te_s,
@@ -251,13 +251,24 @@ def read_tissue(path: Path) -> TissueFractions:
         raise DataError("the tissue fractions cannot be read", where=path, got=error.strerror) from error
     except UnicodeDecodeError as error:
         raise DataError("the tissue fractions cannot be read", where=path, expected="text", got="bytes") from error
-    values = _from_csv(text) if path.suffix.lower() == ".csv" else _from_json(text, path)
+    return tissue_fractions(_from_csv(text) if path.suffix.lower() == ".csv" else _from_json(text, path), path)
+
+
+def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") -> TissueFractions:
+    """Tissue fractions from a mapping ``{"GM": .., "WM": .., "CSF": ..}``, scaled to add up to one.
+
+    Raises
+    ------
+    DataError
+        When a tissue is missing, or the fractions are impossible.
+    """
+    values = {str(key).upper(): value for key, value in fractions.items()}
     try:
         gm, wm, csf = (float(values[name]) for name in ("GM", "WM", "CSF"))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             "not the fractions of three tissues",
-            where=path,
+            where=where,
             expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}',
             got=", ".join(map(str, values)) or "nothing",
         ) from error
@@ -265,12 +276,12 @@ def read_tissue(path: Path) -> TissueFractions:
     if min(gm, wm, csf) < 0 or not abs(total - 1) < 0.05:
         raise DataError(
             "the tissue fractions do not add up to 1",
-            where=path,
+            where=where,
             expected="fractions, not per cent",
             got=f"GM {gm:g}, WM {wm:g}, CSF {csf:g}",
         )
     if csf / total > 0.9:
-        raise DataError("the voxel holds hardly any tissue", where=path, expected="CSF below 0.9", got=f"{csf:g}")
+        raise DataError("the voxel holds hardly any tissue", where=where, expected="CSF below 0.9", got=f"{csf:g}")
     return TissueFractions(gm / total, wm / total, csf / total)
 
 
@@ -281,7 +292,7 @@ def _from_json(text: str, path: Path) -> dict[str, Any]:
         raise DataError("the file of tissue fractions is not JSON", where=path, got=error) from error
     if not isinstance(values, dict):
         raise DataError("not the fractions of three tissues", where=path, expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}')
-    return {str(key).upper(): value for key, value in values.items()}
+    return values
 
 
 def _from_csv(text: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.models.inputs import PpmGrid
-from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.quantify.quantify import quantify
+from fsl_mrs_dl.preprocess.load import load
+from fsl_mrs_dl.quantify.chain import analyse
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.quantify.signals import basis_signals
 
@@ -62,8 +62,8 @@ def estimate(acquisition: Acquisition, model: LoadedModel) -> tuple[Quantificati
     ModelError
         When the model does not suit them.
     """
-    spectra = preprocess(acquisition).spectra
-    return quantify(spectra, model), spectra
+    data = load(acquisition)
+    return analyse(data, model), data.spectra
 
 
 def covariance(quantification: Quantification, names: Sequence[str]) -> NDArray:

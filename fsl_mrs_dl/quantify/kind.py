@@ -73,4 +73,4 @@ def kind_flags(marks: Mapping[str, float], card: Card) -> list[Flag]:
         return []
     figures = ", ".join(f"{mark} {100 * height:.0f} %" for mark, height in marks.items())
     other = "brains" if kind == "brain" else "solutions"
-    return [Flag("other_model", f"{figures} of the highest line; choose a model of {other} with --model")]
+    return [Flag("other_model", f"{figures} of the highest line; choose a model of {other}")]

@@ -232,7 +232,7 @@ def _refusal(
         water = spectra.history.get("water", {}).get("ratio") or 0.0
         if water > ArtefactLimits().water:
             reason += f", and water stood {water:.0f} times as high:"
-            reason += " of a water reference (--h2o) nothing can be quantified"
+            reason += " nothing can be quantified in a water reference"
         return reason
     reasons = [f"no editing took place: {f.detail}" for f in spectra.flags if f.code == "not_edited"]
     if left > limits.refuse_fit:

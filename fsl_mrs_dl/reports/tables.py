@@ -11,7 +11,8 @@ import csv
 import io
 import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from fsl_mrs_dl.quantify.result import Quantification
 
 WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
 """Columns of concentrations by water, by the unit's name in quantities.json."""
+
+RECORD_COLUMNS = ("metabolite", "value", "unit", "sd", "lo68", "hi68", "lo95", "hi95", "subspectrum", "flag")
+"""Columns of `records`."""
 
 PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib")
 
@@ -177,6 +181,41 @@ def all_estimates(quantification: Quantification) -> tuple[Estimate, ...]:
     if quantification.refused:
         return ()
     return (*quantification.estimates, *quantification.combinations)
+
+
+def measurements(quantification: Quantification) -> Iterator[Estimate]:
+    """Every estimate and sum in each of its units: raw, relative to the reference, by water (`WATER_UNITS`).
+
+    One that carries a flag comes once; its numbers are no measurement.
+    """
+    ratios = {e.name: e for e in quantification.ratios()}
+    for e in all_estimates(quantification):
+        yield e
+        if e.flag:
+            continue
+        if e.name in ratios:
+            yield ratios[e.name]
+        for unit, found in quantification.absolute.get(e.name, {}).items():
+            low, high = found["interval68"], found["interval95"]
+            yield replace(
+                e,
+                value=found["value"],
+                sd=found["sd"],
+                interval68=tuple(low),
+                interval95=tuple(high),
+                unit=WATER_UNITS[unit],
+            )
+
+
+def records(quantification: Quantification) -> list[dict[str, Any]]:
+    """`measurements` as rows of a long table, see `RECORD_COLUMNS`; of what is not visible only names are told."""
+    rows = []
+    for e in measurements(quantification):
+        numbers = dict(zip(RECORD_COLUMNS[1:8], (e.value, e.unit, e.sd, *e.interval68, *e.interval95), strict=True))
+        rows.append(
+            {"metabolite": e.name, **({} if e.flag else numbers), "subspectrum": e.sub_spectrum, "flag": e.flag}
+        )
+    return rows
 
 
 def _own(quantification: Quantification) -> tuple[Estimate, ...]:

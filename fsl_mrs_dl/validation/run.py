@@ -15,7 +15,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
-from fsl_mrs_dl.quantify.quantify import quantify
+from fsl_mrs_dl.quantify.chain import analyse
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 from fsl_mrs_dl.validation.programs import one_gaussian
 from fsl_mrs_dl.validation.programs.task import Program, answers, wanted_metabolites
@@ -132,14 +132,14 @@ def run_cases(
     cases = []
     wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
     for index, (truth, path) in enumerate(zip(truths, paths, strict=True)):
-        spectra = load(path).spectra
+        data = load(path)
         if diff_alone:
-            spectra = diff_of(spectra)
-        result = quantify(spectra, model, basis=basis)
+            data = replace(data, spectra=diff_of(data.spectra))
+        result = analyse(data, model, basis=basis)
         against = {CLASSICAL: result.classical} if result.classical else {}
         for name, program in (programs or {}).items():
-            against |= answers(name, program, spectra, wanted)
-        against |= {one_gaussian.NAME: found} if (found := one_gaussian.one_gaussian(spectra)) else {}
+            against |= answers(name, program, data.spectra, wanted)
+        against |= {one_gaussian.NAME: found} if (found := one_gaussian.one_gaussian(data.spectra)) else {}
         every = [e for e in (*result.estimates, *result.combinations) if not e.flag]
         cases.append(
             Case(

@@ -132,7 +132,7 @@ def test_existing_output_needs_overwrite(tmp_path):
     out.mkdir()
     (out / "quantities.json").write_text("old")
     (out / "qc.csv").write_text("old")
-    with pytest.raises(DataError, match="--overwrite"), new_output_folder(out, overwrite=False):
+    with pytest.raises(DataError, match="overwrite=True"), new_output_folder(out, overwrite=False):
         pytest.fail("must not start")
 
     def fail():
@@ -155,7 +155,10 @@ def test_a_strangers_folder_is_never_deleted(tmp_path):
     out = tmp_path / "thesis"
     out.mkdir()
     (out / "chapter1.tex").write_text("precious")
-    with pytest.raises(DataError, match=r"thesis: --overwrite replaces only"), new_output_folder(out, overwrite=True):
+    with (
+        pytest.raises(DataError, match=r"thesis: overwrite=True replaces only"),
+        new_output_folder(out, overwrite=True),
+    ):
         pytest.fail("must not start")
     assert (out / "chapter1.tex").read_text() == "precious"
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`fit` and what belongs to it: from a file, or an object in memory, to a `Fit`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsl_mrs_dl.api.result import Fit
+from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.resources import shipped_models
+from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
+from fsl_mrs_dl.preprocess.load import load
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+from fsl_mrs_dl.quantify.absolute import TissueFractions, read_tissue, tissue_fractions
+from fsl_mrs_dl.quantify.chain import analyse
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.io.sources import Source
+
+__all__ = ["fit", "list_models", "load", "open_model"]
+
+
+def fit(
+    data: Source | Acquisition | Preprocessed | None = None,
+    *,
+    data_off: Source | Acquisition | None = None,
+    data_on: Source | Acquisition | None = None,
+    h2o: Source | Acquisition | None = None,
+    tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions | None = None,
+    model: str | os.PathLike[str] | LoadedModel | None = None,
+    basis: str | os.PathLike[str] | None = None,
+) -> Fit:
+    """Quantify one MEGA-PRESS data set.
+
+    Parameters
+    ----------
+    data : path-like, nifti_mrs.NIFTI_MRS, nibabel image or the result of `load`, optional
+        Raw data, an averaged OFF/ON pair, a DIFF or an edit_off. With `data_off` and `data_on` it is not needed.
+    data_off, data_on : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
+        The two conditions in files of their own, both or none.
+    h2o : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
+        Unsuppressed water reference: for eddy currents, coils, and concentrations by water.
+    tissue : path-like or mapping, optional
+        Fractions ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}`` of the voxel, or a file of them (JSON, or FSL-MRS's
+        quantification_info.csv), to correct concentrations by water for. Needs `h2o`.
+    model : str, path-like or the result of `open_model`, optional
+        Name of a shipped model or folder of any; otherwise chosen by whether the sample is a brain or a solution.
+    basis : path-like, optional
+        FSL-MRS basis for the classical fits beside the network; the shipped one otherwise.
+
+    Returns
+    -------
+    Fit
+        With estimates, or refused (`Fit.refused`).
+
+    Raises
+    ------
+    DataError
+        When a file cannot be used.
+    ConfigError
+        When the arguments make no sense together, or there is no such model.
+    ModelError
+        When the model is incomplete or altered, or was not trained for these conditions.
+    """
+    arguments = {
+        "data": data,
+        "data_off": data_off,
+        "data_on": data_on,
+        "h2o": h2o,
+        "tissue": tissue,
+        "model": model,
+        "basis": basis,
+    }
+    answering = open_model(model) if model is not None else None
+    fractions = None if tissue is None else _tissue(tissue)
+    if isinstance(data, Preprocessed):
+        if any(other is not None for other in (data_off, data_on, h2o)):
+            raise ConfigError("data= was loaded already", hint="Give data_off=, data_on= and h2o= to load")
+        prepared = data
+    else:
+        prepared = load(data, data_off=data_off, data_on=data_on, h2o=h2o)
+    result = analyse(prepared, answering, basis=None if basis is None else Path(basis), tissue=fractions)
+    return Fit(result, prepared, {name: _described(value) for name, value in arguments.items() if value is not None})
+
+
+def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> LoadedModel:
+    """A model with its network in memory, to be given to `fit` again and again.
+
+    Parameters
+    ----------
+    model : str, path-like or LoadedModel, optional
+        Name of a shipped model (`list_models`), or folder of any; the one for brains otherwise.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    ModelError
+        When the folder is incomplete or altered.
+    """
+    if isinstance(model, LoadedModel):
+        return model
+    return load_model(None if model is None else os.fspath(model))
+
+
+def list_models() -> tuple[str, ...]:
+    """Names of the shipped models, as `fit` and `open_model` take them."""
+    return shipped_models()
+
+
+def _tissue(tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions) -> TissueFractions:
+    if isinstance(tissue, TissueFractions):
+        return tissue
+    return tissue_fractions(tissue) if isinstance(tissue, Mapping) else read_tissue(Path(tissue))
+
+
+def _described(value: Any) -> Any:
+    """An argument as it is written down: plain values and paths as they are, objects by what they are called."""
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, LoadedModel):
+        return value.folder.name
+    if isinstance(value, Preprocessed):
+        return str(value.spectra.source)
+    source = getattr(value, "source", None)
+    return str(source) if isinstance(source, Path) else str(type(value).__name__)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps from prepared spectra to the whole answer, in the one order in which every caller takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
+from fsl_mrs_dl.quantify.quantify import quantify
+from fsl_mrs_dl.quantify.result import Quantification
+
+
+def analyse(
+    data: Preprocessed,
+    model: LoadedModel | None = None,
+    *,
+    basis: Path | None = None,
+    tissue: TissueFractions | None = None,
+) -> Quantification:
+    """Quantify what `fsl_mrs_dl.preprocess.load.load` returned, and scale it by the water reference where there is one.
+
+    Parameters
+    ----------
+    data : Preprocessed
+    model : LoadedModel, optional
+        Otherwise the shipped one for the kind of sample that is found.
+    basis : Path, optional
+        FSL-MRS basis for the fits beside the network; the shipped one otherwise.
+    tissue : TissueFractions, optional
+        Of the voxel, to correct concentrations by water for.
+
+    Returns
+    -------
+    Quantification
+        With estimates, or refused.
+
+    Raises
+    ------
+    DataError
+        As `fsl_mrs_dl.quantify.quantify.quantify` and `fsl_mrs_dl.quantify.absolute.with_water`.
+    ModelError
+        When the model does not suit the data.
+    """
+    return with_water(quantify(data.spectra, model, basis=basis), data, tissue)
