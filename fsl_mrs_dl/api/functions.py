@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fsl_mrs_dl.api.result import Fit
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.core.resources import shipped_models
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
+from fsl_mrs_dl.models.catalogue import known_models
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.absolute import TissueFractions, read_tissue, tissue_fractions
@@ -48,7 +48,7 @@ def fit(
         Fractions ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}`` of the voxel, or a file of them (JSON, or FSL-MRS's
         quantification_info.csv), to correct concentrations by water for. Needs `h2o`.
     model : str, path-like or the result of `open_model`, optional
-        Name of a shipped model or folder of any; otherwise chosen by whether the sample is a brain or a solution.
+        Name of a model (`list_models`) or folder of any; otherwise chosen by whether the sample is a brain or a solution.
     basis : path-like, optional
         FSL-MRS basis for the classical fits beside the network; the shipped one otherwise.
 
@@ -93,7 +93,7 @@ def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> Loa
     Parameters
     ----------
     model : str, path-like or LoadedModel, optional
-        Name of a shipped model (`list_models`), or folder of any; the one for brains otherwise.
+        Name of a model (`list_models`), or folder of any; the one for brains otherwise.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> Loa
 
 
 def list_models() -> tuple[str, ...]:
-    """Names of the shipped models, as `fit` and `open_model` take them."""
-    return shipped_models()
+    """Names of the models that there are, shipped ones first, as `fit` and `open_model` take them."""
+    return tuple(known_models())
 
 
 def _tissue(tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions) -> TissueFractions:

@@ -21,7 +21,6 @@ from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 
@@ -147,8 +146,8 @@ class Fit:
             raise MissingExtraError("pandas", "pandas") from error
         return DataFrame(tables.records(self.quantification), columns=list(tables.RECORD_COLUMNS))
 
-    def plot(self) -> Figure:
-        """The picture of fit_summary.png as a matplotlib figure: data, re-made spectrum, residual, main values."""
+    def plot(self) -> Any:
+        """The picture of fit_summary.png as a `matplotlib.figure.Figure`: data, re-made spectrum, residual, values."""
         from fsl_mrs_dl.reports.figures import draw_summary
 
         return draw_summary(self.quantification, self.spectra.source.name)
