@@ -48,7 +48,7 @@ def fit(
         Fractions ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}`` of the voxel, or a file of them (JSON, or FSL-MRS's
         quantification_info.csv), to correct concentrations by water for. Needs `h2o`.
     model : str, path-like or the result of `open_model`, optional
-        Name of a model (`list_models`) or folder of any; otherwise chosen by whether the sample is a brain or a solution.
+        Name of a model (`list_models`) or folder of any; otherwise chosen by the kind of sample, brain or solution.
     basis : path-like, optional
         FSL-MRS basis for the classical fits beside the network; the shipped one otherwise.
 
