@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from fsl_mrs_dl.basis.files import LineBasis, load_line_basis, save_line_basis
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.core.reading import read_toml
 from fsl_mrs_dl.core.workers import run_jobs
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
@@ -64,17 +64,7 @@ def simulate_bank(config_path: Path, output: Path, workers: int = 1) -> None:
 
 def read_bank_file(path: Path) -> BankFile:
     """Read a TOML file; see `BankFile`."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("the configuration cannot be read", where=path, got=error.strerror) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("the configuration is not TOML", where=path, got=error) from error
-    return from_mapping(BankFile, values, str(path))
+    return from_mapping(BankFile, read_toml(path, "configuration", ConfigError), str(path))
 
 
 def simulate_members(config: BankConfig, metabolites: Sequence[str], folder: Path, *, workers: int = 1) -> None:

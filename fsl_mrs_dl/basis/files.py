@@ -21,6 +21,7 @@ from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.core.data import CONDITIONS
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.physics.sequences import Experiment, MegaPress
 from fsl_mrs_dl.physics.simulate import LineList, SimulatedPair
 from fsl_mrs_dl.physics.spins import SpinSystem, load_system
@@ -179,7 +180,7 @@ def read_fsl_basis(folder: Path) -> ConditionBasis:
     names, fids, sampling = [], [], None
     for file in files:
         try:
-            entry: dict[str, Any] = json.loads(file.read_text("utf-8"))["basis"]
+            entry: dict[str, Any] = read_json(file, "basis")["basis"]
             fid = np.array(entry["basis_re"], dtype=float) - 1j * np.array(entry["basis_im"], dtype=float)
             this = (len(fid), float(entry["basis_dwell"]), float(entry["basis_centre"]), float(entry["basis_width"]))
             names.append(str(entry["basis_name"]))

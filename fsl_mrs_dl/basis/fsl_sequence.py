@@ -7,7 +7,6 @@ Magn Reson Med 85:2950, doi 10.1002/mrm.28630). One file describes one condition
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.core.errors import ConfigError, nearest
+from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.physics.pulses import ShapedPulse
 from fsl_mrs_dl.physics.sequences import Block, Experiment, IdealPulse
 
@@ -87,13 +87,7 @@ def read_fsl_sequence(path: Path) -> FslSequence:
     ConfigError
         When the file cannot be read, a field is unknown, missing, or of the wrong size, unit or kind.
     """
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("the sequence cannot be read", where=path, got=error.strerror) from error
-    except ValueError as error:
-        raise ConfigError("the sequence is not JSON", where=path, got=error) from error
-    return parse_fsl_sequence(values, str(path))
+    return parse_fsl_sequence(read_json(path, "sequence", ConfigError), str(path))
 
 
 def parse_fsl_sequence(values: Any, where: str) -> FslSequence:

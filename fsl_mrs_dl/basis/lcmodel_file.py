@@ -8,6 +8,7 @@ that length, on an axis that falls in ppm from 4.65; namelists between ``$`` sig
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,11 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path
 
 _MAX_BYTES = 512 * 2**20
-_NAMELIST = re.compile(r"\$(SEQPAR|BASIS1|NMUSED|BASIS)\b(.*?)\$END", re.IGNORECASE | re.DOTALL)
+_NAMELIST = re.compile(
+    r"[$&](SEQPAR|BASIS1|NMUSED|BASIS)\b((?:'[^'\n]*'|[^'])*?)(?:[$&]END\b|/(?=\s|$))", re.IGNORECASE
+)
+"""As old Fortran writes them ($NAME ... $END) and as new Fortran does (&NAME ... / or &END)."""
+
 _ENTRY = re.compile(r"([A-Za-z]\w*)\s*=\s*('(?:[^']|'')*'|[^,'\s]*)")
 
 
@@ -100,7 +105,7 @@ def read_lcmodel_basis(path: Path) -> ConditionBasis:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError("too large for a basis", where=path, expected=f"< {_MAX_BYTES // 2**20} MB")
-        text = path.read_text("latin-1")
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
     except OSError as error:
         raise DataError("the basis cannot be read", where=path, got=error.strerror) from error
     header: dict[str, str] = {}

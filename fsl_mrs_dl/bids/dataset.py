@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.bids.index import Image, index_images
+from fsl_mrs_dl.bids.index import Image, index_images, misnamed_scans
 from fsl_mrs_dl.bids.names import BidsName
+from fsl_mrs_dl.bids.reference import REFERENCE_SUFFIXES, like_reference, named_reference
 from fsl_mrs_dl.core.errors import DataError
-
-REFERENCE_SUFFIXES = ("mrsref", "ref")
-"""Of unsuppressed water: BIDS's own, and that of HBCD."""
+from fsl_mrs_dl.core.reading import read_json_object
+from fsl_mrs_dl.io.header import is_edited, read_header
 
 
 class NotBidsError(DataError):
@@ -47,6 +46,8 @@ class Scan:
         What was noticed while pairing.
     problem : str or None
         Why it cannot be quantified: a broken sidecar, a reference that is not there.
+    misplaced : bool
+        Whether its name is not that of its place: results under that name belong to another scan.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Scan:
     reference_metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    misplaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,10 @@ def check_dataset(root: Path) -> None:
         When its ``dataset_description.json`` is missing or broken.
     """
     path = root / "dataset_description.json"
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise NotBidsError(
-            "not a BIDS dataset", where=root, expected="a dataset_description.json there", got=error.strerror
-        ) from error
-    except ValueError as error:
-        raise NotBidsError(
-            "not a BIDS dataset", where=path, expected="JSON", got=" ".join(str(error).split()) or "nothing"
-        ) from error
-    if not isinstance(content, dict) or not isinstance(content.get("BIDSVersion"), str):
+    if not path.is_file():
+        raise NotBidsError("not a BIDS dataset", where=root, expected="a dataset_description.json there")
+    content = read_json_object(path, "description of the dataset", NotBidsError)
+    if not isinstance(content.get("BIDSVersion"), str):
         raise NotBidsError("not a BIDS dataset", where=path, expected='a BIDSVersion such as "1.10.0"')
 
 
@@ -124,8 +119,9 @@ def find_scans(
 ) -> list[Scan]:
     """The edited scans of a dataset, sorted by name.
 
-    A scan is edited when its sidecars or its acq label say so (EditTarget, EditPulse, EditCondition; ``mega``). One
-    whose sidecar is broken is among them, with its `problem`: the others go on without it.
+    A scan is edited when its sidecars, its acq label or its header say so (EditTarget, EditPulse, EditCondition;
+    ``mega``; DIM_EDIT). One that cannot be used, for a broken sidecar, a name that contradicts its folder or that two
+    images have, is among them, with its `problem`: the others go on without it.
 
     Parameters
     ----------
@@ -141,15 +137,16 @@ def find_scans(
     """
     filters = filters or Filters()
     images = index_images(root)
+    placed = [image for image in images if image.problem is None]
     scans = []
-    for image in images:
-        if image.name.suffix == "svs" and filters.takes(image.name):
-            try:
-                scan = _scan(root, image, images, filters, reference_suffixes)
-            except DataError as error:
-                scan = Scan(image.path, image.name, {}, problem=str(error))
-            if scan is not None:
-                scans.append(scan)
+    for namesakes in _by_name(image for image in images if image.name.suffix == "svs" and filters.takes(image.name)):
+        try:
+            scan = _scan(root, namesakes, placed, filters, reference_suffixes)
+        except DataError as error:
+            scan = Scan(namesakes[0].path, namesakes[0].name, {}, problem=str(error))
+        if scan is not None:
+            scans.append(scan)
+    scans += [scan for scan in map(_misnamed, misnamed_scans(root)) if filters.takes(scan.name)]
     if not scans:
         raise NoInputError(
             "no edited spectroscopy was found",
@@ -160,58 +157,70 @@ def find_scans(
     return scans
 
 
-def _scan(root: Path, image: Image, images: Sequence[Image], filters: Filters, suffixes: Sequence[str]) -> Scan | None:
+def _by_name(images: Iterable[Image]) -> list[list[Image]]:
+    """Images that would have the same results: one each, more where two images have one name."""
+    groups: dict[str, list[Image]] = {}
+    for image in images:
+        groups.setdefault(image.name.stem if image.problem is None else str(image.path), []).append(image)
+    return list(groups.values())
+
+
+def _misnamed(path: Path) -> Scan:
+    """A scan whose name says nothing: its participant is told from its folder."""
+    label = next(part for part in path.parts[::-1] if part.startswith("sub-")).removeprefix("sub-")
+    stem = path.name.partition(".")[0]
+    problem = DataError(
+        "the name is not valid in BIDS",
+        where=path,
+        expected="sub-LABEL[_ses-LABEL][_KEY-LABEL...]_svs.nii.gz, labels of letters, digits and +",
+        hint="Rename it",
+    )
+    return Scan(path, BidsName({"sub": label}, stem, ".nii"), {}, problem=str(problem), misplaced=True)
+
+
+def _scan(
+    root: Path, namesakes: Sequence[Image], images: Sequence[Image], filters: Filters, suffixes: Sequence[str]
+) -> Scan | None:
     """A scan with its sidecars and its reference; None when it is not edited."""
+    image = namesakes[0]
     metadata = image.metadata()
-    if not _is_edited(image.name, metadata):
+    if not any(_is_edited(one, metadata) for one in namesakes):
         return None
-    named = metadata.get("ReferenceSignal")
-    if isinstance(named, list):
-        named = named[0] if named else None
-    reference: Image | None
-    notes: tuple[str, ...] = ()
-    if isinstance(named, str):
-        reference = _named_reference(root, image.name, named, images)
-    else:
-        allowed = [other for other in images if filters.takes_reference(other.name)]
-        reference, notes = _like_reference(image.name, allowed, suffixes)
+    if image.problem is not None:
+        hint = "Correct one of them"
+        problem = str(DataError("the scan is in the wrong folder", where=image.path, got=image.problem, hint=hint))
+        return Scan(image.path, image.name, metadata, problem=problem, misplaced=True)
+    if len(namesakes) > 1:
+        raise DataError(
+            "two images have the same name, and their results would too",
+            where=image.path,
+            got=" and ".join(one.path.name for one in namesakes),
+            hint="Keep one of them",
+        )
+    reference, notes = _reference(root, image.name, metadata, images, filters, suffixes)
     if reference is None:
         return Scan(image.path, image.name, metadata, notes=notes)
     return Scan(image.path, image.name, metadata, reference.path, reference.metadata(), notes)
 
 
-def _is_edited(name: BidsName, metadata: Mapping[str, Any]) -> bool:
+def _is_edited(image: Image, metadata: Mapping[str, Any]) -> bool:
     if any(key in metadata for key in ("EditTarget", "EditPulse", "EditCondition")):
         return True
-    return "mega" in name.entities.get("acq", "").lower()
+    if "mega" in image.name.entities.get("acq", "").lower():
+        return True
+    return is_edited(read_header(image.path) or {})
 
 
-def _named_reference(root: Path, name: BidsName, named: str, images: Sequence[Image]) -> Image:
-    """The water reference that a sidecar names."""
-    path = root / named.removeprefix("bids::").removeprefix("bids:raw:")
-    for image in images:
-        if image.path == path:
-            return image
-    raise DataError("the ReferenceSignal of a sidecar is not there", where=path, expected=f"for {name.stem}")
-
-
-def _like_reference(
-    name: BidsName, images: Sequence[Image], suffixes: Sequence[str]
+def _reference(
+    root: Path,
+    name: BidsName,
+    metadata: Mapping[str, Any],
+    images: Sequence[Image],
+    filters: Filters,
+    suffixes: Sequence[str],
 ) -> tuple[Image | None, tuple[str, ...]]:
-    """The water reference of the same entities, or the only one of the same acquisition."""
-    for suffix in suffixes:
-        same = [image for image in images if image.name.suffix == suffix and image.name.entities == name.entities]
-        if same:
-            return same[0], ()
-    keys = ("sub", "ses", "acq")
-    for suffix in suffixes:
-        like = [
-            image
-            for image in images
-            if image.name.suffix == suffix and all(image.name.entities.get(k) == name.entities.get(k) for k in keys)
-        ]
-        if len(like) == 1:
-            return like[0], (f"the water reference {like[0].path.name} was taken for its acq label",)
-        if like:
-            return None, (f"{len(like)} water references could belong to it; none was used",)
-    return None, ("no water reference",)
+    """The water reference of a scan: the one that its sidecar names, else one of like name."""
+    if metadata.get("ReferenceSignal") not in (None, "", [], "n/a"):
+        return named_reference(root, name, metadata["ReferenceSignal"], images)
+    allowed = [other for other in images if filters.takes_reference(other.name)]
+    return like_reference(name, allowed, suffixes)

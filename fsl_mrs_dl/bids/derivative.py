@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import cannot_write, write_json, write_text
+from fsl_mrs_dl.core.reading import read_json_object
 
 COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",
@@ -108,9 +108,8 @@ def _check_root(output: Path, source: Path) -> None:
         _check_unclaimed(output)
         return
     try:
-        made_by = json.loads(path.read_text("utf-8"))["GeneratedBy"]
-        names = [entry["Name"] for entry in made_by]
-    except (OSError, ValueError, KeyError, TypeError):
+        names = [entry["Name"] for entry in read_json_object(path, "description")["GeneratedBy"]]
+    except (DataError, KeyError, TypeError):
         names = []
     if "fsl_mrs_dl" not in names:
         raise ConfigError(

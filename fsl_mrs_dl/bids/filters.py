@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
+from fsl_mrs_dl.core.reading import read_json_object
 
 _ENTITIES = {
     "subject": "sub",
@@ -38,12 +38,7 @@ def read_filter_file(path: Path) -> dict[str, dict[str, list[str]]]:
     ConfigError
         When it is not there, is not JSON, or has a key that means nothing.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError("the filter file cannot be read", where=path, expected="JSON", got=error) from error
-    if not isinstance(content, dict):
-        raise ConfigError("the filter file is not an object", where=path, got=type(content).__name__)
+    content = read_json_object(path, "filter file", ConfigError, expected='{"svs": {...}, "mrsref": {...}}')
     queries = {"svs": "scan", "mrsref": "reference"}
     found: dict[str, dict[str, list[str]]] = {"scan": {}, "reference": {}}
     for name, entities in content.items():

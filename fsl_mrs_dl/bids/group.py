@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fsl_mrs_dl.bids.derivative import COLUMNS, table_description
 from fsl_mrs_dl.bids.names import BidsName
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import write_json, write_text
+from fsl_mrs_dl.core.reading import read_text
 from fsl_mrs_dl.reports.html.group import render_group
 
 
@@ -45,9 +47,8 @@ def collect(output: Path) -> tuple[list[str], list[list[str]]]:
 def _table(path: Path) -> list[list[str]]:
     """Lines of a scan's table, its header first."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.reader(stream, delimiter="\t"))
-    except (OSError, UnicodeDecodeError, csv.Error):
+        lines = list(csv.reader(io.StringIO(read_text(path, "table")), delimiter="\t"))
+    except (DataError, csv.Error):
         lines = []
     if not lines or lines[0] != list(COLUMNS) or any(len(line) != len(COLUMNS) for line in lines):
         raise DataError(

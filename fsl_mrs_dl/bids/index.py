@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.bids.names import BidsName
+from fsl_mrs_dl.bids.names import BidsName, contradiction
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.reading import decode, read_json_object
 
 _IMAGES = [".nii.gz", ".nii"]
 
@@ -56,11 +57,14 @@ class Image:
     name : BidsName
     artifact : ancpbids Artifact
         Its node in the index, by whose parents sidecars are found.
+    problem : str or None
+        What is wrong with its name.
     """
 
     path: Path
     name: BidsName
     artifact: Any
+    problem: str | None = None
 
     def metadata(self) -> dict[str, Any]:
         """Its sidecars merged, from the root of the dataset down, the value of the nearest standing.
@@ -71,18 +75,12 @@ class Image:
         Raises
         ------
         DataError
-            When one that applies is not a JSON object.
+            When one that applies cannot be read, or is not a JSON object.
         """
         merged: dict[str, Any] = {}
         for sidecar in self._sidecars():
-            content = sidecar.load_contents()
-            if not isinstance(content, dict):
-                raise DataError(
-                    "the sidecar is not JSON, or not a JSON object",
-                    where=sidecar.get_absolute_path(),
-                    expected='{"EchoTime": 0.068, ...}',
-                )
-            merged |= content
+            path = Path(sidecar.get_absolute_path())
+            merged |= read_json_object(path, "sidecar", expected='{"EchoTime": 0.068, ...}')
         return merged
 
     def _sidecars(self) -> list[Any]:
@@ -97,14 +95,17 @@ class Image:
         return [file for *_, file in sorted(found, key=lambda item: item[:3])]
 
 
-def _without_loops(base: str) -> Any:
-    """The file system as ancpbids sees it, without links to folders that lead back to one that they lie in.
+def _file_system(base: str) -> Any:
+    """The file system as ancpbids sees it: without byte order marks, and without links that lead back.
 
-    ancpbids follows links; two such loops in one dataset would be walked in every order.
+    ancpbids follows links to folders; two that lead to one that they lie in would be walked in every order.
     """
     from ancpbids.vfs import LocalVfs
 
-    class WithoutLoops(LocalVfs):
+    class FileSystem(LocalVfs):
+        def read_text(self, path: str, encoding: str = "utf-8") -> str:  # noqa: ARG002 - always as the file says
+            return decode(self.read_bytes(path))
+
         def listdir(self, path: str) -> list[str]:
             folder = Path(path)
             above = {os.path.realpath(p) for p in (folder, *folder.parents) if str(p).startswith(base)}
@@ -114,7 +115,7 @@ def _without_loops(base: str) -> Any:
         def _leads_back(path: Path, above: set[str]) -> bool:
             return path.is_symlink() and os.path.realpath(path) in above
 
-    return WithoutLoops()
+    return FileSystem()
 
 
 def index_images(root: Path) -> list[Image]:
@@ -131,7 +132,7 @@ def index_images(root: Path) -> list[Image]:
     options = DatasetOptions(ignore=_IGNORED, ignore_pickle_file=True)
     base = os.path.abspath(root)  # without "..", which ancpbids takes out of its paths
     try:
-        dataset = load_dataset(base, options, vfs=_without_loops(base))
+        dataset = load_dataset(base, options, vfs=_file_system(base))
     except OSError as error:
         raise DataError("the dataset cannot be read", where=error.filename or root, got=error.strerror) from error
     artifacts: list[Any] = dataset.query(extension=_IMAGES, scope="raw")
@@ -142,6 +143,21 @@ def index_images(root: Path) -> list[Image]:
         name = BidsName.parse(path.name)
         if name is None or "desc" in name.entities:  # a desc label is that of a derivative
             continue
-        if _FOLDER.fullmatch(path.relative_to(root).parent.as_posix()):
-            images.append(Image(path, name, artifact))
-    return sorted(images, key=lambda image: image.name.stem)
+        folder = path.relative_to(root).parent
+        if _FOLDER.fullmatch(folder.as_posix()):
+            images.append(Image(path, name, artifact, contradiction(name, folder)))
+    return sorted(images, key=lambda image: (image.name.stem, image.path.name))
+
+
+def misnamed_scans(root: Path) -> list[Path]:
+    """Images of spectra in the folders ``mrs`` whose names are none of BIDS: no index has them."""
+    found = []
+    for pattern in ("sub-*/mrs/*", "sub-*/ses-*/mrs/*"):
+        for path in root.glob(pattern):
+            name = path.name.lower()
+            if name.startswith(".") or "_svs." not in name or not name.endswith((".nii", ".nii.gz")):
+                continue
+            parsed = BidsName.parse(path.name)
+            if parsed is None or parsed.extension not in _IMAGES:
+                found.append(path)
+    return sorted(found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of BIDS files: entities, suffix, extension (BIDS 1.10, https://bids-specification.readthedocs.io)."""
+"""Names of BIDS files: entities, suffix, extension (BIDS 1.10.1, https://bids-specification.readthedocs.io)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_NAME = re.compile(
-    r"(?P<entities>sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<ext>\.[A-Za-z0-9.]+)"
-)
+_LABEL = "[A-Za-z0-9+]+"  # the plus sign since BIDS 1.10.1
+_NAME = re.compile(rf"(?P<entities>sub-{_LABEL}(?:_[a-z]+-{_LABEL})*)_(?P<suffix>[A-Za-z0-9]+)(?P<ext>\.[A-Za-z0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,23 @@ class BidsName:
     def applies_to(self, other: BidsName) -> bool:
         """Whether a sidecar of this name describes `other` (the inheritance principle)."""
         return self.suffix == other.suffix and all(other.entities.get(k) == v for k, v in self.entities.items())
+
+
+def contradiction(name: BidsName, folder: Path) -> str | None:
+    """Where a name and the folder that it stands in say different things, a sentence about it.
+
+    Parameters
+    ----------
+    name : BidsName
+    folder : Path
+        Relative to the dataset: ``sub-X[/ses-Y]/mrs``.
+    """
+    told = dict(part.split("-", 1) for part in folder.parts if "-" in part)
+    for key in ("sub", "ses"):
+        own, other = (f"{key}-{source[key]}" if key in source else f"no {key}" for source in (name.entities, told))
+        if own != other:
+            return f"its name says {own} and its folder {other}"
+    return None
 
 
 def folder_of(root: Path, entities: Mapping[str, str]) -> Path:

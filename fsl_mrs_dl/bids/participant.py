@@ -72,6 +72,8 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         Keep the results of an earlier run of the same input with the same model.
     """
     stem, folder = scan.name.stem, folder_of(output, scan.name.entities)
+    if scan.misplaced:  # results under its name are those of another scan
+        return Outcome(scan.path.name, "failed", scan.problem or "")
     if scan.problem is not None:
         return _failed(stem, folder, scan.problem)
     try:

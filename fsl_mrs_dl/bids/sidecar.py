@@ -13,7 +13,7 @@ from typing import Any
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.io.edit_dimension import MrsFile
-from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses
+from fsl_mrs_dl.io.edit_header import conditions_of, edit_pulses, split_dynamics
 
 _SAME = (
     "EchoTime",
@@ -48,6 +48,7 @@ def with_sidecar(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acqui
     DataError
         When the sidecar has a value that cannot be, or the two contradict each other.
     """
+    acquisition = _split(acquisition, metadata)
     where = acquisition.source
     told = {
         "EchoTime": acquisition.te_s,
@@ -116,6 +117,19 @@ def _conditions(acquisition: Acquisition, metadata: Mapping[str, Any]) -> tuple[
     if own is not None and said is not None and own != said:
         raise _contradiction("EditCondition", ", ".join(own), ", ".join(said), acquisition.source)
     return own if own is not None else said
+
+
+def _split(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acquisition:
+    """Dynamics of one unlabelled condition as two, where EditCondition of the sidecar names each of them."""
+    labels = metadata.get("EditCondition")
+    n_dynamics = acquisition.fids.shape[2]
+    if not isinstance(labels, list) or len(labels) != n_dynamics or len(set(map(str, labels))) < 2:
+        return acquisition
+    if acquisition.n_conditions > 1 or acquisition.conditions is not None:
+        return acquisition
+    words = {"EditCondition": [str(label) for label in labels]}
+    fids, names = split_dynamics(acquisition.fids, words, 5, acquisition.source)
+    return replace(acquisition, fids=fids, conditions=conditions_of(names, metadata, []))
 
 
 def _number(value: Any, key: str, where: object) -> float | None:

@@ -202,11 +202,11 @@ def _systems(args: argparse.Namespace) -> list[Any]:
 
 def _protocol(args: argparse.Namespace) -> Protocol:
     """The protocol that the arguments describe."""
-    import json
 
     from fsl_mrs_dl.basis.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
     from fsl_mrs_dl.basis.protocol import Protocol
     from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.reading import read_json
     from fsl_mrs_dl.physics.sequences import MegaPress
 
     sampling = {"n_points": args.points, "dwell_s": args.dwell, "lw_hz": args.linewidth}
@@ -228,12 +228,7 @@ def _protocol(args: argparse.Namespace) -> Protocol:
     for path in (args.sequence, args.sequence_off):
         if path is None:
             continue
-        try:
-            read[path] = json.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise ConfigError("the sequence cannot be read", where=path, got=error.strerror) from error
-        except ValueError as error:
-            raise ConfigError("the sequence is not JSON", where=path, got=error) from error
+        read[path] = read_json(path, "sequence", ConfigError)
     values = read[args.sequence]
     if not isinstance(values, dict):
         raise ConfigError("a sequence is a JSON object", where=args.sequence, got=type(values).__name__)

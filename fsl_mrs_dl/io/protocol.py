@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.reading import read_json_object
 from fsl_mrs_dl.io.edit_header import edit_pulses, unusable_pulses
 from fsl_mrs_dl.io.nifti import read_acquisition
 
@@ -77,18 +77,11 @@ def protocol_like(path: Path) -> dict[str, Any]:
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
-    try:
-        header = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError("the sidecar cannot be read", where=path, got=error.strerror) from error
-    except ValueError as error:
-        raise DataError("the sidecar is not JSON", where=path, got=error) from error
-    if not isinstance(header, Mapping):
-        raise DataError("a sidecar is a JSON object", where=path, got=type(header).__name__)
+    header = read_json_object(path, "sidecar", expected='{"EchoTime": 0.068, ...}')
     nucleus = header.get("ResonantNucleus", "1H")
     if "1H" not in (nucleus if isinstance(nucleus, list) else [nucleus]):
         raise DataError("only protons are simulated", where=path, expected="ResonantNucleus 1H", got=nucleus)
-    return dict(header)
+    return header
 
 
 def _of_sidecar(header: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ tells. A plain table written here holds both, and gives the same pulse back.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def _text(path: Path) -> str:
             raise DataError("is a folder", where=path, expected="a pulse file")
         if path.stat().st_size > _MAX_BYTES:
             raise DataError("too large for a pulse", where=path, expected=f"< {_MAX_BYTES // 2**20} MB")
-        raw = path.read_bytes()
+        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise DataError("the pulse cannot be read", where=path, got=error.strerror) from error
     if b"\0" in raw:

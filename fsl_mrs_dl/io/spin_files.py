@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.physics.spins import SpinSystem
 from fsl_mrs_dl.physics.spins.user import parse_systems
 
@@ -21,10 +21,4 @@ def read_spin_systems(path: Path) -> dict[str, SpinSystem]:
     ConfigError
         When the file cannot be read, or its content is wrong.
     """
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("the spin systems cannot be read", where=path, got=error.strerror) from error
-    except ValueError as error:
-        raise ConfigError("the file of spin systems is not JSON", where=path, got=error) from error
-    return parse_systems(values, str(path), path.stem)
+    return parse_systems(read_json(path, "file of spin systems", ConfigError), str(path), path.stem)

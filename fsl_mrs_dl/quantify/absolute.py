@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.reading import read_json_object, read_text
 from fsl_mrs_dl.metabolites.relaxation import GABA_ALPHA, TISSUES, WATER_MOLALITY_MM, relaxation_of
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
@@ -245,13 +245,7 @@ def read_tissue(path: Path) -> TissueFractions:
     DataError
         When the file cannot be read, lacks a tissue, or the fractions are impossible.
     """
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise DataError("the tissue fractions cannot be read", where=path, got=error.strerror) from error
-    except UnicodeDecodeError as error:
-        raise DataError("the tissue fractions cannot be read", where=path, expected="text", got="bytes") from error
-    return tissue_fractions(_from_csv(text) if path.suffix.lower() == ".csv" else _from_json(text, path), path)
+    return tissue_fractions(_from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path), path)
 
 
 def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") -> TissueFractions:
@@ -285,17 +279,11 @@ def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") ->
     return TissueFractions(gm / total, wm / total, csf / total)
 
 
-def _from_json(text: str, path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise DataError("the file of tissue fractions is not JSON", where=path, got=error) from error
-    if not isinstance(values, dict):
-        raise DataError("not the fractions of three tissues", where=path, expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}')
-    return values
+def _from_json(path: Path) -> dict[str, Any]:
+    return read_json_object(path, "file of tissue fractions", expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}')
 
 
-def _from_csv(text: str) -> dict[str, Any]:
+def _from_csv(path: Path) -> dict[str, Any]:
     """FSL-MRS's table: a row per tissue, the fraction in the column 'Tissue volume fractions'."""
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = list(csv.DictReader(io.StringIO(read_text(path, "table of tissue fractions"))))
     return {str(row.get("Tissue", "")).upper(): row.get("Tissue volume fractions") for row in rows}

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.core import reading
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.synthesise.recipe import Recipe
@@ -177,13 +177,4 @@ def read_toml(path: Path) -> dict[str, Any]:
     ConfigError
         When it is missing or not TOML.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("the configuration cannot be read", where=path, got=error.strerror) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("the configuration is not TOML", where=path, got=error) from error
+    return reading.read_toml(path, "configuration", ConfigError)

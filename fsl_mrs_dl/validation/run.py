@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.chain import analyse
@@ -54,12 +54,7 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
     DataError
         When the file is missing, broken, or an entry lacks what is needed.
     """
-    try:
-        entries: Any = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError("the truth cannot be read", where=path, got=error.strerror) from error
-    except ValueError as error:
-        raise DataError("the truth is not JSON", where=path, got=error) from error
+    entries: Any = read_json(path, "truth")
     if not isinstance(entries, list) or not entries:
         raise DataError("the truth is empty", where=path, expected="a list with one object per data set")
     truths = []

@@ -108,6 +108,25 @@ def test_broken_files_are_one_line(file, change, text):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("$", "&"),
+        lambda text: re.sub(r"\$END", "/", text),
+        lambda text: text.replace("$END", "\n /"),
+        lambda text: text.replace(" $", "&").replace("&END", "/"),
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+    ],
+)
+def test_namelists_of_new_fortran_and_of_editors_are_understood(file, change):
+    before = read_lcmodel_basis(file)
+    file.write_text(change(file.read_text()), encoding="utf-8", newline="")
+    after = read_lcmodel_basis(file)
+    assert after.names == before.names
+    np.testing.assert_array_equal(after.fids, before.fids)
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_lcmodel_basis(tmp_path / "none.BASIS")
