@@ -12,9 +12,10 @@ from pathlib import Path
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.basis.files import LineBasis, save_line_basis
 from fsl_mrs_dl.basis.simulate import simulate_basis_set
+from fsl_mrs_dl.metabolites.table import BRAIN
 from fsl_mrs_dl.physics.sequences import MM_SUPPRESSED_OFF_PPM, MegaPress, mega_press
 from fsl_mrs_dl.physics.simulate import SimulatedPair
-from fsl_mrs_dl.physics.spins import brain_metabolites, load_system
+from fsl_mrs_dl.physics.spins import load_system
 
 # finer than the default: NH protons, half a slice away, count as well
 GRID = {"n_positions": 32, "fov_slices": 2.4}
@@ -31,7 +32,7 @@ BASES: dict[str, MegaPress] = {
 def main() -> None:
     """Simulate each and write it with its provenance."""
     root = Path(__file__).resolve().parents[1] / "basis"
-    systems = [load_system(name) for name in brain_metabolites()]
+    systems = [load_system(name) for name in BRAIN]
     for name, protocol in BASES.items():
         description = dataclasses.asdict(protocol)
         experiments = dict(zip(("edit_off", "edit_on"), protocol.experiments(), strict=True))

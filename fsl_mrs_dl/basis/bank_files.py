@@ -23,9 +23,10 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.core.reading import read_toml
 from fsl_mrs_dl.core.workers import run_jobs
+from fsl_mrs_dl.metabolites.table import BRAIN
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
-from fsl_mrs_dl.physics.spins import SpinSystem, brain_metabolites, load_system
+from fsl_mrs_dl.physics.spins import SpinSystem, load_system
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class BankFile:
     Parameters
     ----------
     metabolites : tuple of str
-        A brain's when empty, see `fsl_mrs_dl.physics.spins.brain_metabolites`.
+        A brain's when empty, see `fsl_mrs_dl.metabolites.table.BRAIN`.
     bank : BankConfig
     """
 
@@ -59,7 +60,7 @@ def simulate_bank(config_path: Path, output: Path, workers: int = 1) -> None:
         When `output` holds another bank.
     """
     config = read_bank_file(config_path)
-    simulate_members(config.bank, config.metabolites or brain_metabolites(), output, workers=workers)
+    simulate_members(config.bank, config.metabolites or BRAIN, output, workers=workers)
 
 
 def read_bank_file(path: Path) -> BankFile:

@@ -73,11 +73,13 @@ def run(args: argparse.Namespace) -> None:
 
 def _show(found: Fit, output: Path) -> None:
     """The lines for somebody at a terminal."""
+    from fsl_mrs_dl.metabolites.table import HEADLINE
+
     if found.refused:
         print(f"refused: {found.reason}. See {output / 'fit_summary.png'}")
         return
     print(f"model {found.quantification.model['name']}")
-    for name in ("GABA", "GABA+", "Glx", "Glu", "Gln", "NAA"):
+    for name in HEADLINE:
         if name in found.ratios:
             e = found.ratios[name]
             low, high = e.interval95

@@ -186,11 +186,12 @@ def _workers(wanted: int | None) -> int:
 def _systems(args: argparse.Namespace) -> list[Any]:
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.spin_files import read_spin_systems
-    from fsl_mrs_dl.physics.spins import brain_metabolites, load_system
+    from fsl_mrs_dl.metabolites.table import BRAIN
+    from fsl_mrs_dl.physics.spins import load_system
 
     own = read_spin_systems(args.spin_systems) if args.spin_systems is not None else {}
     if args.metabolites is None:
-        names = list(own) if own else list(brain_metabolites())
+        names = list(own) if own else list(BRAIN)
     else:
         names = [name.strip() for name in args.metabolites.split(",") if name.strip()]
         if not names:

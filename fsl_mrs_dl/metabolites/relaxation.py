@@ -7,20 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
-
-@dataclass(frozen=True)
-class Relaxation:
-    """T1 and T2 in s, and where they come from."""
-
-    t1_s: float
-    t2_s: float
-    source: str
-
-    def weight(self, te_s: float, tr_s: float) -> float:
-        """Signal that is left: ``exp(-TE/T2) (1 - exp(-TR/T1))`` of a 90 degree pulse and echo."""
-        return float(np.exp(-te_s / self.t2_s) * -np.expm1(-tr_s / self.t1_s))
+from fsl_mrs_dl.metabolites.table import TABLE, Relaxation
 
 
 @dataclass(frozen=True)
@@ -44,15 +31,10 @@ TISSUES: Mapping[str, Tissue] = MappingProxyType(
 )
 """Tissues of a brain voxel."""
 
-METABOLITES: Mapping[str, Relaxation] = MappingProxyType(
-    {"GABA": Relaxation(1.31, 0.088, "Puts et al. 2013, JMRI 37:999 (T1); Edden et al. 2012, JMRI 35:231 (T2)")}
-)
-"""Metabolites with values of their own; sums that hold GABA (GABA+) take GABA's."""
-
 DEFAULT = Relaxation(
     1.29, 0.194, "mean of NAA, Cr and Cho at 3 T: the survey of FSL-MRS (Clarke et al. 2021, MRM 85:2950)"
 )
-"""All other metabolites."""
+"""Metabolites whose row in `fsl_mrs_dl.metabolites.table` has no values of its own."""
 
 WATER_MOLALITY_MM = 55_510.0
 """Pure water, mmol/kg: 1000 g over 18.015 g/mol."""
@@ -63,5 +45,6 @@ GABA-edited MRS, J Magn Reson Imaging 42:1431, doi 10.1002/jmri.24903)."""
 
 
 def relaxation_of(name: str) -> Relaxation:
-    """Relaxation of a metabolite, or of a sum by its first part."""
-    return METABOLITES.get(name.split("+")[0], DEFAULT)
+    """Relaxation of a metabolite, or of a sum by its first part: GABA+ has GABA's."""
+    row = TABLE.get(name.split("+")[0])
+    return (row.relaxation if row else None) or DEFAULT

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.metabolites.table import shown_in_diff
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.preprocess.load import load
@@ -21,7 +22,7 @@ from fsl_mrs_dl.quantify.chain import analyse
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.quantify.signals import basis_signals
 
-UNIT_METABOLITES = ("NAA", "NAAG", "GABA", "Glu", "Gln", "GSH")
+UNIT_METABOLITES = shown_in_diff("edited", "saturated")
 """Metabolites that show in DIFF, and so tell the unit of a basis there."""
 
 MIN_LIKENESS = 0.8

@@ -14,6 +14,7 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.metabolites.sums import MODES, REFERENCES, SECOND_REFERENCE
+from fsl_mrs_dl.metabolites.table import BROAD, SIMULATED
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate, combine
 from fsl_mrs_dl.models.inputs import NetworkInput, PpmGrid, prepare
@@ -26,7 +27,6 @@ from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, metabolite_quality
 from fsl_mrs_dl.quantify.result import Panel, Quantification, RangeCheck
 from fsl_mrs_dl.quantify.scatter import with_scatter
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
-from fsl_mrs_dl.synthesise.recipe import BROAD, SIMULATED
 
 
 @dataclass(frozen=True)

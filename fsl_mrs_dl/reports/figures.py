@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.metabolites.table import HEADLINE
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports.tables import all_estimates
 
 PPM_WINDOW = (0.5, 4.2)
 """Range of chemical shift that is shown, ppm."""
-
-HEADLINE = ("GABA", "GABA+", "Glx", "Glu", "Gln", "NAA")
-"""Metabolites that stand in the headline, in this order."""
 
 PANEL_TITLES = {"diff": "DIFF (edit_on − edit_off)", "edit_off": "edit_off", "edit_on": "edit_on"}
 PEAKS = {

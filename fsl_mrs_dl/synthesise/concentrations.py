@@ -12,60 +12,15 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.metabolites.t2 import measured_width_hz
+from fsl_mrs_dl.metabolites.table import TABLE
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
-BRAIN_MM: dict[str, tuple[float, float]] = {
-    "Ala": (0.0, 2.5),
-    "Asc": (0.0, 3.0),
-    "Asp": (0.0, 5.0),
-    "Cr": (1.5, 9.0),
-    "PCr": (0.5, 7.0),
-    "GABA": (0.0, 6.0),
-    "GPC": (0.0, 2.5),
-    "PCh": (0.0, 1.5),
-    "GSH": (0.0, 4.0),
-    "Glc": (0.0, 4.0),
-    "Gln": (0.0, 7.0),
-    "Glu": (3.0, 18.0),
-    "Gly": (0.0, 3.0),
-    "Ins": (1.0, 12.0),
-    "Lac": (0.0, 4.0),
-    "NAA": (4.0, 18.0),
-    "NAAG": (0.0, 4.0),
-    "PE": (0.0, 4.0),
-    "Scyllo": (0.0, 1.0),
-    "Ser": (0.0, 1.5),
-    "Tau": (0.0, 7.0),
-    "MM30": (0.0, 6.0),
-    "MM09": (0.0, 12.0),
-}
+BRAIN_MM: dict[str, tuple[float, float]] = {name: row.brain_mm for name, row in TABLE.items()}
 """Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
 are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""
 
-HEALTHY_MM: dict[str, tuple[float, float]] = {
-    "Ala": (0.1, 1.5),
-    "Asc": (0.4, 1.7),
-    "Asp": (1.0, 2.4),
-    "Cr": (3.2, 6.5),
-    "PCr": (3.0, 5.5),
-    "GABA": (0.9, 2.8),
-    "GPC": (0.5, 1.8),
-    "PCh": (0.2, 1.0),
-    "GSH": (0.8, 3.2),
-    "Glc": (0.5, 2.2),
-    "Gln": (1.5, 6.0),
-    "Glu": (6.0, 13.5),
-    "Gly": (0.2, 1.2),
-    "Ins": (3.8, 9.0),
-    "Lac": (0.2, 1.4),
-    "NAA": (7.5, 17.0),
-    "NAAG": (0.4, 2.8),
-    "PE": (0.8, 2.4),
-    "Scyllo": (0.1, 0.7),
-    "Ser": (0.2, 1.8),
-    "Tau": (1.5, 6.0),
-}
+HEALTHY_MM: dict[str, tuple[float, float]] = {name: row.healthy_mm for name, row in TABLE.items() if row.healthy_mm}
 """Healthy adults' range in mM: Govindaraju et al. 2000, NMR Biomed 13:129, Table 1, and the spread between studies in
 the meta-analysis of Gudmundson et al. 2023."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
+from fsl_mrs_dl.metabolites.table import BROAD, SIMULATED
 from fsl_mrs_dl.models.inputs import PpmGrid, pack_channels
 from fsl_mrs_dl.models.protocol_code import ProtocolCode
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
@@ -31,34 +32,6 @@ from fsl_mrs_dl.synthesise.perturbations.macromolecules import (
 from fsl_mrs_dl.synthesise.perturbations.protons import ProtonConfig, Protons
 from fsl_mrs_dl.synthesise.perturbations.told import ToldConfig
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
-
-SIMULATED = (
-    "Ala",
-    "Asc",
-    "Asp",
-    "Cr",
-    "GABA",
-    "GPC",
-    "GSH",
-    "Glc",
-    "Gln",
-    "Glu",
-    "Gly",
-    "Ins",
-    "Lac",
-    "NAA",
-    "NAAG",
-    "PCh",
-    "PCr",
-    "PE",
-    "Scyllo",
-    "Ser",
-    "Tau",
-)
-"""Metabolites of a brain, simulated from spin systems."""
-
-BROAD = ("MM09", "MM30")
-"""Macromolecules that are quantified beside them."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.io.spin_files import read_spin_systems
 from fsl_mrs_dl.physics.sequences import Block, Experiment, IdealPulse
 from fsl_mrs_dl.physics.simulate import simulate
-from fsl_mrs_dl.physics.spins import brain_metabolites, known_metabolites, load_system
+from fsl_mrs_dl.physics.spins import known_metabolites, load_system
 from fsl_mrs_dl.physics.spins.temperature import PPM_PER_K, SAME_PPM
 from fsl_mrs_dl.physics.spins.user import parse_systems, to_fsl
 
@@ -85,11 +85,6 @@ def test_sources_are_all_defined():
     cited = {key for name in known_metabolites() for key in load_system(name).sources}
     assert cited <= set(table["sources"])
     assert all("doi" in text or "Wiley" in text for text in table["sources"].values())
-
-
-def test_a_default_basis_holds_what_brains_hold():
-    assert {"GABA", "Glu", "Gln", "GSH", "NAA", "NAAG", "Cr", "PCr", "GPC", "PCh", "Ins"} <= set(brain_metabolites())
-    assert not {"H2O", "EtOH", "GABA_gov"} & set(brain_metabolites())
 
 
 @pytest.mark.parametrize("name", sorted(PROTONS))

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.errors import DataError
-from fsl_mrs_dl.metabolites.relaxation import DEFAULT, METABOLITES, TISSUES, relaxation_of
+from fsl_mrs_dl.metabolites.relaxation import DEFAULT, TISSUES, relaxation_of
+from fsl_mrs_dl.metabolites.table import TABLE
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.absolute import TissueFractions, WaterScale, read_tissue, water_amplitude
@@ -51,7 +52,7 @@ def test_a_mixture_follows_gasparovic():
 
 
 def test_gaba_has_its_own_relaxation_and_the_alpha_correction():
-    assert relaxation_of("GABA+") is METABOLITES["GABA"]
+    assert relaxation_of("GABA+") is TABLE["GABA"].relaxation
     assert relaxation_of("Glx") is DEFAULT
     factors, grey = scale(0.5, 0.5, 0).factors("GABA"), scale(1, 0, 0).factors("GABA")
     # half of each: 0.5 + 0.5 alpha of what grey matter would hold

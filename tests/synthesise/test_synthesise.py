@@ -11,6 +11,7 @@ from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.metabolites.t2 import OTHER_T2_S, T2_S, measured_width_hz
+from fsl_mrs_dl.metabolites.table import SIMULATED
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
@@ -18,7 +19,7 @@ from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Lin
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig
 from fsl_mrs_dl.synthesise.perturbations.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
-from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")

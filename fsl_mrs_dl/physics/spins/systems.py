@@ -82,10 +82,6 @@ class SpinSystem:
         return sum(group.n_spins * group.multiplicity for group in self.groups)
 
 
-NOT_IN_BRAIN = ("Ace", "Cit", "EtOH", "GABA_gov", "GSH_v2", "H2O", "Phenyl", "Tyros", "bHB", "bHG")
-"""Molecules of the table that a default basis leaves out: not seen in healthy brains, second versions, and water."""
-
-
 @functools.cache
 def _table() -> dict[str, Any]:
     return json.loads(resources.files("fsl_mrs_dl.physics.spins").joinpath("systems.json").read_text("utf-8"))
@@ -94,11 +90,6 @@ def _table() -> dict[str, Any]:
 def known_metabolites() -> tuple[str, ...]:
     """Names of the molecules in the table."""
     return tuple(_table()["metabolites"])
-
-
-def brain_metabolites() -> tuple[str, ...]:
-    """Names of the molecules that a default basis of a brain holds."""
-    return tuple(name for name in known_metabolites() if name not in NOT_IN_BRAIN)
 
 
 def load_system(name: str) -> SpinSystem:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.metabolites.table import TABULATED
 from fsl_mrs_dl.preprocess.average import MIN_EXCESS, MIN_FOR_REJECTION, REJECT_Z
 from fsl_mrs_dl.quantify.quantify import Limits
 from fsl_mrs_dl.quantify.result import Quantification
@@ -18,8 +19,6 @@ from fsl_mrs_dl.reports.words.checklist import Item, Row
 from fsl_mrs_dl.reports.words.mrsinmrs_scan import Header, by_fsl, known, step_of, transients
 
 NOT_MEASURED = "not measured"
-
-_SHOWN = ("GABA", "GABA+", "Glx", "Glu", "Gln", "GSH", "tNAA", "tCr", "tCho")
 
 
 def analysis(header: Header, q: Quantification, spectra: EditedSpectra, options: Mapping[str, Any]) -> tuple[Row, ...]:
@@ -246,7 +245,9 @@ def _fit_quality(q: Quantification) -> tuple[Item, ...]:
     items = [] if q.refused else [_percent("unexplained share of the signal", fit.get("residual_ratio"))]
     items.append(_percent("the same of the classical fit", fit.get("residual_ratio_classical")))
     if not q.refused:
-        spreads = [f"{e.name} {e.percent_sd:.0f} %" for e in tables.all_estimates(q) if e.name in _SHOWN and not e.flag]
+        spreads = [
+            f"{e.name} {e.percent_sd:.0f} %" for e in tables.all_estimates(q) if e.name in TABULATED and not e.flag
+        ]
         items += known(Item("standard deviation of raw amplitudes", ", ".join(spreads), source="this run"))
         words = "calibrated 68 % and 95 % intervals of each value in quantities.json; no Cramér-Rao bounds"
         items.append(Item("uncertainty", words, source="this run"))

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.units import time_axis
+from fsl_mrs_dl.metabolites.table import BROAD, shown_in_diff
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
-from fsl_mrs_dl.synthesise.recipe import BROAD
 
 BASIS_LW_HZ = 1.0
 """Lorentzian width given to the lines: a basis of undamped signals does not fit into a program's window."""
 
-FROM_DIFF = ("GABA", "Glu", "Gln", "GSH")
+FROM_DIFF = shown_in_diff("edited")
 """Taken from DIFF where it is there: what the editing separates."""
 
 MACROMOLECULES = BROAD
