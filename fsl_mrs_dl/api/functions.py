@@ -30,6 +30,7 @@ def fit(
     data_off: Source | Acquisition | None = None,
     data_on: Source | Acquisition | None = None,
     h2o: Source | Acquisition | None = None,
+    by_naa: bool = False,
     tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     basis: str | os.PathLike[str] | None = None,
@@ -44,6 +45,8 @@ def fit(
         The two conditions in files of their own, both or none.
     h2o : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
         Unsuppressed water reference: for eddy currents, coils, and concentrations by water.
+    by_naa : bool
+        ON and OFF lie among the transients of `data` without a label: tell each by NAA, which is missing in ON.
     tissue : path-like or mapping, optional
         Fractions ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}`` of the voxel, or a file of them (JSON, or FSL-MRS's
         quantification_info.csv), to correct concentrations by water for. Needs `h2o`.
@@ -71,6 +74,7 @@ def fit(
         "data_off": data_off,
         "data_on": data_on,
         "h2o": h2o,
+        "by_naa": by_naa or None,
         "tissue": tissue,
         "model": model,
         "basis": basis,
@@ -82,7 +86,7 @@ def fit(
             raise ConfigError("data= was loaded already", hint="Give data_off=, data_on= and h2o= to load")
         prepared = data
     else:
-        prepared = load(data, data_off=data_off, data_on=data_on, h2o=h2o)
+        prepared = load(data, data_off=data_off, data_on=data_on, h2o=h2o, by_naa=by_naa)
     result = analyse(prepared, answering, basis=None if basis is None else Path(basis), tissue=fractions)
     return Fit(result, prepared, {name: _described(value) for name, value in arguments.items() if value is not None})
 

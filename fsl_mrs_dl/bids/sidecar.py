@@ -128,8 +128,9 @@ def _split(acquisition: Acquisition, metadata: Mapping[str, Any]) -> Acquisition
     if acquisition.n_conditions > 1 or acquisition.conditions is not None:
         return acquisition
     words = {"EditCondition": [str(label) for label in labels]}
-    fids, names = split_dynamics(acquisition.fids, words, 5, acquisition.source)
-    return replace(acquisition, fids=fids, conditions=conditions_of(names, metadata, []))
+    fids, names, counts = split_dynamics(acquisition.fids, words, 5, acquisition.source)
+    # which transients were cut off is told by their old places
+    return replace(acquisition, fids=fids, conditions=conditions_of(names, metadata, []), counts=counts, clipped=None)
 
 
 def _number(value: Any, key: str, where: object) -> float | None:

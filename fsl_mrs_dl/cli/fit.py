@@ -19,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE", help="raw data, averaged pair, or DIFF (NIfTI-MRS)")
     parser.add_argument("--data-off", type=Path, metavar="FILE", help="OFF condition, when the two are separate files")
     parser.add_argument("--data-on", type=Path, metavar="FILE", help="ON condition")
+    parser.add_argument(
+        "--split-by-naa",
+        action="store_true",
+        help="ON and OFF lie among the transients without a label: tell each by NAA, which is missing in ON",
+    )
     parser.add_argument("--h2o", type=Path, metavar="FILE", help="unsuppressed water reference")
     parser.add_argument(
         "--tissue",
@@ -57,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
             from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
 
             named = {"data": preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)}
-        found = fit(**named, tissue=args.tissue, model=model, basis=args.basis)
+        found = fit(**named, by_naa=args.split_by_naa, tissue=args.tissue, model=model, basis=args.basis)
         options = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(args).items()

@@ -10,6 +10,11 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``preproc``."""
     parser.add_argument("--data", type=Path, required=True, metavar="RAW", help="raw data (NIfTI-MRS)")
+    parser.add_argument(
+        "--split-by-naa",
+        action="store_true",
+        help="ON and OFF lie among the transients without a label: tell each by NAA, which is missing in ON",
+    )
     parser.add_argument("--reference", type=Path, metavar="WREF", help="unsuppressed water reference")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
@@ -23,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
 
     with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
-        result = load(args.data, h2o=args.reference)
+        result = load(args.data, h2o=args.reference, by_naa=args.split_by_naa)
         write_preprocessed(result, folder)
     for flag in result.spectra.flags:
         print(f"{flag.severity}: {flag.sentence}")

@@ -38,6 +38,14 @@ class Acquisition:
         Voxel to world, mm.
     header : dict
         The NIfTI-MRS header extension, for passing on.
+    clipped : bool array, shape ``(n_conditions, n_coils, n_dynamics)``, or None
+        FIDs that the receiver cut off (`fsl_mrs_dl.io.receiver`); None where nobody looked.
+    start_s : float
+        When the first point was taken, after the echo (negative: before it), s.
+    named_by : str
+        Who named `conditions`: ``header``, ``options`` of the command line, or ``naa`` of each transient.
+    counts : tuple of int or None
+        Transients of each condition where they are unequally many; the rest of the axis is zeros. None: all.
     """
 
     fids: NDArray
@@ -50,6 +58,10 @@ class Acquisition:
     edit_pulse: dict[str, dict[str, float]] = field(default_factory=dict)
     affine: NDArray = field(default_factory=lambda: np.eye(4))
     header: dict[str, Any] = field(default_factory=dict)
+    clipped: NDArray | None = None
+    start_s: float = 0.0
+    named_by: str = "header"
+    counts: tuple[int, ...] | None = None
 
     @property
     def n_conditions(self) -> int:

@@ -20,6 +20,7 @@ from fsl_mrs_dl.core.constants import EDIT_ON_GABA_PPM, RECEIVER_PPM
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.io.edit_header import ON_HALF_WIDTH_PPM, labels_for
+from fsl_mrs_dl.io.same_scan import persons_differ, voxels_differ
 
 _TAGS = ("dim_5", "dim_6", "dim_7")
 _INFO = "J-difference editing, two conditions"
@@ -156,7 +157,7 @@ def join(first: MrsFile, second: MrsFile) -> MrsFile:
     Raises
     ------
     DataError
-        When the two differ in shape, sampling, frequency or echo time.
+        When the two differ in shape, sampling, frequency, echo time, voxel or participant.
     """
     for name, one, other in (
         ("shape", first.data.shape, second.data.shape),
@@ -174,6 +175,12 @@ def join(first: MrsFile, second: MrsFile) -> MrsFile:
             expected=f"{frequencies[0]:g} MHz",
             got=f"{frequencies[1]:g} MHz",
         )
+    for name, difference in (
+        ("voxels", voxels_differ(first.image.affine, second.image.affine)),
+        ("participants", persons_differ((first.header, first.path), (second.header, second.path))),
+    ):
+        if difference:
+            raise DataError(f"the conditions are of two {name}", where=second.path, got=difference)
     if first.data.ndim == 7:
         raise DataError("there is no place for another dimension", where=first.path, got=", ".join(first.tags))
     key = _TAGS[first.data.ndim - 4]

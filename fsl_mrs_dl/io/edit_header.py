@@ -60,7 +60,7 @@ def labels_for(header: Mapping[str, Any], dim_number: int | None, length: int) -
 
 def split_dynamics(
     fids: NDArray, header: Mapping[str, Any], dim_number: int, path: Path
-) -> tuple[NDArray, list[str] | None]:
+) -> tuple[NDArray, list[str] | None, tuple[int, ...] | None]:
     """Sort dynamics whose header names an EditCondition for each (ON, OFF, ON, OFF ...) into two conditions.
 
     Parameters
@@ -70,17 +70,17 @@ def split_dynamics(
     Returns
     -------
     tuple
-        FIDs of shape ``(2, n_coils, n_dynamics / 2, n_points)`` with their labels, or `fids` with its one label
-        or None.
+        FIDs of shape ``(2, n_coils, n_of_the_larger, n_points)`` with their labels, or `fids` with its one label or
+        None; the smaller condition is filled up with zeros. Then the number of each, or None where it is the same.
 
     Raises
     ------
     DataError
-        With more than two names, or unequally many of each.
+        With more than two names.
     """
     labels = labels_for(header, dim_number, fids.shape[2])
     if labels is None:
-        return fids, None
+        return fids, None, None
     names = list(dict.fromkeys(labels))
     members = [np.flatnonzero([label == name for label in labels]) for name in names]
     if len(names) > 2:
@@ -90,10 +90,12 @@ def split_dynamics(
             expected="2 (MEGA-PRESS)",
             got=", ".join(names),
         )
-    if len({len(member) for member in members}) > 1:
-        counts = ", ".join(f"{len(m)} {n}" for n, m in zip(names, members, strict=True))
-        raise DataError("the conditions have unequally many transients", where=path, got=counts)
-    return np.concatenate([fids[:, :, member] for member in members]), names
+    counts = tuple(len(member) for member in members)
+    longest = max(counts)
+    sorted_fids = [
+        np.pad(fids[:, :, member], ((0, 0), (0, 0), (0, longest - len(member)), (0, 0))) for member in members
+    ]
+    return np.concatenate(sorted_fids), names, counts if len(set(counts)) > 1 else None
 
 
 def _word(label: str) -> str | None:

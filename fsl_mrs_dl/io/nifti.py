@@ -22,21 +22,28 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.constants import F0_RANGE_MHZ, RECEIVER_PPM
+from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.io.edit_header import conditions_of, dim_values, edit_pulses, labels_for, split_dynamics
-from fsl_mrs_dl.io.sources import MRS_EXTENSION, damaged, open_image
+from fsl_mrs_dl.io.nifti_header import (
+    affine,
+    centre_ppm,
+    check_header,
+    check_width,
+    dwell_s,
+    frequency_mhz,
+    header_extension,
+    seconds,
+    start_s,
+)
+from fsl_mrs_dl.io.receiver import clipped_fids
+from fsl_mrs_dl.io.sources import damaged, open_image
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.io.sources import Source
-
-MIN_POINTS = 256
-DWELL_RANGE_S = (5e-6, 5e-3)
-SHOWN_PPM = (0.2, 4.2)
-"""What the spectral width must hold, ppm."""
 
 NOTES_KEY = "ReadingNotes"
 """User-defined header key under which `read_acquisition` remembers what it could not believe."""
@@ -173,133 +180,44 @@ def _read(source: Source) -> Acquisition:
     with _quiet():
         image, path = open_image(source)
         try:
-            header = _header_extension(image, path)
-            _check_header(header, path)
-            dwell_s, f0_mhz = _dwell_s(image, path), _frequency_mhz(header, path)
-            centre_ppm = _centre_ppm(header)
-            _check_width(dwell_s, f0_mhz, centre_ppm, path)
+            header = header_extension(image, path)
+            check_header(header, path)
+            interval_s, f0_mhz = dwell_s(image, path), frequency_mhz(header, path)
+            centre = centre_ppm(header)
+            check_width(interval_s, f0_mhz, centre, path)
             fids, header = _validated(image, header, path)
         except DataError:
             raise
         except Exception as exc:  # a header of wrong codes makes nibabel raise almost anything
             raise damaged(path) from exc
     notes: list[str] = []
-    fids, labels = _arrange(fids, header, path)
+    fids, labels, counts = _arrange(fids, header, path)
     _check_values(fids, path)
-    if abs(centre_ppm - RECEIVER_PPM) > 1e-6:
-        turn = 2j * np.pi * (centre_ppm - RECEIVER_PPM) * f0_mhz
-        fids = fids * np.exp(turn * time_axis(fids.shape[-1], dwell_s))
+    clipped = clipped_fids(fids)
+    if abs(centre - RECEIVER_PPM) > 1e-6:
+        turn = 2j * np.pi * (centre - RECEIVER_PPM) * f0_mhz
+        fids = fids * np.exp(turn * time_axis(fids.shape[-1], interval_s))
     pulses = edit_pulses(header, notes)
-    conditions = conditions_of(labels, header, notes)
-    te_s = _seconds(header, "EchoTime", 1.0, notes)
-    tr_s = _seconds(header, "RepetitionTime", 60.0, notes)
-    affine = _affine(image, notes)
+    found: dict[str, Any] = {
+        "conditions": conditions_of(labels, header, notes),
+        "te_s": seconds(header, "EchoTime", 1.0, notes),
+        "tr_s": seconds(header, "RepetitionTime", 60.0, notes),
+        "start_s": start_s(header, notes),
+        "affine": affine(image, notes),
+    }
     if notes:
         header[NOTES_KEY] = {"Value": notes, "Description": _NOTES_DESCRIPTION}
     return Acquisition(
         fids=fids,
-        dwell_s=dwell_s,
+        dwell_s=interval_s,
         f0_mhz=f0_mhz,
         source=path,
-        conditions=conditions,
-        te_s=te_s,
-        tr_s=tr_s,
         edit_pulse=pulses,
-        affine=affine,
         header=header,
+        clipped=clipped,
+        counts=counts,
+        **found,
     )
-
-
-def _header_extension(image: Any, path: Path) -> dict[str, Any]:
-    hint = "Convert the scanner's data: fsl_mrs_dl convert"
-    codes = list(image.header.extensions.get_codes())
-    if not image.header.get_intent()[2].startswith("mrs_v"):
-        raise DataError("a NIfTI image without spectroscopy (no NIfTI-MRS intent name)", where=path, hint=hint)
-    if MRS_EXTENSION not in codes:
-        raise DataError("the NIfTI-MRS header extension is missing", where=path, hint=hint)
-    try:
-        header = json.loads(image.header.extensions[codes.index(MRS_EXTENSION)].text)
-    except ValueError as exc:  # JSON and UTF-8 errors both are
-        raise DataError("the NIfTI-MRS header extension is broken (not JSON)", where=path, hint=hint) from exc
-    if not isinstance(header, dict):
-        raise DataError("the NIfTI-MRS header extension is broken", where=path, expected="a JSON object")
-    return header
-
-
-def _check_header(header: Mapping[str, Any], path: Path) -> None:
-    nucleus = header.get("ResonantNucleus")
-    nucleus = nucleus[0] if isinstance(nucleus, list) and nucleus else nucleus
-    if nucleus is None:
-        raise DataError("the header has no ResonantNucleus", where=path)
-    if nucleus != "1H":
-        raise DataError("wrong nucleus", where=path, expected="1H", got=nucleus)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _frequency_mhz(header: Mapping[str, Any], path: Path) -> float:
-    value = header.get("SpectrometerFrequency")
-    f0_mhz = _number(value[0] if isinstance(value, list) and value else value)
-    low, high = F0_RANGE_MHZ
-    if f0_mhz is None:
-        raise DataError("the header has no SpectrometerFrequency", where=path)
-    if not low <= f0_mhz <= high:
-        raise DataError(
-            "wrong field strength", where=path, expected=f"3 T ({low:g}-{high:g} MHz)", got=f"{f0_mhz:g} MHz"
-        )
-    return f0_mhz
-
-
-def _centre_ppm(header: Mapping[str, Any]) -> float:
-    centre, offset = (_number(header.get(key)) for key in ("SpecFreqChemShift", "RxOffset"))
-    return (RECEIVER_PPM if centre is None else centre) + (offset or 0.0)
-
-
-def _dwell_s(image: Any, path: Path) -> float:
-    if len(image.shape) < 4:
-        raise DataError("there is no time axis", where=path, expected="4 to 7 dimensions", got=f"shape {image.shape}")
-    if image.get_data_dtype().kind != "c":
-        raise DataError(
-            "the data are not complex",
-            where=path,
-            got=f"{image.get_data_dtype()}",
-            hint="Both the real and the imaginary part of the FID are needed",
-        )
-    if any(length != 1 for length in image.shape[:3]):
-        voxels = " x ".join(str(length) for length in image.shape[:3])
-        raise DataError(
-            "more than one voxel (MRSI)",
-            where=path,
-            expected="a single voxel",
-            got=voxels,
-            hint="Use fsl_mrsi for MRSI",
-        )
-    if image.shape[3] < MIN_POINTS:
-        raise DataError(
-            "the FID is too short", where=path, expected=f"at least {MIN_POINTS} points", got=image.shape[3]
-        )
-    unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
-    dwell_s = float(image.header["pixdim"][4]) * unit
-    low, high = DWELL_RANGE_S
-    if not low <= dwell_s <= high:
-        raise DataError(
-            "impossible dwell time (pixdim[4])", where=path, expected=f"{low:g}-{high:g} s", got=f"{dwell_s:g} s"
-        )
-    return dwell_s
-
-
-def _check_width(dwell_s: float, f0_mhz: float, centre_ppm: float, path: Path) -> None:
-    half_ppm = 0.5 / dwell_s / f0_mhz
-    low, high = centre_ppm - half_ppm, centre_ppm + half_ppm
-    if low > SHOWN_PPM[0] or high < SHOWN_PPM[1]:
-        raise DataError(
-            "the spectral width is too narrow",
-            where=path,
-            expected=f"{SHOWN_PPM[0]:g} to {SHOWN_PPM[1]:g} ppm inside",
-            got=f"{1 / dwell_s:.0f} Hz ({low:.2f} to {high:.2f} ppm)",
-        )
 
 
 def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArray, dict[str, Any]]:
@@ -323,8 +241,10 @@ def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArr
     return fids, json.loads(opened.hdr_ext.to_json())
 
 
-def _arrange(data: NDArray, header: Mapping[str, Any], path: Path) -> tuple[NDArray, list[str] | None]:
-    """Axes into the order edit, coil, dynamic, time; and the labels of the conditions."""
+def _arrange(
+    data: NDArray, header: Mapping[str, Any], path: Path
+) -> tuple[NDArray, list[str] | None, tuple[int, ...] | None]:
+    """Axes into the order edit, coil, dynamic, time; labels of the conditions; unequal numbers of transients."""
     axes: dict[str, list[int]] = {"edit": [], "coil": [], "dynamic": []}
     kinds = {"DIM_EDIT": "edit", "DIM_COIL": "coil", "DIM_DYN": "dynamic", "DIM_MEAS": "dynamic"}
     for axis in (4, 5, 6):
@@ -355,7 +275,7 @@ def _arrange(data: NDArray, header: Mapping[str, Any], path: Path) -> tuple[NDAr
     labels = labels_for(header, axes["edit"][0] + 1 if axes["edit"] else None, lengths[0])
     if lengths[0] == 1 and labels is None and len(axes["dynamic"]) == 1:
         return split_dynamics(fids, header, axes["dynamic"][0] + 1, path)
-    return fids, labels
+    return fids, labels, None
 
 
 def _check_values(fids: NDArray, path: Path) -> None:
@@ -367,21 +287,3 @@ def _check_values(fids: NDArray, path: Path) -> None:
     for index, condition in enumerate(fids):
         if not np.any(condition):
             raise DataError(f"condition {index + 1} of {len(fids)} is all zero", where=path)
-
-
-def _seconds(header: Mapping[str, Any], key: str, highest: float, notes: list[str]) -> float | None:
-    value = _number(header.get(key))
-    if value is None:
-        return None
-    if not 0 < value <= highest:
-        notes.append(f"{key} {value:g} s is impossible (perhaps given in ms); it was not used")
-        return None
-    return value
-
-
-def _affine(image: Any, notes: list[str]) -> NDArray:
-    affine = np.asarray(image.affine, dtype=float)
-    if np.all(np.isfinite(affine)) and abs(np.linalg.det(affine)) > 0:
-        return affine
-    notes.append("the voxel's position in the header is not usable; a default was taken")
-    return np.diag([1e4, 1e4, 1e4, 1.0])

@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, voxels_differ
 from fsl_mrs_dl.preprocess.coils import agreement
-from fsl_mrs_dl.preprocess.conditions import CLEAR_RATIO, naa_ratio
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 MIN_WATER_RATIO = 100.0
 """Height that an unsuppressed water line has at least, by the highest other line. That of a brain has thousands; what
 suppression leaves has at most 23 in the data sets of `studies/flag_scan.py`. Our convention."""
+
+FEW_CLIPPED = 0.25
+"""Share of clipped transients up to which they are left out and the others used. Our convention."""
 
 MIN_COIL_AGREEMENT = 0.9
 """Below this `coils.agreement` the reference is of other coils, or they stand in another order: so it is in all but one
@@ -52,23 +57,48 @@ def check_values(acq: Acquisition, reference: Acquisition | None) -> None:
         )
 
 
-def check_mixed(acq: Acquisition, transients: NDArray) -> None:
-    """Raise a DataError where unlabelled transients ``(n_dynamics, n)`` of one condition are those of ON and of OFF."""
-    there = transients[np.any(transients, axis=-1)]
-    half = len(there) // 2
-    if not half:
-        return
-    # drift may weaken the mean of one half, but not that of every other transient
-    every_other, halves = (there[0::2], there[1::2]), (there[:half], there[half:])
-    for (one, other), ratio, how in ((every_other, CLEAR_RATIO, "alternate"), (halves, 2 * CLEAR_RATIO, "two halves")):
-        if naa_ratio(np.stack([one.mean(axis=0), other.mean(axis=0)]), acq.dwell_s, acq.f0_mhz) > ratio:
-            raise DataError(
-                "ON and OFF seem to be among the transients, and the header does not tell them apart",
-                where=acq.source,
-                expected="DIM_EDIT, or one condition",
-                got=f"NAA that differs between transients ({how})",
-                hint="Convert the scanner's file again: fsl_mrs_dl convert --order auto",
-            )
+def check_belongs(acq: Acquisition, reference: Acquisition) -> None:
+    """Raise a DataError for a water reference of another scanner, person or voxel."""
+    hint = "Give the reference of the same scan, or none"
+    if magnets_differ(acq.f0_mhz, reference.f0_mhz):
+        raise DataError(
+            "the water reference is of another field",
+            where=reference.source,
+            expected=f"{acq.f0_mhz:.3f} MHz",
+            got=f"{reference.f0_mhz:.3f} MHz",
+            hint=hint,
+        )
+    person = persons_differ((acq.header, acq.source), (reference.header, reference.source))
+    if person:
+        raise DataError(
+            "the water reference is of another participant", where=reference.source, got=f"{person} differs", hint=hint
+        )
+    voxel = voxels_differ(acq.affine, reference.affine)
+    if voxel:
+        raise DataError("the water reference is of another voxel", where=reference.source, got=voxel, hint=hint)
+
+
+def without_clipped(acq: Acquisition) -> tuple[Acquisition, list[Flag]]:
+    """Data without the transients that the receiver cut off, where they are few; else a flag that says how many.
+
+    A transient counts when one of its coils was cut off. Left out, it is all zero, as those of a stopped scan.
+    """
+    if acq.clipped is None or not acq.clipped.any():
+        return acq, []
+    cut = np.asarray(acq.clipped.any(axis=1))
+    there = np.abs(acq.fids).max(axis=(1, 3)) > 0
+    detail = f"{int(cut.sum())} of {int(there.sum())} transients"
+    if cut.sum() > FEW_CLIPPED * there.sum() or (there & ~cut).any(axis=-1).min() == 0:
+        return acq, [Flag("receiver_clipped", detail)]
+    fids = np.where(cut[:, None, :, None], 0.0, acq.fids)
+    return replace(acq, fids=fids), [Flag("clipped_left_out", detail)]
+
+
+def usable_reference(reference: Acquisition | None) -> tuple[Acquisition | None, list[Flag]]:
+    """The reference, or none and a flag where the receiver cut it off."""
+    if reference is None or reference.clipped is None or not reference.clipped.any():
+        return reference, []
+    return None, [Flag("reference_clipped", reference.source.name)]
 
 
 def header_flags(*acquisitions: Acquisition | None) -> list[Flag]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.constants import CR_CH2_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
+from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH2_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.units import ppm_axis, time_axis
@@ -60,6 +60,11 @@ class _Weighted:
         """The value of largest magnitude near `shift_ppm`."""
         near = self.values[index, np.abs(self.ppm - shift_ppm) <= half_width_ppm]
         return complex(near[np.argmax(np.abs(near))])
+
+    def at(self, index: int, shift_ppm: NDArray) -> NDArray:
+        """Values at given places, between the points."""
+        values = self.values[index]
+        return np.interp(shift_ppm, self.ppm, values.real) + 1j * np.interp(shift_ppm, self.ppm, values.imag)
 
     def position(self, index: int, shift_ppm: float, half_width_ppm: float) -> float:
         """Where `line` finds its value, ppm."""
@@ -108,6 +113,17 @@ def naa_ratio(fids: NDArray, dwell_s: float, f0_mhz: float) -> float:
     return ratio if visible.any() else 1.0
 
 
+def naa_over(line_ppm: float, fids: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
+    """NAA over another line (magnitudes) in each of several FIDs ``(n_fids, n_points)``; NaN where that is not seen."""
+    spectra = _weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
+    offset = _common_offset(spectra)
+    naa, other = (
+        np.array([abs(spectra.line(index, ppm + offset, 0.1)) for index in range(len(spectra.values))])
+        for ppm in (NAA_PPM, line_ppm)
+    )
+    return np.where(other > 0.5 * SIGNIFICANT * spectra.noise, naa / np.maximum(other, np.finfo(float).tiny), np.nan)
+
+
 def _common_offset(spectra: _Weighted) -> float:
     return _offset_ppm(spectra.ppm, np.sqrt(np.sum(np.abs(spectra.values) ** 2, axis=0)))
 
@@ -124,6 +140,7 @@ def assign_conditions(
     f0_mhz: float,
     header_conditions: Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    named_by: str = "header",
 ) -> tuple[tuple[str, str], tuple[Flag, ...]]:
     """Tell OFF from ON by the NAA line, which is missing in ON.
 
@@ -138,13 +155,16 @@ def assign_conditions(
     notes : sequence of str
         `fsl_mrs_dl.io.nifti.reading_notes`; one that says that EditCondition and EditPulse contradict each other is
         passed on as a flag.
+    named_by : str
+        Who said `header_conditions`, see `fsl_mrs_dl.core.data.Acquisition`.
 
     Returns
     -------
     order : pair of str
         ``edit_off`` / ``edit_on`` for each of the two FIDs.
     flags : tuple of Flag
-        One of ``order_from_header``, ``order_from_naa``, ``order_contradiction``, ``order_assumed``; or
+        One of ``order_from_header``, ``order_from_options``, ``order_from_naa``, ``order_contradiction``,
+        ``options_swapped``, ``order_assumed``; or
         ``not_edited`` where NAA is strong and the same in both, and so is the rest, or the data are the same.
     """
     fids = np.asarray(fids)
@@ -162,8 +182,9 @@ def assign_conditions(
     clear = bool(visible.any()) and ratio >= CLEAR_RATIO
     if given is not None:
         if clear and given != seen:
-            return seen, (Flag("order_contradiction", detail),)
-        return given, (Flag("order_from_header"),)
+            return seen, (Flag("options_swapped" if named_by == "options" else "order_contradiction", detail),)
+        told = {"header": "order_from_header", "options": "order_from_options", "naa": "order_from_naa"}[named_by]
+        return given, (Flag(told, detail if named_by == "naa" else ""),)
     contradictions = [note for note in notes if "contradicts" in note]
     if clear or (visible.any() and ratio >= UNEDITED_RATIO):
         if contradictions:
@@ -211,13 +232,14 @@ def classify_single(
     spectra = _weighted(np.asarray(fid)[np.newaxis], dwell_s, f0_mhz, TAU_S)
     offset = _offset_ppm(spectra.ppm, np.abs(spectra.values[0]))
     naa = spectra.line(0, NAA_PPM + offset, 0.08)
+    on_offset = offset
     has_naa = abs(naa) > SIGNIFICANT * spectra.noise[0]
     if has_naa:
         offset = spectra.position(0, NAA_PPM + offset, 0.08) - NAA_PPM
     lines = {
         shift: spectra.line(0, shift + offset, 0.04) for shift in (CR_CH3_PPM, CR_CH2_PPM, GABA_H4_PPM, GLX_H2_PPM)
     }
-    if said is None and _is_edit_on(lines, abs(naa), float(spectra.noise[0])):
+    if said is None and _is_edit_on(spectra, on_offset, abs(naa)):
         raise DataError(
             "only the edit_on spectrum is there: Cr stands at 3.03 and 3.91 ppm, and NAA at 2.01 ppm is missing",
             expected="the OFF/ON pair, a DIFF or an edit_off spectrum",
@@ -236,14 +258,22 @@ def classify_single(
     return _oriented(naa.real > 0, flags)
 
 
-def _is_edit_on(lines: dict[float, complex], naa: float, noise: float) -> bool:
-    """Whether both Cr lines stand there in phase with each other and NAA does not."""
-    methyl, methylene = lines[CR_CH3_PPM], lines[CR_CH2_PPM]
-    if min(abs(methyl), abs(methylene)) < SIGNIFICANT * noise or naa > ON_NAA_SHARE * abs(methyl):
+def _is_edit_on(spectra: _Weighted, offset_ppm: float, naa: float) -> bool:
+    """Whether both Cr lines stand there in phase with each other and NAA does not.
+
+    The two are looked at in one common place: where each is sought for itself, GABA and choline move one against the
+    other, and a hundredth of a ppm turns a line by 18 degrees. Over 99 virtual and measured pairs the cosine of their
+    phases is 0.51 and more in ON, their ratio 0.32 to 0.63.
+    """
+    lines = (CR_CH3_PPM, CR_CH2_PPM, CHO_PPM)
+    places = offset_ppm + np.linspace(-0.05, 0.05, 51)
+    values = np.stack([spectra.at(0, ppm + places) for ppm in lines])
+    methyl, methylene, _ = values[:, np.argmax(np.abs(values).T @ (1.0, 1.5, 1.0))]
+    if min(abs(methyl), abs(methylene)) < SIGNIFICANT * spectra.noise[0] or naa > ON_NAA_SHARE * abs(methyl):
         return False
     in_phase = (methyl * methylene.conjugate()).real / (abs(methyl) * abs(methylene))
     # eddy currents and a late start turn one against the other
-    return in_phase > 0.3 and abs(methylene) > 0.3 * abs(methyl)
+    return bool(in_phase > 0.3 and 0.2 < abs(methylene) / abs(methyl) < 1.0)
 
 
 def _oriented(inverted: bool, flags: tuple[Flag, ...]) -> tuple[str, int, tuple[Flag, ...]]:

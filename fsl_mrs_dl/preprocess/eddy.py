@@ -13,28 +13,35 @@ MIN_REFERENCE_SNR = 20.0
 """The reference's phase is used while its smoothed magnitude is above this many times its noise."""
 
 
-def eddy_phase(reference: NDArray, dwell_s: float) -> NDArray | None:
+def eddy_phase(reference: NDArray, dwell_s: float, n_points: int | None = None) -> NDArray | None:
     """Phase in time of a water reference, without its constant and its linear part.
 
     Parameters
     ----------
     reference : complex array, shape ``(n,)``
-        Combined, averaged FID of unsuppressed water.
+        Combined, averaged FID of unsuppressed water. Zeros at its end are not part of it.
     dwell_s : float
         Sampling interval, s.
+    n_points : int, optional
+        Length of the phase that is wanted; default that of the reference.
 
     Returns
     -------
-    float array, shape ``(n,)``, or None
-        Radians. Where the reference has decayed into noise the last trusted value is held. None when less than 10 ms
-        of the reference stands above the noise.
+    float array, shape ``(n_points,)``, or None
+        Radians. Where the reference has ended or decayed into noise the last trusted value is held. None when less
+        than 10 ms of the reference stands above the noise.
 
     Notes
     -----
     The constant and the linear part (receiver phase, offset of water) are left to the later referencing of frequency
     and phase: only what changes the line's shape is taken out here.
     """
-    n = reference.size
+    wanted = reference.size if n_points is None else n_points
+    measured = np.flatnonzero(reference)
+    n = int(measured[-1]) + 1 if measured.size else 0
+    if n < 8:
+        return None
+    reference = reference[:n]
     noise = np.sqrt(np.mean(np.abs(np.diff(reference[-max(8, n // 8) :], 2)) ** 2) / 6.0)
     magnitude = gaussian_filter1d(np.abs(reference), 8.0)
     weak = np.flatnonzero(magnitude < MIN_REFERENCE_SNR * max(noise, 1e-12 * magnitude.max()))
@@ -52,32 +59,34 @@ def eddy_phase(reference: NDArray, dwell_s: float) -> NDArray | None:
     weight = np.abs(still)
     slope, offset = np.polyfit(t[:good], phase, 1, w=weight)
     phase = phase - (slope * t[:good] + offset)
-    return np.concatenate([phase, np.full(n - good, phase[-1])])
+    return np.concatenate([phase, np.full(max(wanted - good, 0), phase[-1])])[:wanted]
 
 
-def correct_eddy(fid: NDArray, reference: NDArray | None, dwell_s: float) -> tuple[NDArray, bool]:
+def correct_eddy(fid: NDArray, reference: NDArray | None, dwell_s: float) -> tuple[NDArray, str]:
     """Subtract the reference's phase from a FID.
 
     Parameters
     ----------
     fid : complex array, shape ``(..., n)``
-    reference : complex array, shape ``(n,)``, or None
+    reference : complex array, shape ``(m,)``, or None
+        Of any length.
     dwell_s : float
         Sampling interval of both, s.
 
     Returns
     -------
     fid : complex array, shape ``(..., n)``
-        The input itself when no correction is possible (no reference, another length, reference all noise).
-    corrected : bool
+        The input itself when no correction is possible.
+    why_not : str
+        Why there was no correction; empty where there was one.
 
     Notes
     -----
     Klose 1990, Magn Reson Med 14:26, doi 10.1002/mrm.1910140104.
     """
-    if reference is None or reference.shape != fid.shape[-1:]:
-        return fid, False
-    phase = eddy_phase(reference, dwell_s)
+    if reference is None:
+        return fid, "no reference"
+    phase = eddy_phase(reference, dwell_s, fid.shape[-1])
     if phase is None:
-        return fid, False
-    return fid * np.exp(-1j * phase), True
+        return fid, "less than 10 ms of the reference stand above its noise"
+    return fid * np.exp(-1j * phase), ""

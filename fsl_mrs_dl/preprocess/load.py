@@ -6,11 +6,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.io.nifti import read_acquisition
+from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, voxels_differ
+from fsl_mrs_dl.preprocess.mixed import counted, filled, split_by_naa
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def load(
     data_off: Source | Acquisition | None = None,
     data_on: Source | Acquisition | None = None,
     h2o: Source | Acquisition | None = None,
+    by_naa: bool = False,
 ) -> Preprocessed:
     """Read and preprocess one data set.
 
@@ -34,6 +35,8 @@ def load(
         The two conditions in files of their own, both or none.
     h2o : as `data`, optional
         Unsuppressed water reference, raw or averaged.
+    by_naa : bool
+        Deal the transients of `data` out to ON and OFF by the NAA of each, see `fsl_mrs_dl.preprocess.mixed`.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def load(
             raise ConfigError("data= is not used beside data_off= and data_on=", hint="Leave data= out")
         acquisition = _joined(_read(data_off), _read(data_on))
     elif data is not None:
-        acquisition = _read(data)
+        acquisition = split_by_naa(_read(data)) if by_naa else _read(data)
     else:
         raise ConfigError("no data were named", expected="data=, or data_off= and data_on=")
     return preprocess(acquisition, None if h2o is None else _read(h2o))
@@ -74,24 +77,55 @@ def _joined(off: Acquisition, on: Acquisition) -> Acquisition:
                 expected="one",
                 hint="Give a file with both as data=",
             )
-    if off.fids.shape != on.fids.shape or abs(off.dwell_s - on.dwell_s) > 1e-9 * off.dwell_s:
+    sizes = [(acquisition.fids.shape[1], acquisition.fids.shape[3]) for acquisition in (off, on)]
+    if sizes[0] != sizes[1] or abs(off.dwell_s - on.dwell_s) > 1e-9 * off.dwell_s:
+        expected, got = (
+            f"{coils} coils, {points} points at {a.dwell_s:g} s"
+            for a, (coils, points) in zip((off, on), sizes, strict=True)
+        )
         raise DataError(
             "the two conditions differ in size or dwell time",
             where=on.source,
-            expected=f"{off.fids.shape[1:]} at {off.dwell_s:g} s as in {off.source.name}",
-            got=f"{on.fids.shape[1:]} at {on.dwell_s:g} s",
+            expected=f"{expected} as in {off.source.name}",
+            got=got,
         )
-    if abs(off.f0_mhz - on.f0_mhz) > 0.1:
+    _check_pair(off, on)
+    groups = [off.fids[0], on.fids[0]]
+    clipped = None
+    if off.clipped is not None and on.clipped is not None:
+        clipped = filled([a.clipped[0][..., None] for a in (off, on) if a.clipped is not None])[..., 0]
+    return dataclasses.replace(
+        off,
+        fids=filled(groups),
+        conditions=("edit_off", "edit_on"),
+        named_by="options",
+        te_s=off.te_s if off.te_s is not None else on.te_s,
+        edit_pulse={**off.edit_pulse, **on.edit_pulse},
+        clipped=clipped,
+        counts=counted(groups),
+    )
+
+
+def _check_pair(off: Acquisition, on: Acquisition) -> None:
+    """Raise a DataError where two files are not OFF and ON of one scan."""
+    if magnets_differ(off.f0_mhz, on.f0_mhz):
         raise DataError(
             "the two conditions differ in frequency",
             where=on.source,
             expected=f"{off.f0_mhz:.3f} MHz",
             got=f"{on.f0_mhz:.3f} MHz",
         )
-    return dataclasses.replace(
-        off,
-        fids=np.concatenate([off.fids, on.fids]),
-        conditions=("edit_off", "edit_on"),
-        te_s=off.te_s if off.te_s is not None else on.te_s,
-        edit_pulse={**off.edit_pulse, **on.edit_pulse},
-    )
+    person = persons_differ((off.header, off.source), (on.header, on.source))
+    if person:
+        raise DataError("the two conditions are of two participants", where=on.source, got=f"{person} differs")
+    voxel = voxels_differ(off.affine, on.affine)
+    if voxel:
+        raise DataError("the two conditions are of two voxels", where=on.source, got=voxel)
+    for name, first, second in (("echo time", off.te_s, on.te_s), ("first point", off.start_s, on.start_s)):
+        if first is not None and second is not None and abs(first - second) > 1e-4:
+            raise DataError(
+                f"the two conditions differ in their {name}",
+                where=on.source,
+                expected=f"{1e3 * first:g} ms as in {off.source.name}",
+                got=f"{1e3 * second:g} ms",
+            )

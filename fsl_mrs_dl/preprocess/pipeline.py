@@ -15,10 +15,19 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment, comparable
 from fsl_mrs_dl.preprocess.average import average_transients
-from fsl_mrs_dl.preprocess.checks import check_mixed, check_values, check_water, header_flags, same_coils
+from fsl_mrs_dl.preprocess.checks import (
+    check_belongs,
+    check_values,
+    check_water,
+    header_flags,
+    same_coils,
+    usable_reference,
+    without_clipped,
+)
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
 from fsl_mrs_dl.preprocess.groups import averages_without, blocks
+from fsl_mrs_dl.preprocess.mixed import check_mixed
 from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
 from fsl_mrs_dl.preprocess.reference import line_width_hz, reference_spectra
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
@@ -94,7 +103,8 @@ def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
     """Align and average the transients (n_conditions, n_dynamics, n) of each condition."""
     means, plain, shifts, phases, rejected, failed = [], [], [], [], [], False
     parts: list[tuple[NDArray, NDArray, NDArray]] = []
-    for condition in fids:
+    counts = acq.counts or (fids.shape[1],) * len(fids)
+    for condition in (rows[:count] for rows, count in zip(fids, counts, strict=True)):
         # what a stopped scan leaves empty would dilute the mean
         there = np.flatnonzero(np.any(condition, axis=-1))
         if not there.size:
@@ -164,11 +174,11 @@ def _transient_flags(mean: _Averaged, order: tuple[str, ...]) -> list[Flag]:
     return flags
 
 
-def _eddy_flags(water: NDArray | None, corrected: bool) -> list[Flag]:
-    """Whether a reference that was given served; its length may differ, or it may be all noise."""
+def _eddy_flags(water: NDArray | None, why_not: str) -> list[Flag]:
+    """Whether a reference that was given served; it may be all noise."""
     if water is None:
         return []
-    return [Flag("eddy_current_corrected" if corrected else "eddy_current_uncorrected")]
+    return [Flag("eddy_current_uncorrected", why_not) if why_not else Flag("eddy_current_corrected")]
 
 
 def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
@@ -176,15 +186,15 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
     from fsl_mrs_dl.preprocess.conditions import assign_conditions
 
     dwell_s, f0_mhz = acq.dwell_s, acq.f0_mhz
-    order, order_flags = assign_conditions(mean.fids, dwell_s, f0_mhz, acq.conditions, reading_notes(acq))
+    order, order_flags = assign_conditions(mean.fids, dwell_s, f0_mhz, acq.conditions, reading_notes(acq), acq.named_by)
     flags = [*_transient_flags(mean, order), *order_flags]
     place = [order.index(name) for name in ("edit_off", "edit_on")]
     # the whole scan, and what it is without each group of transients, go the same way
     pairs = np.concatenate([mean.fids[place][:, None], mean.without_group[place]], axis=1)
     pairs, pair = match_pairs(pairs, dwell_s, f0_mhz)
-    pairs, corrected = correct_eddy(pairs, water, dwell_s)
+    pairs, why_not = correct_eddy(pairs, water, dwell_s)
     pairs, residual = dry_pair(pairs, dwell_s, f0_mhz)
-    flags += _eddy_flags(water, corrected)
+    flags += _eddy_flags(water, why_not)
     if residual["removed"]:
         flags.append(Flag("water_removed"))
     figures: dict[str, Any] = {
@@ -195,7 +205,7 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
             "residue_before": pair.residue_before,
             "residue_after": pair.residue_after,
         },
-        "eddy_current": {"corrected": corrected},
+        "eddy_current": {"corrected": not why_not},
         "water": residual,
     }
     fids = {"edit_off": pairs[0], "edit_on": pairs[1], "diff": pairs[1] - pairs[0]}
@@ -205,16 +215,16 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
 def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
     from fsl_mrs_dl.preprocess.conditions import classify_single
 
-    fids, corrected = correct_eddy(np.concatenate([mean.fids, mean.without_group[0]]), water, acq.dwell_s)
+    fids, why_not = correct_eddy(np.concatenate([mean.fids, mean.without_group[0]]), water, acq.dwell_s)
     wet = fids[0]
     fids, removal = dry(fids, acq.dwell_s, acq.f0_mhz)
     name, sign, flags = classify_single(wet, acq.dwell_s, acq.f0_mhz, acq.conditions)
     more = [*_transient_flags(mean, (name,)), Flag("diff_only" if name == "diff" else "off_only")]
-    more += _eddy_flags(water, corrected)
+    more += _eddy_flags(water, why_not)
     if removal.n_removed:
         more.append(Flag("water_removed"))
     residual = {"removed": bool(removal.n_removed), "ratio": water_ratio(removal, acq.dwell_s, acq.f0_mhz)}
-    figures: dict[str, Any] = {"eddy_current": {"corrected": corrected}, "water": residual}
+    figures: dict[str, Any] = {"eddy_current": {"corrected": not why_not}, "water": residual}
     return _spectra(acq, {name: sign * fids}, [*more, *flags], figures), (name,)
 
 
@@ -257,6 +267,10 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
         reference that differ, a reference that is none, a pair that was not edited.
     """
     check_values(acq, reference)
+    if reference is not None:
+        check_belongs(acq, reference)
+    acq, clipped_flags = without_clipped(acq)
+    reference, reference_flags = usable_reference(reference)
     dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
     together = reference is not None and same_coils(acq, reference)
     fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
@@ -269,7 +283,7 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     mean = _average(acq, fids[:, 0])
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
-    spectra = spectra.with_flags(*header_flags(acq, reference))
+    spectra = spectra.with_flags(*clipped_flags, *reference_flags, *header_flags(acq, reference))
     if reference is not None and not together:
         water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:

@@ -145,8 +145,8 @@ def test_eddy_phase_is_taken_out():
     t = time_axis(N, DWELL_S)
     bend = 1.5 * np.exp(-t / 0.03)
     water = lines([(1000, 4.65, 4)]) * np.exp(1j * bend) + noise(N, 0.5)
-    out, corrected = correct_eddy(lines(OFF) * np.exp(1j * bend), water, DWELL_S)
-    assert corrected
+    out, why_not = correct_eddy(lines(OFF) * np.exp(1j * bend), water, DWELL_S)
+    assert why_not == ""
     # what is left is a constant phase and a shift
     shift, phase, _ = find_reference(out, DWELL_S, F0_MHZ)
     left = apply_alignment(out, DWELL_S, shift, phase) - lines(OFF)
@@ -155,10 +155,23 @@ def test_eddy_phase_is_taken_out():
 
 def test_eddy_correction_is_skipped_where_it_cannot_be_made():
     fid = lines(OFF)
-    for reference in (None, np.ones(N - 1, complex), noise(N, 1.0)):
-        out, corrected = correct_eddy(fid, reference, DWELL_S)
-        assert not corrected
+    for reference, word in ((None, "no reference"), (noise(N, 1.0), "noise"), (np.zeros(N, complex), "noise")):
+        out, why_not = correct_eddy(fid, reference, DWELL_S)
+        assert word in why_not
         np.testing.assert_array_equal(out, fid)
+
+
+@pytest.mark.parametrize("length", [N // 4, N // 2, 2 * N])
+@pytest.mark.parametrize("behind", ["nothing", "zeros"])
+def test_a_reference_of_any_length_takes_eddy_currents_out(length, behind):
+    bend = 1.5 * np.exp(-time_axis(2 * N, DWELL_S) / 0.03)
+    water = lines([(1000, 4.65, 4)], 2 * N) * np.exp(1j * bend) + noise(2 * N, 0.5)
+    water = water[:length] if behind == "nothing" else np.pad(water[:length], (0, 3 * N - length))
+    out, why_not = correct_eddy(lines(OFF) * np.exp(1j * bend[:N]), water, DWELL_S)
+    assert why_not == ""
+    shift, phase, _ = find_reference(out, DWELL_S, F0_MHZ)
+    left = apply_alignment(out, DWELL_S, shift, phase) - lines(OFF)
+    assert np.linalg.norm(left) < 0.1 * np.linalg.norm(lines(OFF))
 
 
 @pytest.mark.parametrize(

@@ -69,20 +69,6 @@ def test_a_condition_without_any_transient_is_an_error(example):
         preprocess(data, replace(reference, fids=0 * reference.fids))
 
 
-@pytest.mark.parametrize("how", ["alternating", "two halves"])
-def test_unlabelled_on_and_off_among_the_transients_are_an_error(example, how):
-    data, _ = example
-    first, second = data.fids
-    mixed = np.concatenate([first, second], axis=1)[None]
-    if how == "alternating":
-        mixed = np.stack([first, second], axis=2).reshape(1, first.shape[0], -1, first.shape[-1])
-    with pytest.raises(DataError, match="ON and OFF seem to be among the transients"):
-        preprocess(replace(data, fids=mixed, conditions=None))
-    # transients of one condition are none
-    off = data.fids[data.conditions.index("edit_off")]
-    assert "off_only" in codes(preprocess(replace(data, fids=off[None], conditions=None)))
-
-
 @pytest.mark.parametrize("case", ["combined reference", "combined data", "permuted", "dead in the data"])
 def test_a_reference_of_other_coils_gives_no_concentrations(example, case):
     data, reference = example

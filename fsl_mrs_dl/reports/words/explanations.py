@@ -7,6 +7,8 @@ from fsl_mrs_dl.core.flags import Flag
 
 EXPLANATIONS: dict[str, str] = {
     "order_from_header": "ON and OFF were told apart by what the scanner or converter wrote, which is the safest way.",
+    "order_from_options": "ON and OFF were told apart by the options of the command.",
+    "options_swapped": "Exchange the two files in the command; the values hold if NAA points down in DIFF.",
     "order_from_naa": "NAA is saturated in ON, so the condition with the larger NAA line is OFF; look at the NAA line "
     "in DIFF, which has to point down.",
     "order_assumed": "If the assumption is wrong, DIFF is upside down and GABA is not to be used: NAA has to point "
@@ -19,6 +21,9 @@ EXPLANATIONS: dict[str, str] = {
     "diff_only": "Ratios are to NAA, not to creatine, and intervals are wider than with both conditions.",
     "off_only": "GABA lies under creatine and macromolecules there, so its value says little.",
     "preprocessed_by_fsl": "The average was made by FSL-MRS; its settings belong in the methods of a paper.",
+    "receiver_clipped": "Amplitudes are then wrong by tens of percent; measure again with a lower receiver gain.",
+    "clipped_left_out": "The other transients were not cut off; leaving few out costs little signal.",
+    "reference_clipped": "Eddy currents are then not corrected either; measure water again with a lower receiver gain.",
     "transients_rejected": "Single transients spoilt by motion or swallowing would bias the average; leaving few out "
     "costs little signal.",
     "many_transients_rejected": "What is left may not be from one voxel position; consider to exclude the scan or "

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether two files are of one voxel of one person in one magnet, as far as both tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDES_MM = (2.0, 200.0)
+"""Sides that a voxel can have, mm; converters that know no geometry write 1 mm or 10 m."""
+
+MAX_DISTANCE = 0.1
+"""Centres further apart than this share of the shortest side are those of two voxels: a tenth of the tissue is then
+another. Our convention."""
+
+MAX_FORM = 0.15
+"""Relative difference of two boxes from which on they are two: a side 7 % longer, or a turn by some 10 degrees."""
+
+MAX_FREQUENCY_MHZ = 0.1
+"""Difference of spectrometer frequencies that headers of one scanner show: rounding, and the magnet's drift."""
+
+PERSON = ("PatientID", "PatientName", "PatientDoB", "PatientSex")
+"""Entries of NIfTI-MRS that tell one person from another."""
+
+_SUBJECT = re.compile(r"(?:^|_)sub-([^_.]+)")
+
+
+def voxels_differ(one: NDArray, other: NDArray) -> str:
+    """How the voxels of two affines ``(4, 4)`` differ, in words; empty where they are one, or one is not known.
+
+    Order and sign of the axes do not matter.
+    """
+    affines = [np.asarray(a, dtype=float) for a in (one, other)]
+    sides = [np.linalg.norm(a[:3, :3], axis=0) for a in affines]
+    if not all(np.all((side > SIDES_MM[0]) & (side < SIDES_MM[1])) for side in sides):
+        return ""
+    distance_mm = float(np.linalg.norm(affines[0][:3, 3] - affines[1][:3, 3]))
+    if distance_mm > MAX_DISTANCE * min(side.min() for side in sides):
+        return f"its centre lies {distance_mm:.1f} mm away"
+    form = [a[:3, :3] @ a[:3, :3].T for a in affines]
+    if np.linalg.norm(form[0] - form[1]) > MAX_FORM * np.linalg.norm(form[0]):
+        first, second = (" x ".join(f"{side:.0f}" for side in np.sort(s)) for s in sides)
+        return f"{second} mm against {first} mm" if first != second else "it is turned against the other"
+    return ""
+
+
+def persons_differ(one: tuple[Mapping[str, Any], Path], other: tuple[Mapping[str, Any], Path]) -> str:
+    """Which entry of two headers, or of two BIDS names, tells two persons apart; empty where none does.
+
+    What the entries say is not repeated: it names people.
+    """
+    for key in PERSON:
+        values = [str(header[key]).strip().casefold() for header, _ in (one, other) if header.get(key)]
+        if len(values) == 2 and values[0] != values[1]:
+            return key
+    labels = [_SUBJECT.search(path.name) for _, path in (one, other)]
+    if labels[0] and labels[1] and labels[0].group(1) != labels[1].group(1):
+        return "sub- in their names"
+    return ""
+
+
+def magnets_differ(one_mhz: float, other_mhz: float) -> bool:
+    """Whether two spectrometer frequencies are not those of one scanner."""
+    return abs(one_mhz - other_mhz) > MAX_FREQUENCY_MHZ
