@@ -31,11 +31,10 @@ from fsl_mrs_dl.physics.spins import load_system
 from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.preprocess.pipeline import LARGE_DRIFT_HZ, preprocess
 from fsl_mrs_dl.preprocess.water import remove_water
-from fsl_mrs_dl.quantify.artefacts import ArtefactLimits
-from fsl_mrs_dl.quantify.quantify import Limits, quantify
+from fsl_mrs_dl.quantify.limits import LIMITS
+from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
 
-LIMITS = ArtefactLimits()
 BANDS = 6
 Point = tuple[float, float, float]
 """Figure, share of the residual, relative change of GABA+."""
@@ -204,7 +203,7 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
     )
     panels = [(code, [(x, y) for x, _, y in points[code]], *FAULTS[code][2:]) for code in FAULTS]
     every = [(left, y) for code in FAULTS for _, left, y in points[code]]
-    panels.append(("refused", every, Limits().refuse_fit, "share that no metabolite explains"))
+    panels.append(("refused", every, LIMITS.refuse_fit, "share that no metabolite explains"))
     for axis, (code, found, threshold, label) in zip(axes, panels, strict=False):
         x, y = np.array(found).T
         y = 100 * np.abs(y)
@@ -230,7 +229,7 @@ def draw(points: dict[str, list[Point]], simulated: tuple[NDArray, NDArray, NDAr
             for s in sides
         )
         print(f"{code:24s} {threshold:9.3g} {text}")
-    most = Limits().refuse_fit
+    most = LIMITS.refuse_fit
     left_over = np.array([(left, abs(y)) for left, y in every if np.isfinite(y) and 0.03 < left <= most])
     middle, most_of = 100 * np.quantile(left_over[:, 1], (0.5, 0.9))
     print(

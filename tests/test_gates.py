@@ -58,8 +58,6 @@ OVER = frozenset(
         "preprocess/outputs.py write_preprocessed",
         "preprocess/water.py _left_singular_vectors",
         "quantify/absolute.py with_water",
-        "quantify/quantify.py quantify",
-        "quantify/scatter.py with_scatter",
         "quantify/signals.py basis_signals",
         "reports/figures.py _draw_panel",
         "reports/html/alignment.py before_after",

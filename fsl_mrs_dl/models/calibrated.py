@@ -105,7 +105,7 @@ class LoadedModel:
     def sums(
         self, estimates: Sequence[Estimate], mode: str, prediction: Prediction | None = None
     ) -> tuple[Estimate, ...]:
-        """The sums of `COMBINATIONS` that have at least two parts, with calibrated intervals.
+        """The sums of `COMBINATIONS` that have at least two parts, all visible, with calibrated intervals.
 
         Their spreads are those of `prediction` where it has them, and otherwise of their parts in quadrature.
         """

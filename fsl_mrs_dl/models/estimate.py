@@ -46,6 +46,11 @@ class Estimate:
     flag: str = ""
 
     @property
+    def visible(self) -> bool:
+        """Whether it has a signal in what was measured."""
+        return self.flag != NOT_VISIBLE
+
+    @property
     def percent_sd(self) -> float:
         """Relative standard deviation in per cent, capped at 999 (LCModel's habit)."""
         return min(999.0, 100.0 * self.sd / self.value) if self.value > 0 else 999.0
@@ -93,12 +98,13 @@ class Estimate:
 def combine(
     name: str, parts: list[Estimate], factors: Mapping[str, float] | None = None, sd: float | None = None
 ) -> Estimate | None:
-    """The sum of `parts`; None without parts.
+    """The sum of `parts`; None without parts, and where one of them is not visible.
 
     Its spread is `sd`, or those of the parts in quadrature; intervals by the calibrated `factors`, else in quadrature
-    too.
+    too. What is left where a part does not show would be another quantity under the sum's name (GABA+ of an edit_off,
+    which does not show the macromolecule).
     """
-    if not parts:
+    if not parts or not all(part.visible for part in parts):
         return None
     value = sum(p.value for p in parts)
     spread = math.sqrt(sum(p.sd**2 for p in parts)) if sd is None else sd

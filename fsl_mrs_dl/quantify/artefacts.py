@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of a measurement that show in its spectra: each a figure, with the threshold from which on it is flagged.
-
-Where the literature has no threshold, `studies/flag_curves.py` made the curve of error against figure from which it
-was read (`docs/flags.md`).
-"""
+"""Faults of a measurement that show in its spectra: each a figure, flagged beyond its threshold in `limits`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +14,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.lincomb import FitResult
 
 LIPID_PPM = (1.15, 1.75)
@@ -31,41 +27,22 @@ RESIDUE_PPM = (3.10, 3.35)
 """Choline in DIFF, where no edited signal stands, so that everything there is residue: the window that Mikkelsen et al.
 2018, Magn Reson Med 80:21 (doi 10.1002/mrm.27027) judge alignment by, widened by the tails of a dispersive line."""
 
+NAA_LINES = ("NAA", "NAAG")
+"""Quantities whose acetyl lines, at 2.01 and 2.04 ppm, the ON pulse wipes out together."""
+
 NAA_PPM_WINDOW = (1.96, 2.06)
+
+NAA_SURROUNDINGS_PPM = (1.80, 2.20)
+"""Where NAA's line is measured against what it stands on: as far as macromolecules and lipid are smooth."""
+
+BACKGROUND_DEGREE = 3
+"""Of the polynomial that stands for them there."""
 
 MIN_NAA = 0.1
 """NAA in edit_off, relative to the highest line, below which it does not tell what the editing pulse did."""
 
 BACKGROUND = ("MM09",)
 """Fitted quantities that can take lipid's place, and so are not taken off before it is looked for."""
-
-
-@dataclass(frozen=True)
-class ArtefactLimits:
-    """From where on a figure is flagged.
-
-    Parameters
-    ----------
-    lipid : float
-        Height of what the fit leaves around 1.3 ppm, relative to the highest fitted line.
-    residue : float
-        Root mean square of what the fit leaves of DIFF around choline, relative to the highest fitted line.
-    naa_left : float
-        Share of NAA's line that is left in ON. A 14 ms pulse at 1.9 ppm leaves nothing; 0.10 is left when it acts
-        0.16 ppm too low, and GABA is then edited 15 % less. A pulse that acts too high leaves none either: not seen.
-    water : float
-        Height of the residual water line over that of the highest metabolite line, before it is removed.
-    width_ppm : float
-        Line width in ppm: 0.1 is the limit of the consensus of Wilson et al. 2019, Magn Reson Med 82:527 (doi
-        10.1002/mrm.27742); GABA+ is off by more than 5 % from 9.7 Hz on in Gannet (Zoellner et al. 2021, NMR
-        Biomed 34:e4410, doi 10.1002/nbm.4410).
-    """
-
-    lipid: float = 0.20
-    residue: float = 0.03
-    naa_left: float = 0.10
-    water: float = 100.0
-    width_ppm: float = 0.1
 
 
 def measure(
@@ -124,36 +101,53 @@ def diff_residue(fit: FitResult, noise_sd: float, grid: PpmGrid) -> float:
 
 
 def naa_left_in_on(spectra: EditedSpectra, fit: FitResult, names: tuple[str, ...], grid: PpmGrid) -> float | None:
-    """Share of NAA's line in edit_off that is left in edit_on; None where there is no ON or hardly any NAA."""
-    if spectra.edit_on is None or "edit_off" not in fit.components or "NAA" not in names:
+    """Share of NAA's line in edit_off that is left in edit_on; None where there is no ON or hardly any NAA.
+
+    In both conditions the same is measured: how much of the fitted line stands on the local background, after the
+    fitted neighbours (Glu, Gln, GABA ...) are taken off.
+    """
+    if spectra.edit_on is None or "edit_off" not in fit.components or not set(NAA_LINES) <= set(names):
         return None
-    inside = _band(grid, NAA_PPM_WINDOW)
-    line = fit.components["edit_off"][names.index("NAA")].real[inside]
-    if line.max() < MIN_NAA * _highest(fit):
+    rows = [names.index(name) for name in NAA_LINES]
+    line = fit.components["edit_off"][rows].sum(axis=0)
+    if line.real[_band(grid, NAA_PPM_WINDOW)].max() < MIN_NAA * _highest(fit):
         return None
+    # macromolecules belong to the background: their fitted shape is not good enough to be taken off
+    others = [index for index, name in enumerate(names) if name not in (*NAA_LINES, *BACKGROUND)]
+    neighbours_off, neighbours_diff = (fit.components[c][others].sum(axis=0) for c in ("edit_off", "diff"))
+    on = _upright(spectra.edit_on, spectra, fit, grid)
+    inside = _band(grid, NAA_SURROUNDINGS_PPM)
+    in_off = _on_background((fit.data["edit_off"] - neighbours_off)[inside], line[inside])
+    in_on = _on_background((on - neighbours_off - neighbours_diff)[inside], line[inside])
+    return in_on / in_off if in_off > 0 else None
+
+
+def _upright(fid: NDArray, spectra: EditedSpectra, fit: FitResult, grid: PpmGrid) -> NDArray:
+    """A condition's spectrum in the frequency and phase of the fit's data."""
     shift_hz = fit.parameters["shift_ppm"] * spectra.f0_mhz
-    phase = np.deg2rad(fit.parameters["phase_deg"])
-    time_s = time_axis(spectra.n_points, spectra.dwell_s)
-    upright = spectra.edit_on * np.exp(-1j * (phase + 2 * np.pi * shift_hz * time_s))
-    on = grid.evaluate(upright, spectra.dwell_s, spectra.f0_mhz).real[inside]
-    return float(on @ line / (line @ line))
+    turn = np.deg2rad(fit.parameters["phase_deg"]) + 2 * np.pi * shift_hz * time_axis(spectra.n_points, spectra.dwell_s)
+    return grid.evaluate(fid * np.exp(-1j * turn), spectra.dwell_s, spectra.f0_mhz)
 
 
-def artefact_flags(
-    figures: Mapping[str, float], fwhm_hz: float, f0_mhz: float, limits: ArtefactLimits | None = None
-) -> list[Flag]:
+def _on_background(values: NDArray, line: NDArray) -> float:
+    """Factor of `line` in complex `values`, beside a polynomial of `BACKGROUND_DEGREE` for what is under it."""
+    powers = np.linspace(-1, 1, len(values))[:, None] ** np.arange(BACKGROUND_DEGREE + 1)
+    columns = np.column_stack([line, powers])
+    return float(np.linalg.lstsq(columns, values, rcond=None)[0][0].real)
+
+
+def artefact_flags(figures: Mapping[str, float], fwhm_hz: float, f0_mhz: float) -> list[Flag]:
     """Flags of the figures of `measure`, and of the line width (Hz)."""
-    limits = limits or ArtefactLimits()
     flags = []
-    if figures.get("lipid_ratio", 0.0) > limits.lipid:
+    if figures.get("lipid_ratio", 0.0) > LIMITS.lipid:
         flags.append(Flag("lipid", f"{100 * figures['lipid_ratio']:.0f} % of the highest line"))
-    if figures.get("diff_residue", 0.0) > limits.residue:
+    if figures.get("diff_residue", 0.0) > LIMITS.residue:
         flags.append(Flag("subtraction_artefact", f"{100 * figures['diff_residue']:.1f} % of the highest line"))
-    if figures.get("naa_left_in_on", 0.0) > limits.naa_left:
+    if figures.get("naa_left_in_on", 0.0) > LIMITS.naa_left:
         flags.append(Flag("editing_missed", f"{100 * figures['naa_left_in_on']:.0f} % of NAA is left in ON"))
-    if figures.get("water_ratio", 0.0) > limits.water:
+    if figures.get("water_ratio", 0.0) > LIMITS.water:
         flags.append(Flag("water_suppression_poor", f"{figures['water_ratio']:.0f} times the highest line"))
-    if fwhm_hz > limits.width_ppm * f0_mhz:
+    if fwhm_hz > LIMITS.width_ppm * f0_mhz:
         flags.append(Flag("broad_lines", f"{fwhm_hz:.1f} Hz, {fwhm_hz / f0_mhz:.2f} ppm"))
     return flags
 

@@ -3,7 +3,7 @@
 
 Nuisance parameters (line shape, frequency, phase, mismatch of DIFF) are found by nonlinear least squares, amplitudes
 inside by linear least squares with amplitudes >= 0 (variable projection: Golub and Pereyra 1973, SIAM J Numer Anal
-10:413, doi 10.1137/0710036). The baseline is a cubic spline, projected out.
+10:413, doi 10.1137/0710036). The baseline is a cubic spline with a penalty on its power, projected out.
 """
 
 from __future__ import annotations
@@ -25,22 +25,20 @@ DIFF_WEIGHT = 2.0
 """Weight of DIFF relative to edit_off: what disturbs both conditions alike cancels in it."""
 
 
-@dataclass(frozen=True)
-class FitConfig:
-    """Bounds and baseline of the fit.
+KNOT_PPM = 0.5
+"""Distance of the spline's knots (0.4 to 0.55 ppm do well in GABA-edited spectra: Zoellner et al. 2022, NMR Biomed
+35:e4618, doi 10.1002/nbm.4618)."""
 
-    Parameters
-    ----------
-    knot_ppm : float
-        Distance of the spline's knots (0.4 to 0.55 ppm do well in GABA-edited spectra: Zoellner et al. 2022, NMR
-        Biomed 35:e4618, doi 10.1002/nbm.4618).
-    max_shift_ppm, max_phase_deg, max_width_hz : float
-    """
+BASELINE_PENALTY = 0.02
+"""Weight of the baseline's own power in what is minimised. A baseline of the data's size is followed to 2 %; one that
+grows beyond the data to cancel signals that are not there costs more than it explains."""
 
-    knot_ppm: float = 0.5
-    max_shift_ppm: float = 0.05
-    max_phase_deg: float = 35.0
-    max_width_hz: float = 25.0
+AMPLITUDE_PENALTY = 1e-5
+"""The same of amplitudes, each counted as if it showed like the quantity that shows best. Without it, what hardly
+shows (Cr in a DIFF) may take any size."""
+
+MAX_SHIFT_PPM, MAX_PHASE_DEG, MAX_WIDTH_HZ = 0.05, 35.0, 25.0
+"""Bounds of shift, phase, and of either width."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,6 @@ def fit_linear_combination(
     *,
     fixed: NDArray | None = None,
     start: dict[str, float] | None = None,
-    config: FitConfig | None = None,
 ) -> FitResult:
     """Fit the spectra with the basis.
 
@@ -96,15 +93,12 @@ def fit_linear_combination(
         as ``amplitude`` and not applied: a wrong scale has to show in the residual).
     start : dict, optional
         Starting values, as in `FitResult.parameters`.
-    config : FitConfig, optional
 
     Returns
     -------
     FitResult
     """
-    config = config or FitConfig()
-    conditions = list(signals.fids)
-    problem = _Problem(spectra, signals, grid, conditions, fixed, config)
+    problem = _Problem(spectra, signals, grid, list(signals.fids), fixed)
     x0 = problem.start(start or {})
     solution = least_squares(
         problem.residual, x0, bounds=problem.bounds, x_scale=problem.scales, max_nfev=60, xtol=1e-6, ftol=1e-7
@@ -114,13 +108,7 @@ def fit_linear_combination(
 
 class _Problem:
     def __init__(
-        self,
-        spectra: EditedSpectra,
-        signals: BasisSignals,
-        grid: PpmGrid,
-        conditions: list[str],
-        fixed: NDArray | None,
-        config: FitConfig,
+        self, spectra: EditedSpectra, signals: BasisSignals, grid: PpmGrid, conditions: list[str], fixed: NDArray | None
     ) -> None:
         self.spectra, self.grid, self.conditions, self.fixed = spectra, grid, conditions, fixed
         self.names = signals.names
@@ -131,13 +119,13 @@ class _Problem:
         self.weights = {c: DIFF_WEIGHT if c == "diff" and len(conditions) > 1 else 1.0 for c in conditions}
         self.unit = float(np.sqrt(np.mean([np.mean(np.abs(self.data[c]) ** 2) for c in conditions])))
         # the spline's columns are orthonormal, so that projecting it out is two products
-        self.spline = np.linalg.qr(_spline_columns(grid, config.knot_ppm))[0]
-        phase = np.deg2rad(config.max_phase_deg)
+        self.spline = np.linalg.qr(_spline_columns(grid, KNOT_PPM))[0]
+        phase = np.deg2rad(MAX_PHASE_DEG)
         limits = [
-            (-config.max_shift_ppm, config.max_shift_ppm, 0.003),
+            (-MAX_SHIFT_PPM, MAX_SHIFT_PPM, 0.003),
             (-phase, phase, 0.05),
-            (0.0, config.max_width_hz, 1.0),
-            (0.0, config.max_width_hz, 1.0),
+            (0.0, MAX_WIDTH_HZ, 1.0),
+            (0.0, MAX_WIDTH_HZ, 1.0),
         ]
         if len(conditions) > 1:
             limits += [(-2.0, 2.0, 0.2), (-0.25, 0.25, 0.03)]
@@ -171,9 +159,14 @@ class _Problem:
         return np.exp(1j * (phase + 2 * np.pi * shift_hz * self.time_s)) * voigt_decay(self.time_s, x[2], x[3])
 
     def _project(self, values: NDArray) -> NDArray:
-        """Remove the spline from complex rows, and lay real and imaginary parts side by side."""
-        rest = values - (values @ self.spline) @ self.spline.T
-        return np.concatenate([rest.real, rest.imag], axis=-1)
+        """What a penalised spline leaves of complex rows; real and imaginary parts side by side.
+
+        The last columns are the penalty of the spline that was taken off: their squares add up to it.
+        """
+        coefficients = values @ self.spline
+        rest = values - coefficients @ self.spline.T
+        penalty = np.sqrt(BASELINE_PENALTY / (1 + BASELINE_PENALTY)) * coefficients
+        return np.concatenate([rest.real, rest.imag, penalty.real, penalty.imag], axis=-1)
 
     def solve(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Amplitudes, matrix and data vector (scaled) at the nuisance parameters `x`."""
@@ -184,7 +177,10 @@ class _Problem:
         )
         # normal equations through a Cholesky factor: the matrix has thousands of rows and two dozen columns
         gram = matrix @ matrix.T
-        size = np.sqrt(np.maximum(np.diag(gram), max(1e-300, 1e-30 * np.diag(gram).max())))
+        highest = max(float(np.diag(gram).max()), 1e-300)
+        if self.fixed is None:
+            gram[np.diag_indices_from(gram)] += AMPLITUDE_PENALTY * highest
+        size = np.sqrt(np.maximum(np.diag(gram), 1e-30 * highest))
         factor = np.linalg.cholesky(gram / np.outer(size, size) + 1e-7 * np.eye(len(gram)))
         right = np.linalg.solve(factor, (matrix @ target) / size)
         amplitudes, _ = nnls(factor.T, right)
@@ -211,7 +207,7 @@ class _Problem:
             data[condition] = self._evaluate(getattr(self.spectra, condition) * back)
             components[condition] = components[condition] * amplitudes[:, None]
             rest = data[condition] - components[condition].sum(axis=0)
-            baseline[condition] = (rest @ self.spline) @ self.spline.T
+            baseline[condition] = (rest @ self.spline) @ self.spline.T / (1 + BASELINE_PENALTY)
         parameters = {
             "shift_ppm": float(x[0]),
             "phase_deg": float(np.rad2deg(x[1])),

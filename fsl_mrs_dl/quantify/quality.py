@@ -95,10 +95,12 @@ def data_snr(fit: FitResult, noise: dict[str, float]) -> float:
 
 
 def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisition_s: float) -> float:
-    """Share of the signal's power (baseline not counted) that the fit leaves over, noise not counted; 0 to 1 and above.
+    """Share of the signal's power that the fit leaves over, noise not counted; 0 to 1 and above.
 
-    Both are broadened by `SMOOTH_PPM` first, so that very narrow lines a fraction of a hertz off their place do not
-    count as unexplained. The largest share of any condition.
+    The signal is the data or the data without the fitted baseline, whichever is less: a baseline that belongs to the
+    data does not hide what is left of the lines, and one that the data do not have does not either. All is broadened
+    by `SMOOTH_PPM` first, so that very narrow lines a fraction of a hertz off their place do not count as
+    unexplained. The largest share of any condition.
     """
     worst = 0.0
     inside = (grid.ppm > 1.8) & (grid.ppm < 4.1)
@@ -113,10 +115,13 @@ def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisit
         return gaussian_filter1d(values.real, sigma) + 1j * gaussian_filter1d(values.imag, sigma)
 
     for condition, components in fit.components.items():
-        signal = smooth(fit.data[condition] - fit.baseline[condition])[inside]
-        rest = signal - smooth(components.sum(axis=0))[inside]
+        data, lines = (
+            smooth(part)[inside] for part in (fit.data[condition], fit.data[condition] - fit.baseline[condition])
+        )
+        rest = lines - smooth(components.sum(axis=0))[inside]
         noise_power = 2 * noise[condition] ** 2 * min(1.0, smoothing)
-        power = max(float(np.mean(np.abs(signal) ** 2)) - noise_power, 1e-300)
+        signal = min(float(np.mean(np.abs(part) ** 2)) for part in (data, lines))
+        power = max(signal - noise_power, 1e-300)
         worst = max(worst, max(float(np.mean(np.abs(rest) ** 2)) - noise_power, 0.0) / power)
     return worst
 

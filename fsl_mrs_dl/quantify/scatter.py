@@ -8,7 +8,7 @@ part: eight groups do not tell a course from chance.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,9 +49,7 @@ def jackknife_sd(values: NDArray) -> NDArray:
     return np.sqrt((n - 1) / n * ((values - values.mean(axis=0)) ** 2).sum(axis=0))
 
 
-def with_scatter(
-    result: Quantification, spectra: EditedSpectra, model: LoadedModel, hidden: Collection[str] = ()
-) -> Quantification:
+def with_scatter(result: Quantification, spectra: EditedSpectra, model: LoadedModel) -> Quantification:
     """The quantification with spreads and intervals that are at least what the transients' scatter is.
 
     Parameters
@@ -61,8 +59,6 @@ def with_scatter(
     spectra : EditedSpectra
         Nothing is widened where `without_group` is empty.
     model : LoadedModel
-    hidden : collection of str
-        Outputs that are not visible, which take part in no sum.
 
     Raises
     ------
@@ -78,25 +74,28 @@ def with_scatter(
         raise ModelError("the network's answer is not finite without a group of transients", where=spectra.source)
     answers = dict(zip(model.outputs, mean.T, strict=True))
 
-    def total(name: str) -> NDArray:
-        parts = [answers[part] for part in parts_of(name) if part in answers]
-        seen = [answers[part] for part in parts_of(name) if part in answers and part not in hidden]
-        return np.sum(seen or parts, axis=0)
-
-    def widen(estimates: Sequence[Estimate], reference: str = "") -> tuple[Estimate, ...]:
-        scale = total(reference) if reference else np.ones(len(mean))
-        if scale.min() <= 0:
-            return tuple(estimates)
-        return tuple(_widened(e, float(jackknife_sd(total(e.name) / scale))) for e in estimates)
-
     wider = replace(
         result,
-        estimates=widen(result.estimates),
-        combinations=widen(result.combinations),
-        calibrated_ratios=widen(result.calibrated_ratios, result.reference_name),
-        calibrated_second_ratios=widen(result.calibrated_second_ratios, result.second_reference_name),
+        estimates=_all_widened(result.estimates, answers),
+        combinations=_all_widened(result.combinations, answers),
+        calibrated_ratios=_all_widened(result.calibrated_ratios, answers, result.reference_name),
+        calibrated_second_ratios=_all_widened(result.calibrated_second_ratios, answers, result.second_reference_name),
     )
     return replace(wider, flags=(*result.flags, *_flags(result, wider)))
+
+
+def _all_widened(
+    estimates: Sequence[Estimate], answers: Mapping[str, NDArray], reference: str = ""
+) -> tuple[Estimate, ...]:
+    """Estimates widened to the scatter of the answers without one group each, relative to `reference` where given."""
+
+    def total(name: str) -> NDArray:
+        return np.sum([answers[part] for part in parts_of(name) if part in answers], axis=0)
+
+    scale: NDArray | float = total(reference) if reference else 1.0
+    if np.min(scale) <= 0:
+        return tuple(estimates)
+    return tuple(_widened(e, float(jackknife_sd(total(e.name) / scale))) for e in estimates)
 
 
 def _widened(estimate: Estimate, sd: float) -> Estimate:

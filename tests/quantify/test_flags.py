@@ -19,8 +19,9 @@ from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.quantify.artefacts import ArtefactLimits, artefact_flags
+from fsl_mrs_dl.quantify.artefacts import artefact_flags
 from fsl_mrs_dl.quantify.kind import kind_of_sample, kinds_of_model
+from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.signals import basis_signals
 from tests.helpers import SHARED, fid_of, write_nifti
@@ -120,6 +121,16 @@ def test_a_missed_editing_frequency_is_flagged():
     assert "editing_missed" in codes(quantify(spectra_of(off, on + left), model()))
 
 
+def test_a_lipid_tail_does_not_pass_for_naa_in_on():
+    off, on = pair()
+    fat = line(1.3, 30.0, 150.0) + line(0.9, 25.0, 40.0)
+    spectra = spectra_of(off + fat, on + fat)
+    assert quantify(spectra, model()).fit_parameters["naa_left_in_on"] == pytest.approx(0.0, abs=0.06)
+    left = 0.25 * BRAIN["NAA"] * signals_of(("NAA",)).fids["edit_off"][0] * voigt_decay(TIME_S, 3.0, 3.0)
+    told = quantify(spectra_of(off + fat, on + fat + left), model()).fit_parameters["naa_left_in_on"]
+    assert told == pytest.approx(0.25, abs=0.06)
+
+
 def test_without_naa_editing_is_not_judged():
     result = quantify(spectra_of(*pair({"Cr": 8.0, "GABA": 5.0, "Glu": 10.0})), model())
     assert "naa_left_in_on" not in result.fit_parameters
@@ -132,7 +143,7 @@ def test_broad_lines_are_flagged_whatever_the_model():
     assert artefact_flags({}, fwhm_hz=0.09 * F0_MHZ, f0_mhz=F0_MHZ) == []
 
 
-@pytest.mark.parametrize(("times", "flagged"), [(5.0, False), (2.5 * ArtefactLimits().water, True)])
+@pytest.mark.parametrize(("times", "flagged"), [(5.0, False), (2.5 * LIMITS.water, True)])
 def test_strong_residual_water_is_flagged(times, flagged):
     off, on = pair()
     highest = np.abs(np.fft.fft(off)).max()

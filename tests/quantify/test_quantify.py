@@ -126,6 +126,17 @@ def test_a_diff_alone_has_naa_as_reference_and_no_cr(tiny_model):
     assert result.panels[0].name == "diff"
 
 
+@pytest.mark.parametrize(("only", "given"), [("edit_off", False), ("diff", True), (None, True)])
+def test_a_sum_is_given_where_every_part_shows(only, given):
+    conc = {"NAA": 11.0, "Cr": 8.0, "GPC": 1.6, "Ins": 6.0, "Glu": 9.0, "Gln": 2.4, "GABA": 1.8, "GSH": 1.2}
+    result = quantify(mixture({**conc, "MM09": 6.0, "MM30": 2.0}, noise=0.1, only=only), load_model("invivo"))
+    names = {e.name for e in result.combinations}
+    assert not result.refused
+    assert ("GABA+" in names) is given
+    assert "Glx" in names
+    assert {e.name for e in result.ratios()} <= {e.name for e in (*result.estimates, *result.combinations)}
+
+
 def test_noise_alone_is_refused_without_numbers(tiny_model):
     rng = np.random.default_rng(0)
     fids = {c: rng.normal(size=N) + 1j * rng.normal(size=N) for c in ("edit_off", "diff")}
@@ -215,6 +226,15 @@ def test_basis_folder_round_trip_and_errors(tmp_path):
 def test_unknown_model_is_named():
     with pytest.raises(ConfigError, match="there is no model 'frist_light'"):
         find_model("frist_light")
+
+
+def test_a_sum_with_a_part_that_does_not_show_is_no_sum():
+    seen, hidden = (
+        Estimate(name, 1.0, 0.1, (0.9, 1.1), (0.8, 1.2), "edit_off", flag=flag)
+        for name, flag in (("GABA", ""), ("MM30", "not visible"))
+    )
+    assert combine("GABA+", [seen, hidden]) is None
+    assert combine("GABA+", [seen]).value == 1.0
 
 
 def test_sums_add_values_and_spreads_in_quadrature():

@@ -16,7 +16,7 @@ from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.quantify.quantify import Limits
+from fsl_mrs_dl.quantify.limits import Limits
 from fsl_mrs_dl.reports.html import report as html
 from fsl_mrs_dl.reports.words.checklist import NOT_IN_HEADER, Item
 from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs

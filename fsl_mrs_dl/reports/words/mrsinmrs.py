@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.quantify.quantify import Limits
+from fsl_mrs_dl.quantify.limits import Limits
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports.words.checklist import Checklist, Section
 from fsl_mrs_dl.reports.words.mrsinmrs_run import analysis, quality

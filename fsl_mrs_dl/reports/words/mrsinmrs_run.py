@@ -12,7 +12,7 @@ import numpy as np
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.metabolites.table import TABULATED
 from fsl_mrs_dl.preprocess.average import MIN_EXCESS, MIN_FOR_REJECTION, REJECT_Z
-from fsl_mrs_dl.quantify.quantify import Limits
+from fsl_mrs_dl.quantify.limits import Limits
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.words.checklist import Item, Row

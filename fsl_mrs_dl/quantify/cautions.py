@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an answer is given with caution: ranges that were left, a picture that does not fit, fits that disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.models.card import Card
+from fsl_mrs_dl.models.estimate import Estimate, combine
+from fsl_mrs_dl.models.inputs import NetworkInput
+from fsl_mrs_dl.models.novelty import distances
+from fsl_mrs_dl.quantify.limits import LIMITS
+from fsl_mrs_dl.quantify.quality import acquired_s
+from fsl_mrs_dl.quantify.result import RangeCheck
+
+COMPARED = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln"), "NAA": ("NAA", "NAAG")}
+"""Sums that the classical fit is compared in, and their parts."""
+
+
+def range_checks(
+    spectra: EditedSpectra, data: NetworkInput, card: Card, fwhm_hz: float, snr: float
+) -> tuple[RangeCheck, ...]:
+    """Properties of the data, and their distance from the training spectra, beside what the model was trained on."""
+    on = spectra.edit_pulse.get("ON", {})
+    values = {
+        "f0_mhz": spectra.f0_mhz,
+        "te_s": spectra.te_s,
+        "fwhm_hz": fwhm_hz,
+        "snr": snr,
+        "acquired_s": acquired_s(spectra),
+        "edit_on_ppm": on.get("shift_ppm"),
+        "edit_duration_s": on.get("duration_s"),
+    }
+    ranges = [
+        RangeCheck(name, float(value), *card.ranges[name])
+        for name, value in values.items()
+        if value is not None and name in card.ranges
+    ]
+    far = distances(card.inputs, data.channels, data.present)
+    return (*ranges, *(RangeCheck(f"distance_of_{name}", value, 0.0, limit) for name, (value, limit) in far.items()))
+
+
+def range_flags(checks: Iterable[RangeCheck]) -> list[Flag]:
+    """A flag for each property outside of what the model was trained on; more signal than that is no fault."""
+    codes = {"fwhm_hz": "broad_lines", "snr": "low_snr"}
+    flags = []
+    for check in checks:
+        if check.inside or (check.name == "snr" and check.value > check.high):
+            continue
+        detail = f"{check.name} {check.value:.4g}, trained on {check.low:.4g} to {check.high:.4g}"
+        narrow = check.name == "fwhm_hz" and check.value < check.low
+        code = "outside_training" if narrow else codes.get(check.name, "outside_training")
+        flags.append(Flag(code, detail))
+    return flags
+
+
+def misfit_flags(left: float, factor: float) -> list[Flag]:
+    """Whether the re-made spectrum leaves much of the data (`left`), or would fit better by another `factor`."""
+    flags = []
+    if left > LIMITS.poor_fit:
+        flags.append(Flag("poor_fit", f"{100 * left:.0f} % of the signal is left over"))
+    if abs(factor - 1) > LIMITS.scale:
+        flags.append(Flag("scale_uncertain", f"a common factor of {factor:.2f} would fit best"))
+    return flags
+
+
+def disagreement_flags(estimates: Iterable[Estimate], classical: Mapping[str, float]) -> list[Flag]:
+    """Whether GABA, Glx or NAA of the classical fit lie far outside the network's spread."""
+    known = [e for e in estimates if e.name in classical or not e.visible]
+    details = []
+    for label, parts in COMPARED.items():
+        total = combine(label, [e for e in known if e.name in parts])
+        if total is None:
+            continue
+        other = sum(classical.get(name, 0.0) for name in parts)
+        difference = abs(total.value - other)
+        if difference > LIMITS.disagree_sd * total.sd and difference > 0.2 * max(total.value, other):
+            details.append(f"{label} {total.value:.3g} against {other:.3g}")
+    return [Flag("classical_disagrees", ", ".join(details))] if details else []
+
+
+def once(flags: Iterable[Flag]) -> tuple[Flag, ...]:
+    """The first flag of each code; of ranges, one each."""
+    kept: dict[tuple[str, str], Flag] = {}
+    for flag in flags:
+        kept.setdefault((flag.code, flag.detail if flag.code == "outside_training" else ""), flag)
+    return tuple(kept.values())

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fits beside the network: the survey of everything known, the classical answer, the network's answer re-made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.metabolites.table import BROAD, SIMULATED
+from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.quantify.limits import LIMITS
+from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
+from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, noise_sd, unexplained
+from fsl_mrs_dl.quantify.result import Panel
+from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A free fit with every known quantity, whatever a model estimates: it tells what is foreign.
+
+    Parameters
+    ----------
+    spectra : EditedSpectra
+    grid : PpmGrid
+    basis : Path or None
+    fit : FitResult
+    names : tuple of str
+        Quantities of the fit.
+    noise : dict of str to float
+        By condition, as of `noise_sd`.
+    """
+
+    spectra: EditedSpectra
+    grid: PpmGrid
+    basis: Path | None
+    fit: FitResult
+    names: tuple[str, ...]
+    noise: dict[str, float]
+
+    def left(self, fit: FitResult) -> float:
+        """`unexplained` of a fit of these spectra."""
+        return unexplained(fit, self.noise, self.grid, acquired_s(self.spectra))
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits with a model's quantities.
+
+    Parameters
+    ----------
+    survey : Survey
+    signals : BasisSignals
+        Of the model's quantities.
+    classical : FitResult
+        Free.
+    answer : FitResult
+        With the network's amplitudes.
+    hidden : frozenset of str
+        Quantities that have no signal to speak of in what was measured.
+    """
+
+    survey: Survey
+    signals: BasisSignals
+    classical: FitResult
+    answer: FitResult
+    hidden: frozenset[str]
+
+    @property
+    def fwhm_hz(self) -> float:
+        """Line width of the data: the classical fit's and what the basis had already."""
+        found = self.classical.parameters
+        return self.signals.lw_hz + voigt_fwhm_hz(found["lorentz_hz"], found["gauss_hz"])
+
+    @property
+    def snr(self) -> float:
+        """Of the data, not of the network's answer."""
+        return data_snr(self.classical, self.survey.noise)
+
+    @property
+    def classical_values(self) -> dict[str, float]:
+        """Amplitudes of the classical fit, of what is visible."""
+        values = zip(self.signals.names, self.classical.amplitudes, strict=True)
+        return {name: float(value) for name, value in values if name not in self.hidden}
+
+    def panels(self, *, refused: bool) -> tuple[Panel, ...]:
+        """Pictures of the network's answer, of the classical one where the data were refused; DIFF first."""
+        fit, names, grid = self.classical if refused else self.answer, self.signals.names, self.survey.grid
+        return tuple(
+            Panel(
+                name=condition,
+                ppm=grid.ppm,
+                data=fit.data[condition],
+                fit=fit.components[condition].sum(axis=0) + fit.baseline[condition],
+                baseline=fit.baseline[condition],
+                components=dict(zip(names, fit.components[condition], strict=True)),
+            )
+            for condition in ("diff", "edit_off")
+            if condition in self.signals.fids
+        )
+
+
+def make_survey(spectra: EditedSpectra, grid: PpmGrid, basis: Path | None = None) -> Survey:
+    """Fit everything known; raises a DataError where `basis` does not suit the data."""
+    signals = basis_signals(spectra, (*SIMULATED, *BROAD), basis)
+    noise = {c: noise_sd(getattr(spectra, c), spectra.dwell_s, spectra.f0_mhz, grid) for c in signals.fids}
+    return Survey(spectra, grid, basis, fit_linear_combination(spectra, signals, grid), signals.names, noise)
+
+
+def fit_answer(survey: Survey, outputs: Sequence[str], estimates: Sequence[Estimate]) -> Fits:
+    """The fits with the quantities `outputs` of a model.
+
+    The classical fit, being free, finds the nuisance parameters best; the network's answer is drawn from there.
+    """
+    spectra, grid = survey.spectra, survey.grid
+    signals = basis_signals(spectra, outputs, survey.basis)
+    classical = survey.fit
+    if signals.names != survey.names:
+        classical = fit_linear_combination(spectra, signals, grid, start=survey.fit.parameters)
+    values = {e.name: e.value for e in estimates}
+    amplitudes = np.array([values[name] for name in signals.names])
+    answer = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
+    size = _size(classical, signals, spectra, grid)
+    hidden = frozenset(np.array(signals.names)[size < LIMITS.visible * size.max()].tolist())
+    return Fits(survey, signals, classical, answer, hidden)
+
+
+def _size(fit: FitResult, signals: BasisSignals, spectra: EditedSpectra, grid: PpmGrid) -> NDArray:
+    """Norm of each quantity's signal per unit in all that is there, at the fitted width."""
+    power = np.zeros(len(signals.names))
+    for fids in signals.fids.values():
+        power += (np.abs(grid.evaluate(fids * fit.decay, spectra.dwell_s, spectra.f0_mhz)) ** 2).sum(axis=1)
+    return np.sqrt(power)
+
+
+def voigt_fwhm_hz(lorentz_hz: float, gauss_hz: float) -> float:
+    """Width of a Voigt line to 0.02 %: Olivero and Longbothum 1977, J Quant Spectrosc Radiat Transf 17:233."""
+    return 0.5346 * lorentz_hz + float(np.sqrt(0.2166 * lorentz_hz**2 + gauss_hz**2))

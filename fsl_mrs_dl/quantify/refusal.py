@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why data are refused: what no model could answer for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.quantify.limits import LIMITS
+from fsl_mrs_dl.quantify.lincomb import FitResult
+
+SAME_SUBSTANCE = (("NAA", "NAAG"), ("Cr", "PCr"), ("GPC", "PCh"), ("Glu", "Gln"))
+"""Quantities that show as one line, or are told apart by little."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a refusal is judged by.
+
+    Parameters
+    ----------
+    survey_left, answer_left : float
+        Share of the signal's power left over by the free fit of all known metabolites, and by the spectrum re-made
+        from the estimates.
+    snr, fwhm_hz : float
+        Of the data.
+    widest_hz : float
+        Line width up to which the model was trained.
+    second_line : float
+        As of `second_highest`.
+    lipid_ratio : float
+        As of `fsl_mrs_dl.quantify.artefacts.lipid_ratio`.
+    """
+
+    survey_left: float
+    answer_left: float
+    snr: float
+    fwhm_hz: float
+    widest_hz: float
+    second_line: float
+    lipid_ratio: float
+
+
+def refusal(spectra: EditedSpectra, evidence: Evidence) -> str:
+    """Why the data are refused; empty where they are not."""
+    if evidence.snr < LIMITS.refuse_snr:
+        return _noise(spectra, evidence.snr)
+    reasons = list(_reasons(spectra, evidence))
+    if reasons and evidence.lipid_ratio > LIMITS.lipid:
+        reasons.append(
+            f"broad signal of {100 * evidence.lipid_ratio:.0f} % of the highest line stands around 1.3 ppm: "
+            "lipid from outside the brain, or from the voxel itself"
+        )
+    return "; ".join(reasons)
+
+
+def _noise(spectra: EditedSpectra, snr: float) -> str:
+    reason = f"the highest line is only {snr:.1f} times the noise"
+    water = spectra.history.get("water", {}).get("ratio") or 0.0
+    if water > LIMITS.water:
+        reason += f", and water stood {water:.0f} times as high:"
+        reason += " nothing can be quantified in a water reference"
+    return reason
+
+
+def _reasons(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
+    for flag in spectra.flags:
+        if flag.code == "not_edited":
+            yield f"no editing took place: {flag.detail}"
+    known, answered = LIMITS.refuse_both
+    if evidence.survey_left > LIMITS.refuse_fit:
+        share = 100 * evidence.survey_left
+        yield f"{share:.0f} % of the signal is not that of an edited spectrum of known metabolites"
+    elif evidence.survey_left > known and evidence.answer_left > answered:
+        yield f"the estimates leave {100 * evidence.answer_left:.0f} % of the signal unexplained"
+    if evidence.fwhm_hz > LIMITS.refuse_width_factor * evidence.widest_hz:
+        yield f"lines are {evidence.fwhm_hz:.0f} Hz wide, the model was trained up to {evidence.widest_hz:g} Hz"
+    if len(spectra.present) == 1:
+        yield from _alone(spectra, evidence)
+
+
+def _alone(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
+    """What cannot be told of a spectrum that no second condition stands beside."""
+    if evidence.second_line < LIMITS.refuse_one_line:
+        yield "a single line is there, and nothing else that would tell what it is"
+    shift_ppm = spectra.history.get("reference", {}).get("shift_ppm", 0.0)
+    if abs(shift_ppm) > LIMITS.refuse_shift_ppm:
+        yield f"no known lines are where they should be: the nearest match is {shift_ppm:+.2f} ppm off"
+
+
+def second_highest(fit: FitResult, names: tuple[str, ...]) -> float:
+    """Height of the second highest substance of a fit relative to the highest; 0 where there is only one."""
+    groups = {next((same for same in SAME_SUBSTANCE if name in same), (name,)) for name in names}
+    heights = sorted(_height(fit, [i for i, name in enumerate(names) if name in group]) for group in groups)
+    return heights[-2] / heights[-1] if len(heights) > 1 and heights[-1] > 0 else 0.0
+
+
+def _height(fit: FitResult, rows: list[int]) -> float:
+    return max(float(np.abs(part[rows].sum(axis=0)).max()) for part in fit.components.values())
