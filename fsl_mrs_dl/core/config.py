@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
@@ -49,39 +50,87 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Union or origin is types.UnionType:
-        if value is None and type(None) in args:
-            return None
-        return _convert(value, next(a for a in args if a is not type(None)), where)
-    if origin is typing.Literal:
-        if value not in args:
-            raise ConfigError(
-                "unknown choice", where=where, expected=f"one of {', '.join(map(repr, args))}", got=repr(value)
-            )
-        return value
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError("a list is needed", where=where, got=repr(value))
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_convert(v, args[0], where) for v in value)
-        if len(value) != len(args):
-            raise ConfigError(f"a list of {len(args)} is needed", where=where, got=repr(value))
-        return tuple(_convert(v, a, where) for v, a in zip(value, args, strict=True))
-    if origin in (dict, Mapping) or hint is dict or (origin is not None and issubclass(origin, Mapping)):
-        if not isinstance(value, Mapping):
-            raise ConfigError("a table is needed", where=where, got=repr(value))
-        return {key: _convert(v, args[1], f"{where}.{key}") if args else v for key, v in value.items()}
+    """`value` as what `hint` says."""
+    origin = typing.get_origin(hint) or hint
     if dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else from_mapping(hint, value, where)  # type: ignore[arg-type]
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ConfigError("a finite number is needed", where=where, got=value)
-        return float(value)
-    if hint in (int, str, bool):
-        if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-            return value
-        raise ConfigError(f"a value of kind {hint.__name__} is needed", where=where, got=repr(value))
-    if hint is float:
-        raise ConfigError("a number is needed", where=where, got=repr(value))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping(value, hint, where)
+    convert = _CONVERTERS.get(origin)
+    return convert(value, hint, where) if convert else value
+
+
+def _union(value: Any, hint: Any, where: str) -> Any:
+    """The first arm that `value` fits; where none does, the error of the one that it is nearest to."""
+    arms = typing.get_args(hint)
+    if value is None and type(None) in arms:
+        return None
+    errors = []
+    for arm in arms:
+        if arm is type(None):
+            continue
+        try:
+            return _convert(value, arm, where)
+        except ConfigError as error:
+            errors.append((_is_meant(value, arm), error))
+    raise max(errors, key=lambda found: found[0])[1]
+
+
+def _is_meant(value: Any, arm: Any) -> bool:
+    """Whether a table was given where a table is one of the choices."""
+    return isinstance(value, Mapping) and dataclasses.is_dataclass(arm)
+
+
+def _literal(value: Any, hint: Any, where: str) -> Any:
+    choices = typing.get_args(hint)
+    if value not in choices:
+        expected = f"one of {', '.join(map(repr, choices))}"
+        raise ConfigError("unknown choice", where=where, expected=expected, got=repr(value))
     return value
+
+
+def _tuple(value: Any, hint: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError("a list is needed", where=where, got=repr(value))
+    args = typing.get_args(hint)
+    if len(args) == 2 and args[1] is Ellipsis:
+        args = (args[0],) * len(value)
+    if len(value) != len(args):
+        raise ConfigError(f"a list of {len(args)} is needed", where=where, got=repr(value))
+    return tuple(_convert(v, a, where) for v, a in zip(value, args, strict=True))
+
+
+def _mapping(value: Any, hint: Any, where: str) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError("a table is needed", where=where, got=repr(value))
+    args = typing.get_args(hint)
+    if not args:
+        return dict(value)
+    return {key: _convert(v, args[1], f"{where}.{key}") for key, v in value.items()}
+
+
+def _number(value: Any, _: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError("a number is needed", where=where, got=repr(value))
+    if not abs(value) <= sys.float_info.max:  # nor not-a-number, nor an integer beyond it
+        raise ConfigError("a finite number is needed", where=where, got=value)
+    return float(value)
+
+
+def _plain(value: Any, hint: Any, where: str) -> Any:
+    """An integer, a string or a boolean; True is no integer."""
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"a value of kind {hint.__name__} is needed", where=where, got=repr(value))
+    return value
+
+
+_CONVERTERS: dict[Any, Callable[[Any, Any, str], Any]] = {
+    typing.Union: _union,
+    types.UnionType: _union,
+    typing.Literal: _literal,
+    tuple: _tuple,
+    float: _number,
+    int: _plain,
+    str: _plain,
+    bool: _plain,
+}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +149,9 @@ def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
         axes.axhline(offset, color=COLOURS["residual"], lw=0.5, ls=":")
         top = max(top, float(residual.max()) + offset)
     span = (top - bottom) or 1.0
-    for name, shift_ppm in PEAKS.get(panel.name, {}).items():
-        if ppm.min() <= shift_ppm <= ppm.max():
-            near = np.abs(ppm - shift_ppm) < 0.06
-            place, up = label_place(data[near] if near.any() else data, float(np.median(data)))
-            if place < bottom:
-                place, name = bottom, f"{name} (cut off)"
-            va = "bottom" if up > 0 else "top"
-            axes.text(shift_ppm, place + 0.02 * up * span, name, ha="center", va=va, fontsize=8.5, color="0.15")
+    for name, shift_ppm, place, up in _peak_labels(panel.name, ppm, data, bottom):
+        va = "bottom" if up > 0 else "top"
+        axes.text(shift_ppm, place + 0.02 * up * span, name, ha="center", va=va, fontsize=8.5, color="0.15")
     axes.set_xlim(ppm.max(), ppm.min())
     axes.set_ylim(bottom - 0.09 * span, top + 0.12 * span)
     axes.set_yticks([])
@@ -166,6 +162,17 @@ def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
     if last:
         axes.set_xlabel("chemical shift / ppm", fontsize=9)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=7.5, frameon=False, borderpad=0)
+
+
+def _peak_labels(panel: str, ppm: NDArray, data: NDArray, bottom: float) -> Iterator[tuple[str, float, float, int]]:
+    """Name, chemical shift, height and side of each peak's label that lies in the window."""
+    for name, shift_ppm in PEAKS.get(panel, {}).items():
+        if not ppm.min() <= shift_ppm <= ppm.max():
+            continue
+        near = np.abs(ppm - shift_ppm) < 0.06
+        place, up = label_place(data[near] if near.any() else data, float(np.median(data)))
+        cut = place < bottom
+        yield f"{name} (cut off)" if cut else name, shift_ppm, bottom if cut else place, up
 
 
 def _draw_values(axes: Any, quantification: Quantification) -> None:

@@ -12,7 +12,7 @@ import io
 import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha":
 RECORD_COLUMNS = ("metabolite", "value", "unit", "sd", "lo68", "hi68", "lo95", "hi95", "subspectrum", "flag")
 """Columns of `records`."""
 
+_MOLAR = {"mmol_per_kg": "molality", "mmol_per_l": "molarity"}
+"""What FSL-MRS calls them in concentrations.csv."""
+
 PACKAGES = ("numpy", "scipy", "onnxruntime", "nifti-mrs", "nibabel", "matplotlib")
 
 
@@ -43,52 +46,68 @@ def summary_csv(quantification: Quantification) -> str:
     Ratios are empty where there is no reference, SNR and FWHM for sums, values for what is not visible; a refusal
     has the header alone.
     """
-    ref = f"/{quantification.reference_name}"
-    head = ["Metab", "Raw conc", "Raw SD", ref, f"{ref} SD", f"{ref} lo95", f"{ref} hi95", "%SD", "SNR", "FWHM"]
-    units = [unit for unit in WATER_UNITS if any(unit in found for found in quantification.absolute.values())]
-    second = [f"/{quantification.second_reference_name}"] if quantification.second_reference else []
-    head += [f"{name}{column}" for name in second for column in ("", " SD", " lo95", " hi95")]
+    units = water_units(quantification)
+    first = _ratio_columns(quantification.reference_name, quantification.ratios())
+    second = None
+    if quantification.second_reference:
+        second = _ratio_columns(quantification.second_reference_name, quantification.second_ratios())
+    head = ["Metab", "Raw conc", "Raw SD", *first.head, "%SD", "SNR", "FWHM", *(second.head if second else ())]
     head += [column for unit in units for column in (WATER_UNITS[unit], f"{WATER_UNITS[unit]} SD")]
-    ratios, second_ratios = (
-        {e.name: (e.value, e.sd, *e.interval95) for e in found}
-        for found in (quantification.ratios(), quantification.second_ratios())
-    )
     rows: list[list[Any]] = []
-    for estimate in sorted(all_estimates(quantification), key=lambda e: e.name):
-        relative = ratios.get(estimate.name, (None,) * 4)
-        relative_to_second = second_ratios.get(estimate.name, (None,) * 4) if second else ()
-        qc = quantification.qc.get(estimate.name)
+    for e in sorted(all_estimates(quantification), key=lambda e: e.name):
+        qc = quantification.qc.get(e.name)
         quality = (qc.snr, qc.fwhm_hz) if qc else (None, None)
-        if estimate.flag:
+        before = [e.value, e.sd, *first.of(e.name), e.percent_sd]
+        after = [*(second.of(e.name) if second else ()), *_by_water(quantification, e.name, units)]
+        if e.flag:
             # what does not show was not measured: the row stays, without numbers
-            rows.append([estimate.name, *[None] * 7, *quality, *[None] * (4 * len(second) + 2 * len(units))])
-            continue
-        by_water = quantification.absolute.get(estimate.name, {})
-        molar = [by_water.get(unit, {}).get(key) for unit in units for key in ("value", "sd")]
-        own = [estimate.name, estimate.value, estimate.sd, *relative, estimate.percent_sd, *quality]
-        rows.append([*own, *relative_to_second, *molar])
+            before, after = [None] * len(before), [None] * len(after)
+        rows.append([e.name, *before, *quality, *after])
     return _csv([head, *rows])
+
+
+def water_units(quantification: Quantification) -> list[str]:
+    """Those of `WATER_UNITS` that some metabolite has."""
+    return [unit for unit in WATER_UNITS if any(unit in found for found in quantification.absolute.values())]
+
+
+@dataclass(frozen=True)
+class _RatioColumns:
+    """A ratio with SD and 95 % interval: headings, and values by metabolite."""
+
+    head: tuple[str, str, str, str]
+    values: Mapping[str, tuple[float, ...]]
+
+    def of(self, name: str) -> tuple[float | None, ...]:
+        return self.values.get(name, (None,) * 4)
+
+
+def _ratio_columns(reference: str, ratios: Iterable[Estimate]) -> _RatioColumns:
+    title = f"/{reference}"
+    values = {e.name: (e.value, e.sd, *e.interval95) for e in ratios}
+    return _RatioColumns((title, f"{title} SD", f"{title} lo95", f"{title} hi95"), values)
+
+
+def _by_water(quantification: Quantification, name: str, units: Iterable[str]) -> list[float | None]:
+    """Value and SD in each of the units; None where there is none."""
+    found = quantification.absolute.get(name, {})
+    return [found.get(unit, {}).get(key) for unit in units for key in ("value", "sd")]
 
 
 def concentrations_csv(quantification: Quantification) -> str:
     """Two header rows, mean and std over raw, internal and, with water, molality and molarity, as FSL-MRS has them."""
     ratios = {e.name: e for e in quantification.ratios()}
-    molar = {
-        key: name
-        for key, name in (("mmol_per_kg", "molality"), ("mmol_per_l", "molarity"))
-        if any(key in found for found in quantification.absolute.values())
-    }
-    kinds = ["raw", "internal", *molar.values()]
+    molar = [unit for unit in water_units(quantification) if unit in _MOLAR]
+    kinds = ["raw", "internal", *(_MOLAR[unit] for unit in molar)]
     rows: list[list[Any]] = [["Metabs", *["mean"] * len(kinds), *["std"] * len(kinds)], ["", *kinds, *kinds]]
     for e in sorted(all_estimates(quantification), key=lambda e: e.name):
-        ratio = ratios.get(e.name)
         if e.flag:
             rows.append([e.name, *[None] * (2 * len(kinds))])
             continue
-        by_water = quantification.absolute.get(e.name, {})
-        values, spreads = ([by_water.get(unit, {}).get(key) for unit in molar] for key in ("value", "sd"))
-        mean = [e.value, ratio.value if ratio else None, *values]
-        rows.append([e.name, *mean, e.sd, ratio.sd if ratio else None, *spreads])
+        ratio = ratios.get(e.name)
+        internal = [ratio.value, ratio.sd] if ratio else [None, None]
+        pairs = [e.value, e.sd, *internal, *_by_water(quantification, e.name, molar)]
+        rows.append([e.name, *pairs[::2], *pairs[1::2]])
     return _csv(rows)
 
 
@@ -126,39 +145,16 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         parameters, quality, classical fit, history, versions.
     """
     q = quantification
-    ratios = {e.name: e for e in q.ratios()}
-    outputs = {e.name for e in q.estimates}
-    by_reference = {
-        short_name(tuple(part for part in parts if part in outputs)): {e.name: e for e in found}
-        for parts, found in ((q.reference, ratios.values()), (q.second_reference, q.second_ratios()))
-        if found
-    }
     total = None if q.refused else q.reference_estimate
-    reference = q.reference_name if total is not None else None
     content = {
         "format": "fsl_mrs_dl quantities 1",
         "data": data,
         "refused": q.refused,
         "flags": [flag.code for flag in q.flags],
         "flag_details": [flag.to_dict() for flag in q.flags],
-        "reference": reference,
+        "reference": q.reference_name if total is not None else None,
         "reference_raw": _estimate_dict(total) if total is not None else None,
-        "metabolites": {
-            e.name: {
-                **_estimate_dict(ratios.get(e.name, e)),
-                "reference": reference,
-                "percent_sd": e.percent_sd,
-                "combination": e in q.combinations,
-                "raw": _estimate_dict(e),
-                "label": label(e.name, e.sub_spectrum),
-                "definition": definition(e.name, outputs),
-                "ratios": {
-                    name: _estimate_dict(found[e.name]) for name, found in by_reference.items() if e.name in found
-                },
-                "absolute": dict(q.absolute.get(e.name, {})),
-            }
-            for e in all_estimates(q)
-        },
+        "metabolites": _metabolites(q, q.reference_name if total is not None else None),
         "raw": {e.name: e.value for e in _own(q) if not e.flag},
         "absolute": {name: dict(found) for name, found in q.absolute.items()},
         "water": dict(q.water),
@@ -174,6 +170,31 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         "reproduce": reproduce,
     }
     return finite(content)
+
+
+def _metabolites(q: Quantification, reference: str | None) -> dict[str, dict[str, Any]]:
+    """``metabolites`` of quantities.json."""
+    ratios = {e.name: e for e in q.ratios()}
+    outputs = {e.name for e in q.estimates}
+    by_reference = {
+        short_name(tuple(part for part in parts if part in outputs)): {e.name: e for e in found}
+        for parts, found in ((q.reference, ratios.values()), (q.second_reference, q.second_ratios()))
+        if found
+    }
+    return {
+        e.name: {
+            **_estimate_dict(ratios.get(e.name, e)),
+            "reference": reference,
+            "percent_sd": e.percent_sd,
+            "combination": e in q.combinations,
+            "raw": _estimate_dict(e),
+            "label": label(e.name, e.sub_spectrum),
+            "definition": definition(e.name, outputs),
+            "ratios": {name: _estimate_dict(found[e.name]) for name, found in by_reference.items() if e.name in found},
+            "absolute": dict(q.absolute.get(e.name, {})),
+        }
+        for e in all_estimates(q)
+    }
 
 
 def all_estimates(quantification: Quantification) -> tuple[Estimate, ...]:
@@ -238,19 +259,17 @@ def finite(value: Any) -> Any:
     """`value` in types that JSON has: arrays as lists, complex numbers as [re, im], not finite as None."""
     if isinstance(value, Mapping):
         return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return finite(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [finite(item) for item in value]
-    if isinstance(value, np.generic):
-        return finite(value.item())
     if isinstance(value, complex):
         return [finite(value.real), finite(value.imag)]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return value.as_posix() if isinstance(value, Path) else str(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def _estimate_dict(e: Estimate) -> dict[str, Any]:

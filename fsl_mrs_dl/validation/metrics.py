@@ -73,26 +73,35 @@ def normalise(
         for side in (true, guess):
             side.pop("Cr+PCr", None)
     common = [name for name in guess if name in true]
-    dividing = [n for n in NORMALISERS if n in common and not (n == "Cr" and "Cr+PCr" in common)]
-    dividing = [n for n in dividing if math.isfinite(true[n]) and math.isfinite(guess[n])]
+    dividing = _dividing(true, guess)
     true_scale = max((true[n] for n in dividing), default=0.0)
     guess_scale = max((guess[n] for n in dividing), default=0.0)
     if not true_scale > 0:
         return {}
-
-    def scaled(ends: Mapping[str, Interval] | None, name: str) -> Interval | None:
-        found = _interval(renamed(ends), guess, name) if ends and guess_scale > 0 else None
-        return (found[0] / guess_scale, found[1] / guess_scale) if found else None
-
+    if not guess_scale > 0:
+        return {name: Pair(true[name] / true_scale, 0.0) for name in common}
+    ends68, ends95 = renamed(interval68 or {}), renamed(interval95 or {})
     return {
         name: Pair(
             true[name] / true_scale,
-            guess[name] / guess_scale if guess_scale > 0 else 0.0,
-            scaled(interval68, name),
-            scaled(interval95, name),
+            guess[name] / guess_scale,
+            _scaled(_interval(ends68, guess, name), guess_scale),
+            _scaled(_interval(ends95, guess, name), guess_scale),
         )
         for name in common
     }
+
+
+def _dividing(true: Mapping[str, float], guess: Mapping[str, float]) -> list[str]:
+    """Those of `NORMALISERS` that both sides have as numbers; Cr counts once, with PCr where that is known."""
+    common = [name for name in NORMALISERS if name in true and name in guess]
+    if "Cr+PCr" in common and "Cr" in common:
+        common.remove("Cr")
+    return [name for name in common if math.isfinite(true[name]) and math.isfinite(guess[name])]
+
+
+def _scaled(ends: Interval | None, scale: float) -> Interval | None:
+    return (ends[0] / scale, ends[1] / scale) if ends else None
 
 
 def score(pairs: Iterable[Pair]) -> dict[str, float | int | None]:
@@ -190,17 +199,17 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def _with_sums(values: dict[str, float]) -> dict[str, float]:
+def _with_sums(values: Mapping[str, Any]) -> dict[str, float]:
     """Add the sums whose parts are all there; ``tCr`` is called ``Cr+PCr`` and takes Cr alone too."""
     out = {key: float(value) for key, value in values.items() if key not in COMBINATIONS and value is not None}
     for name, parts in COMBINATIONS.items():
         if name not in ("tCr", "GABA+") and all(part in out for part in parts):
             out[name] = sum(out[part] for part in parts)
     creatine = [out[part] for part in ("Cr", "PCr") if part in out]
-    if creatine and "Cr+PCr" not in out:
-        out["Cr+PCr"] = sum(creatine)
-    elif "Cr+PCr" not in out and values.get("tCr") is not None:
-        out["Cr+PCr"] = float(values["tCr"])
+    if not creatine and values.get("tCr") is not None:
+        creatine = [float(values["tCr"])]
+    if creatine:
+        out.setdefault("Cr+PCr", sum(creatine))
     return out
 
 

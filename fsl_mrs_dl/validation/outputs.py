@@ -166,21 +166,30 @@ def csv_text(cases: Sequence[Case]) -> str:
     head = ["id", "series", "metabolite", "truth", "estimate", "lo68", "hi68", "lo95", "hi95"]
     writer.writerow([*head, *methods, "flags"])
     for case in cases:
-        flags = " ".join(case.flags)
         if case.refused:
-            writer.writerow([case.id, case.series or "", *[""] * (len(head) - 2 + len(methods)), flags])
-            continue
-        pairs = case.pairs()
-        others = {method: case.pairs_against(method) for method in methods}
-        for name in ordered({*pairs, *(n for other in others.values() for n in other)}):
-            pair = pairs.get(name)
-            known = pair or next(other[name] for other in others.values() if name in other)
-            intervals = (pair.interval68, pair.interval95) if pair else (None, None)
-            ends = [end for interval in intervals for end in (interval or ("", ""))]
-            row = [_cell(known.truth), _cell(pair.estimate) if pair else "", *map(_cell, ends)]
-            row += [_cell(other[name].estimate) if name in other else "" for other in others.values()]
-            writer.writerow([case.id, case.series or "", name, *row, flags])
+            rows = [[""] * (len(head) - 2 + len(methods))]
+        else:
+            rows = _rows_of(case.pairs(), [case.pairs_against(method) for method in methods])
+        writer.writerows([case.id, case.series or "", *row, " ".join(case.flags)] for row in rows)
     return stream.getvalue()
+
+
+def _rows_of(pairs: Mapping[str, Pair], others: Sequence[Mapping[str, Pair]]) -> list[list[str]]:
+    """Metabolite, truth, estimate, interval ends and the other methods' estimates, a row per metabolite."""
+    rows = []
+    for name in ordered({*pairs, *(n for other in others for n in other)}):
+        answers = [found.get(name) for found in (pairs, *others)]
+        truth = next(pair.truth for pair in answers if pair)
+        values = [_cell(pair.estimate) if pair else "" for pair in answers]
+        rows.append([name, _cell(truth), values[0], *_ends(answers[0]), *values[1:]])
+    return rows
+
+
+def _ends(pair: Pair | None) -> list[str]:
+    """Ends of the 68 % and the 95 % interval; empty where there is none."""
+    if pair is None:
+        return [""] * 4
+    return [_cell(end) for interval in (pair.interval68, pair.interval95) for end in (interval or ("", ""))]
 
 
 def text_table(result: Mapping[str, Any]) -> str:
@@ -227,44 +236,56 @@ def draw(cases: Sequence[Case], result: Mapping[str, Any]) -> Any:
     """Figure of estimate over truth per metabolite, with 95 % bars, the identity and other methods in grey."""
     used = [case for case in cases if not case.refused]
     pairs = [case.pairs() for case in used]
+    others = {method: [case.pairs_against(method) for case in used] for method in result["against"]}
     names = list(result["metabolites"])[:_FIGURE_METABOLITES]
     columns = min(3, max(1, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
     figure = new_figure(figsize=(4.2 * columns, 4.0 * rows + 0.6), layout="constrained")
     title = f"{result['model']}: {result['n']} data sets, {result['refused']} refused"
     figure.suptitle(f"{result['note']}\n{title}" if "note" in result else title, fontsize=10)
-    methods = list(result["against"])
     for index, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, index + 1)
-        shown = [p[name] for p in pairs if name in p]
-        for method, marker in zip(methods, "x+1234" * len(methods), strict=False):
-            other = [p[name] for p in (case.pairs_against(method) for case in used) if name in p]
-            label = f"{method} (MAE {_num(result['against'][method].get(name, {}).get('mae'), 0, 3)})"
-            axes.plot([p.truth for p in other], [p.estimate for p in other], marker, color="0.6", ms=5, label=label)
-            shown += other
-        _scatter(axes, [p[name] for p in pairs if name in p], shown)
-        s = result["metabolites"][name]
-        axes.set_title(f"{name}  (n = {s['n']})", fontsize=10, loc="left", fontweight="bold")
-        axes.text(
-            0.03,
-            0.97,
-            f"MAE {_num(s['mae'], 0, 3)} ± {_num(s['mae_se'], 0, 3)}\nconstant guess {_num(s['mae_constant'], 0, 3)}\n"
-            f"slope {_num(s['slope'], 0, 2)}   R² {_num(s['r2'], 0, 2)}",
-            transform=axes.transAxes,
-            va="top",
-            fontsize=8,
-            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
-        )
-        axes.legend(loc="lower right", fontsize=7, frameon=False)
-        axes.set_xlabel("truth (max-normalised)", fontsize=8)
-        axes.set_ylabel("estimate (max-normalised)", fontsize=8)
-        axes.tick_params(labelsize=7)
+        beside = {}
+        for method, found in others.items():
+            error = _num(result["against"][method].get(name, {}).get("mae"), 0, 3)
+            beside[f"{method} (MAE {error})"] = _of(name, found)
+        _scatter(axes, _of(name, pairs), beside)
+        _label(axes, name, result["metabolites"][name])
     if not names:
         figure.text(0.5, 0.5, "No data set could be evaluated", ha="center", va="center", fontsize=12)
     return figure
 
 
-def _scatter(axes: Any, pairs: Sequence[Pair], shown: Sequence[Pair]) -> None:
+def _label(axes: Any, name: str, s: Mapping[str, Any]) -> None:
+    """Title, figures, legend and axis labels of one metabolite's panel."""
+    axes.set_title(f"{name}  (n = {s['n']})", fontsize=10, loc="left", fontweight="bold")
+    axes.text(
+        0.03,
+        0.97,
+        f"MAE {_num(s['mae'], 0, 3)} ± {_num(s['mae_se'], 0, 3)}\nconstant guess {_num(s['mae_constant'], 0, 3)}\n"
+        f"slope {_num(s['slope'], 0, 2)}   R² {_num(s['r2'], 0, 2)}",
+        transform=axes.transAxes,
+        va="top",
+        fontsize=8,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
+    )
+    axes.legend(loc="lower right", fontsize=7, frameon=False)
+    axes.set_xlabel("truth (max-normalised)", fontsize=8)
+    axes.set_ylabel("estimate (max-normalised)", fontsize=8)
+    axes.tick_params(labelsize=7)
+
+
+def _of(name: str, found: Sequence[Mapping[str, Pair]]) -> list[Pair]:
+    """One metabolite's pairs of the data sets that have it."""
+    return [pairs[name] for pairs in found if name in pairs]
+
+
+def _scatter(axes: Any, pairs: Sequence[Pair], beside: Mapping[str, Sequence[Pair]]) -> None:
+    """The network's pairs with bars, those of the other methods by their labels, and the identity."""
+    shown = list(pairs)
+    for (label, others), marker in zip(beside.items(), "x+1234" * len(beside), strict=False):
+        axes.plot([p.truth for p in others], [p.estimate for p in others], marker, color="0.6", ms=5, label=label)
+        shown += others
     truth = np.array([p.truth for p in pairs])
     guess = np.array([p.estimate for p in pairs])
     ends = np.array([p.interval95 or (p.estimate, p.estimate) for p in pairs]).reshape(-1, 2)
@@ -272,9 +293,8 @@ def _scatter(axes: Any, pairs: Sequence[Pair], shown: Sequence[Pair]) -> None:
     axes.errorbar(
         truth, guess, yerr=bars, fmt="o", ms=4, color="#0072B2", ecolor="#0072B266", elinewidth=1, label="network, 95 %"
     )
-    ends_above = [p.interval95[1] for p in pairs if p.interval95]
-    finite = [v for v in (*(v for p in shown for v in (p.truth, p.estimate)), *ends_above) if math.isfinite(v)]
-    top = 1.08 * max([0.05, *finite])
+    drawn = [*(p.truth for p in shown), *(p.estimate for p in shown), *ends[:, 1]]
+    top = 1.08 * max([0.05, *(value for value in drawn if math.isfinite(value))])
     axes.plot([0, top], [0, top], color="0.2", lw=0.8, ls="--", zorder=0)
     axes.set_xlim(-0.03 * top, top)
     axes.set_ylim(-0.03 * top, top)

@@ -57,26 +57,24 @@ def read_truth(path: Path, key: str | None = None) -> list[Truth]:
     entries: Any = read_json(path, "truth")
     if not isinstance(entries, list) or not entries:
         raise DataError("the truth is empty", where=path, expected="a list with one object per data set")
-    truths = []
-    for index, entry in enumerate(entries):
-        where = f"{path}, entry {index + 1}"
-        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-            raise DataError("the entry has no id", where=where)
-        chosen = key or ("visible_mm" if "visible_mm" in entry else "conc_mm")
-        values = entry.get(chosen)
-        if not isinstance(values, dict):
-            raise DataError(f"the entry has no '{chosen}'", where=where, expected="an object of concentrations in mM")
-        try:
-            numbers = {str(name): float(value) for name, value in values.items()}
-        except (TypeError, ValueError) as error:
-            raise DataError(f"'{chosen}' holds something that is not a number", where=where, got=error) from error
-        series = entry.get("series")
-        truths.append(
-            Truth(
-                entry["id"], numbers, None if series is None else str(series), _has_mm(entry), _co_edited(entry, where)
-            )
-        )
-    return truths
+    return [_truth(entry, key, f"{path}, entry {index + 1}") for index, entry in enumerate(entries)]
+
+
+def _truth(entry: Any, key: str | None, where: str) -> Truth:
+    """One entry of the file."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise DataError("the entry has no id", where=where)
+    chosen = key or ("visible_mm" if "visible_mm" in entry else "conc_mm")
+    values = entry.get(chosen)
+    if not isinstance(values, dict):
+        raise DataError(f"the entry has no '{chosen}'", where=where, expected="an object of concentrations in mM")
+    try:
+        numbers = {str(name): float(value) for name, value in values.items()}
+    except (TypeError, ValueError) as error:
+        raise DataError(f"'{chosen}' holds something that is not a number", where=where, got=error) from error
+    series = entry.get("series")
+    series = None if series is None else str(series)
+    return Truth(entry["id"], numbers, series, _has_mm(entry), _co_edited(entry, where))
 
 
 def _has_mm(entry: Mapping[str, Any]) -> bool:

@@ -23,13 +23,11 @@ _GRID = PpmGrid(low_ppm=2.7, high_ppm=4.1, n_points=561)
 
 def drift_view(history: Mapping[str, Any]) -> dict[str, Any] | None:
     """The frequency shift per transient, rejected ones marked, where the preprocessing recorded it."""
-    record = history.get("transients")
-    if not isinstance(record, Mapping):
-        return None
-    found = {str(k): v["shifts_hz"] for k, v in record.items() if isinstance(v, Mapping) and "shifts_hz" in v}
+    record = _records(history)
+    found = {name: np.asarray(one["shifts_hz"], float).ravel() for name, one in record.items() if "shifts_hz" in one}
     # a single transient per condition has no drift to show
-    series = {k: np.asarray(v, float).ravel() for k, v in found.items() if np.size(v) > 1}
-    values = np.concatenate([v[np.isfinite(v)] for v in series.values()]) if series else np.zeros(0)
+    series = {name: shifts for name, shifts in found.items() if shifts.size > 1}
+    values = np.concatenate([np.zeros(0), *(shifts[np.isfinite(shifts)] for shifts in series.values())])
     if not values.size:
         return None
     pad = 0.1 * float(np.ptp(values)) or 0.5
@@ -42,6 +40,14 @@ def drift_view(history: Mapping[str, Any]) -> dict[str, Any] | None:
         groups.append({"name": name, "colour": COLOURS[i % len(COLOURS)], "points": points, "rejected": sorted(out)})
     ticks = [{"y": px(y(t)), "label": f"{t:.1f}"} for t in np.linspace(values.min(), values.max(), 4)]
     return {"groups": groups, "ticks": ticks, "span": f"{_span(series, record):.1f}"}
+
+
+def _records(history: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What is on record of the transients, by condition."""
+    record = history.get("transients")
+    if not isinstance(record, Mapping):
+        return {}
+    return {str(name): one for name, one in record.items() if isinstance(one, Mapping)}
 
 
 def _span(series: Mapping[str, NDArray], record: Mapping[str, Any]) -> float:
@@ -65,9 +71,7 @@ def before_after(spectra: EditedSpectra, unaligned: Mapping[str, NDArray]) -> li
     list of dict
         Nothing for data that were not aligned: without two transients there is no before.
     """
-    record = spectra.history.get("transients", {})
-    counts = [v.get("n", 0) for v in record.values() if isinstance(v, Mapping)] if isinstance(record, Mapping) else []
-    if max(counts, default=0) < 2:
+    if max((one.get("n", 0) for one in _records(spectra.history).values()), default=0) < 2:
         return []
     reference = spectra.history.get("reference", {})
     shift, phase = (float(reference.get(key) or 0.0) for key in ("shift_hz", "phase_rad"))

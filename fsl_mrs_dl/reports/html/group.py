@@ -50,22 +50,13 @@ def render_group(head: Sequence[str], rows: Sequence[Sequence[str]], quality: Se
     quality : sequence of mapping, optional
         Per scan ``scan``, ``refused``, ``flags`` (as `Flag.to_dict`) and ``fit`` (``snr``, ``fwhm_hz``).
     """
-    column = {name: index for index, name in enumerate(head)}
-    sessions = list(dict.fromkeys(row[column["session_id"]] for row in rows))
+    records = [dict(zip(head, row, strict=True)) for row in rows]
+    sessions = list(dict.fromkeys(record["session_id"] for record in records))
     colour = {session: COLOURS[i % len(COLOURS)] for i, session in enumerate(sessions)}
-    found: dict[tuple[str, str], list[_Value]] = {}
-    for row in rows:
-        name, unit, value = (row[column[key]] for key in ("metabolite", "unit", "value"))
-        if name in SHOWN and unit != "raw" and value != "n/a":
-            low, high = (float(row[column[key]]) for key in ("lo95", "hi95"))
-            one = _Value(row[column["scan"]], row[column["session_id"]], float(value), low, high)
-            found.setdefault((unit, name), []).append(one)
-    # ratios first, quantities in the order of SHOWN
-    order = sorted(found, key=lambda key: (not key[0].startswith("/"), key[0], SHOWN.index(key[1])))
-    quantities = [_quantity(f"{name} {unit}", found[unit, name], colour) for unit, name in order]
+    quantities = [_quantity(title, values, colour) for title, values in _shown(records).items()]
     context = {
-        "n_scans": len({row[column["scan"]] for row in rows}),
-        "n_participants": len({row[column["participant_id"]] for row in rows}),
+        "n_scans": len({record["scan"] for record in records}),
+        "n_participants": len({record["participant_id"] for record in records}),
         "sessions": [{"name": s, "colour": colour[s]} for s in sessions if s != "n/a"],
         "quantities": quantities,
         "outliers": [line for quantity in quantities for line in quantity["outliers"]],
@@ -77,19 +68,55 @@ def render_group(head: Sequence[str], rows: Sequence[Sequence[str]], quality: Se
     return render_page("group.html.j2", {"forest": [q["plot"] for q in quantities]}, context)
 
 
+def _shown(records: Sequence[Mapping[str, str]]) -> dict[str, list[_Value]]:
+    """The values of the page by their titles: ratios first, quantities in the order of `SHOWN`."""
+    found: dict[tuple[str, str], list[_Value]] = {}
+    for record in records:
+        if record["metabolite"] in SHOWN and record["unit"] != "raw" and record["value"] != "n/a":
+            value, low, high = (float(record[key]) for key in ("value", "lo95", "hi95"))
+            one = _Value(record["scan"], record["session_id"], value, low, high)
+            found.setdefault((record["unit"], record["metabolite"]), []).append(one)
+    order = sorted(found, key=lambda key: (not key[0].startswith("/"), key[0], SHOWN.index(key[1])))
+    return {f"{name} {unit}": found[unit, name] for unit, name in order}
+
+
+def _far(values: Sequence[_Value]) -> set[str]:
+    """Scans whose value lies beyond `FAR`; none where there are too few, or half of them are the same."""
+    numbers = np.array([v.value for v in values])
+    distance = np.abs(numbers - np.median(numbers))
+    deviation = float(np.median(distance))
+    if len(values) < _MIN_FOR_OUTLIERS or not deviation > 0:
+        return set()
+    return {v.scan for v, far in zip(values, 0.6745 * distance / deviation > FAR, strict=True) if far}
+
+
+def _figures(values: Sequence[_Value]) -> dict[str, Any]:
+    """Median, quartiles, mean, SD, CV and the typical width of the intervals, as text."""
+    numbers = np.array([v.value for v in values])
+    q1, median, q3 = (float(q) for q in np.percentile(numbers, (25, 50, 75)))
+    mean, sd = float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
+    return {
+        "n": len(values),
+        "median": format_value(median),
+        "quartiles": f"{format_value(q1)} – {format_value(q3)}",
+        "mean": format_value(mean),
+        "sd": format_value(sd) if np.isfinite(sd) else "–",
+        "cv": f"{100 * sd / mean:.0f}" if np.isfinite(sd) and mean > 0 else "–",
+        "interval": format_value(float(np.median([v.high - v.low for v in values]))),
+    }
+
+
 def _quantity(title: str, values: Sequence[_Value], colour: Mapping[str, str]) -> dict[str, Any]:
     """Figures, points of the strip, and what plotly draws."""
     numbers = np.array([v.value for v in values])
     q1, median, q3 = (float(q) for q in np.percentile(numbers, (25, 50, 75)))
-    deviation = float(np.median(np.abs(numbers - median)))
-    enough = len(values) >= _MIN_FOR_OUTLIERS and deviation > 0
-    far = {v.scan for v in values if enough and 0.6745 * abs(v.value - median) / deviation > FAR}
+    far = _far(values)
     top = 1.05 * max(float(numbers.max()), 1e-9)
     x = Axis(0.0, top, 150, 890)
     colours = [_FAR_COLOUR if v.scan in far else colour[v.session] for v in values]
-    mean, sd = float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
     return {
         "title": title,
+        **_figures(values),
         "points": [
             {"x": px(x(v.value)), "y": 30 + 5 * (i % 3 - 1), "colour": c, "text": f"{v.scan}: {format_value(v.value)}"}
             for i, (v, c) in enumerate(zip(values, colours, strict=True))
@@ -101,13 +128,6 @@ def _quantity(title: str, values: Sequence[_Value], colour: Mapping[str, str]) -
         "outliers": [
             f"{v.scan}: {title} {format_value(v.value)}, median {format_value(median)}" for v in values if v.scan in far
         ],
-        "n": len(values),
-        "median": format_value(median),
-        "quartiles": f"{format_value(q1)} – {format_value(q3)}",
-        "mean": format_value(mean),
-        "sd": format_value(sd) if np.isfinite(sd) else "–",
-        "cv": f"{100 * sd / mean:.0f}" if np.isfinite(sd) and mean > 0 else "–",
-        "interval": format_value(float(np.median([v.high - v.low for v in values]))),
         "plot": {
             "name": title,
             "median": median,

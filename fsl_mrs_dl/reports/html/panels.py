@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,41 @@ def panel_view(
     plot : dict
         ``x`` in ppm; curves in steps of the span.
     """
+    curves = _curves(panel, refused=refused)
+    drawing, plot = _drawing(panel, curves), _plot(curves, values or {})
+    return drawing, plot
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """What is shown of a panel, ppm descending.
+
+    Parameters
+    ----------
+    ppm : array
+    shown : dict of str to array
+        Curves by the keys of `_LABELS`; the residual with its offset. The data alone of a refused data set.
+    metabolites : list of dict
+        ``name``, ``values`` without baseline, ``colour``, ``on``.
+    baseline : array
+    span, lowest, low, top, offset : float
+        Height of data and fit, lowest value that is drawn, ends of the axis, and where the residual has its zero.
+    peaks : list of dict
+    """
+
+    ppm: NDArray
+    shown: Mapping[str, NDArray]
+    metabolites: list[dict[str, Any]]
+    baseline: NDArray
+    span: float
+    lowest: float
+    low: float
+    top: float
+    offset: float
+    peaks: list[dict[str, Any]]
+
+
+def _curves(panel: Panel, *, refused: bool) -> _Curves:
     mask = visible(panel)
     order = np.argsort(np.asarray(panel.ppm)[mask])[::-1]
     ppm = np.asarray(panel.ppm, float)[mask][order]
@@ -65,37 +101,39 @@ def panel_view(
 
     data, fit, baseline = curve(panel.data), curve(panel.fit), curve(panel.baseline)
     residual = data - fit
-    shown = [data] if refused else [data, fit]
-    low, high = display_floor(panel, ppm, shown), max(float(c.max()) for c in shown)
+    measured = [data] if refused else [data, fit]
+    low, high = display_floor(panel, ppm, measured), max(float(c.max()) for c in measured)
     span = float(high - low) or 1.0
-    offset = float(high + 0.08 * span - residual.min()) if not refused else 0.0
-    top = float(max(high, offset + residual.max())) if not refused else float(high)
-    x = Axis(float(ppm[0]), float(ppm[-1]), LEFT, WIDTH - LEFT)
-    y = Axis(low - 0.08 * span, top + 0.06 * span, HEIGHT - 30, 8)
-    curves = {"data": data}
+    offset, top, shown = 0.0, float(high), {"data": data}
     if not refused:
-        curves |= {"baseline": baseline, "fit": fit, "residual": residual + offset}
-    components = [] if refused else _components(panel, curve, span)
-    lowest = low - 0.05 * span
-    lines = [
-        {"name": name, "label": _LABELS[name], "colour": COLOURS[name], "d": path(x(ppm), y(np.maximum(c, lowest)))}
-        for name, c in curves.items()
-    ]
-    # by the place in the model, so that a metabolite has one colour in all panels
-    colours = {name: OVERLAYS[i % len(OVERLAYS)] for i, name in enumerate(panel.components)}
-    overlays = [
-        {
-            "name": c["name"],
-            "colour": colours[c["name"]],
-            "on": c["name"] in _DEFAULT_ON,
-            "d": path(x(ppm), y(np.maximum(c["values"] + baseline, lowest))),
-        }
-        for c in components
-    ]
-    peaks = _peaks(panel.name, ppm, data, low, span)
-    stack, stack_height = _stack(components, x(ppm))
-    ticks = [{"x": px(x(t)), "label": f"{t:.1f}"} for t in ppm_ticks(float(ppm[-1]), float(ppm[0]))]
-    drawing = {
+        offset = float(high + 0.08 * span - residual.min())
+        top = float(max(high, offset + residual.max()))
+        shown |= {"baseline": baseline, "fit": fit, "residual": residual + offset}
+    return _Curves(
+        ppm=ppm,
+        shown=shown,
+        metabolites=[] if refused else _components(panel, curve, span),
+        baseline=baseline,
+        span=span,
+        lowest=low - 0.05 * span,
+        low=low - 0.08 * span,
+        top=top + 0.06 * span,
+        offset=offset,
+        peaks=_peaks(panel.name, ppm, data, low, span),
+    )
+
+
+def _drawing(panel: Panel, curves: _Curves) -> dict[str, Any]:
+    """Paths in pixels."""
+    ppm, fitted = curves.ppm, "residual" in curves.shown
+    x = Axis(float(ppm[0]), float(ppm[-1]), LEFT, WIDTH - LEFT)
+    y = Axis(curves.low, curves.top, HEIGHT - 30, 8)
+
+    def line(values: NDArray) -> str:
+        return path(x(ppm), y(np.maximum(values, curves.lowest)))
+
+    stack, stack_height = _stack(curves.metabolites, x(ppm))
+    return {
         "name": panel.name,
         "title": PANEL_TITLES.get(panel.name, panel.name),
         "width": px(WIDTH),
@@ -105,38 +143,50 @@ def panel_view(
         "right": px(WIDTH - LEFT),
         "ppm0": float(ppm[0]),
         "ppm1": float(ppm[-1]),
-        "curves": lines,
-        "overlays": overlays,
-        "ticks": ticks,
-        "residual_zero": px(y(offset)) if not refused else None,
-        "peaks": [{"name": k["name"], "x": px(x(k["x"])), "y": px(y(k["y"]) + (-6 if k["up"] else 14))} for k in peaks],
+        "curves": [{**_named(name), "d": line(values)} for name, values in curves.shown.items()],
+        "overlays": [
+            {"name": c["name"], "colour": c["colour"], "on": c["on"], "d": line(c["values"] + curves.baseline)}
+            for c in curves.metabolites
+        ],
+        "ticks": [{"x": px(x(t)), "label": f"{t:.1f}"} for t in ppm_ticks(float(ppm[-1]), float(ppm[0]))],
+        "residual_zero": px(y(curves.offset)) if fitted else None,
+        "peaks": [
+            {"name": k["name"], "x": px(x(k["x"])), "y": px(y(k["y"]) + (-6 if k["up"] else 14))} for k in curves.peaks
+        ],
         "stack": stack,
         "stack_height": px(stack_height + 25),
         "stack_axis_y": px(stack_height),
-        "label": f"{panel.name}: data{'' if refused else ', re-made spectrum and residual'} over ppm",
+        "label": f"{panel.name}: data{', re-made spectrum and residual' if fitted else ''} over ppm",
     }
 
-    def steps(values: NDArray) -> list[int]:
-        return np.round(values / span * _STEPS).astype(int).tolist()
 
-    values = values or {}
-    plot = {
-        "x": np.round(ppm, 4).tolist(),
-        "range": [int(v / span * _STEPS) for v in (y.v0, y.v1)],
-        "curves": [{k: c[k] for k in ("name", "label", "colour")} | {"y": steps(curves[c["name"]])} for c in lines],
+def _plot(curves: _Curves, values: Mapping[str, str]) -> dict[str, Any]:
+    """The same in steps of the span, for plotly."""
+
+    def steps(curve: NDArray) -> list[int]:
+        return np.round(curve / curves.span * _STEPS).astype(int).tolist()
+
+    return {
+        "x": np.round(curves.ppm, 4).tolist(),
+        "range": [int(v / curves.span * _STEPS) for v in (curves.low, curves.top)],
+        "curves": [{**_named(name), "y": steps(curve)} for name, curve in curves.shown.items()],
         "metabolites": [
             {
                 "name": c["name"],
                 "label": f"{c['name']} {values.get(c['name'], '')}".strip(),
-                "colour": overlay["colour"],
-                "on": overlay["on"],
-                "y": steps(c["values"] + baseline),
+                "colour": c["colour"],
+                "on": c["on"],
+                "y": steps(c["values"] + curves.baseline),
             }
-            for c, overlay in zip(components, overlays, strict=True)
+            for c in curves.metabolites
         ],
-        "peaks": [{**k, "y": k["y"] / span * _STEPS} for k in peaks],
+        "peaks": [{**k, "y": k["y"] / curves.span * _STEPS} for k in curves.peaks],
     }
-    return drawing, plot
+
+
+def _named(name: str) -> dict[str, str]:
+    """A curve's name, label and colour."""
+    return {"name": name, "label": _LABELS[name], "colour": COLOURS[name]}
 
 
 def _peaks(name: str, ppm: NDArray, data: NDArray, low: float, span: float) -> list[dict[str, Any]]:
@@ -151,9 +201,15 @@ def _peaks(name: str, ppm: NDArray, data: NDArray, low: float, span: float) -> l
     return found
 
 
-def _components(panel: Panel, curve: Any, span: float) -> list[dict[str, Any]]:
-    found = [{"name": name, "values": curve(values)} for name, values in panel.components.items()]
-    return [c for c in found if float(np.ptp(c["values"])) > _COMPONENT_SHOWN * span]
+def _components(panel: Panel, curve: Callable[[NDArray], NDArray], span: float) -> list[dict[str, Any]]:
+    """Metabolites that can be seen; the colour goes by the place in the model, the same in all panels."""
+    found = []
+    for index, (name, component) in enumerate(panel.components.items()):
+        values = curve(component)
+        if float(np.ptp(values)) > _COMPONENT_SHOWN * span:
+            colour = OVERLAYS[index % len(OVERLAYS)]
+            found.append({"name": name, "values": values, "colour": colour, "on": name in _DEFAULT_ON})
+    return found
 
 
 def _stack(components: Sequence[Mapping[str, Any]], x: NDArray) -> tuple[list[dict[str, str]], float]:

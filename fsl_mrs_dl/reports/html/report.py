@@ -56,32 +56,16 @@ def render_report(
     """
     q = quantification
     table = _table(q)
-    shown = {
-        r["name"]: f"{r['value']} {'' if r['unit'] == 'raw' else r['unit']} ({r['lo95']} – {r['hi95']})" for r in table
-    }
+    shown = {row["name"]: _in_words(row) for row in table}
     views = [panel_view(p, refused=q.refused, values=shown) for p in with_edit_on(q.panels)]
     text = methods(q, spectra)
     context = {
+        **_answer(q, table),
+        **_evidence(q),
         "source": spectra.source.name,
-        "refused": refusal(q),
-        "reference": q.reference_name if q.reference_estimate is not None else "",
-        "headline": [_value_dict(e) for e in headline(q)],
         "acquisition": _acquisition(spectra),
-        "flags": sorted((explained(f) for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),
         "panels": [drawing for drawing, _ in views],
-        "table": table,
-        "water": _water(q),
-        "has_classical": bool(q.classical) and not q.refused,
-        "quality": [{"name": n, "snr": _text(c.snr, 1), "fwhm": _text(c.fwhm_hz, 1)} for n, c in sorted(q.qc.items())],
-        "fit_parameters": [(_label(k), _number(v)) for k, v in q.fit_parameters.items()],
-        "drift": drift_view(q.history),
         "before_after": before_after(spectra, unaligned or {}),
-        "cr_width": _cr_width(q.history),
-        "history": [(_label(step), _entries(content)) for step, content in q.history.items()],
-        "model": [(k, str(q.model[k])) for k in ("name", "version", "basis") if q.model.get(k) is not None],
-        "limits": [str(text) for text in q.model.get("known_limits") or ()],
-        "checks": [_check(c) for c in q.range_checks],
-        "outside": [_label(c.name) for c in q.range_checks if not c.inside],
         "hashes": _hashes(q, spectra, options),
         "reproduce": reproduce,
         "options": [(k, str(v)) for k, v in options.items() if v is not None],
@@ -91,6 +75,39 @@ def render_report(
     }
     plots = {"panels": {drawing["name"]: plot for drawing, plot in views}}
     return render_page("report.html.j2", plots, context)
+
+
+def _answer(q: Quantification, table: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the template shows of values and flags."""
+    return {
+        "refused": refusal(q),
+        "reference": q.reference_name if q.reference_estimate is not None else "",
+        "headline": [_value_dict(e) for e in headline(q)],
+        "flags": sorted((explained(f) for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),
+        "table": table,
+        "water": _water(q),
+        "has_classical": bool(q.classical) and not q.refused,
+    }
+
+
+def _evidence(q: Quantification) -> dict[str, Any]:
+    """What the template shows of quality, preprocessing and model."""
+    return {
+        "quality": [{"name": n, "snr": _text(c.snr, 1), "fwhm": _text(c.fwhm_hz, 1)} for n, c in sorted(q.qc.items())],
+        "fit_parameters": [(_label(k), _number(v)) for k, v in q.fit_parameters.items()],
+        "drift": drift_view(q.history),
+        "cr_width": _cr_width(q.history),
+        "history": [(_label(step), _entries(content)) for step, content in q.history.items()],
+        "model": [(k, str(q.model[k])) for k in ("name", "version", "basis") if q.model.get(k) is not None],
+        "limits": [str(text) for text in q.model.get("known_limits") or ()],
+        "checks": [_check(c) for c in q.range_checks],
+        "outside": [_label(c.name) for c in q.range_checks if not c.inside],
+    }
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    """A row of the table as it stands beside a metabolite's name."""
+    return f"{row['value']} {'' if row['unit'] == 'raw' else row['unit']} ({row['lo95']} – {row['hi95']})"
 
 
 def _hashes(q: Quantification, spectra: EditedSpectra, options: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -117,24 +134,29 @@ def _water(q: Quantification) -> dict[str, Any] | None:
     """Concentrations by water: columns, rows, and the constants with their sources; None where there are none."""
     if not q.absolute or q.refused:
         return None
-    units = [unit for unit in tables.WATER_UNITS if any(unit in found for found in q.absolute.values())]
+    units = tables.water_units(q)
     rows = [
         {"name": name, "cells": [_interval(found.get(unit)) for unit in units]} for name, found in q.absolute.items()
     ]
     tissue = q.water.get("tissue_fractions", {})
-    constants = [(f"water, {name}", _relaxation(values)) for name, values in q.water.get("water", {}).items()]
-    shown = dict.fromkeys(_relaxation(values) for values in q.water.get("metabolites", {}).values())
-    for text in shown:
-        names = [name for name, values in q.water["metabolites"].items() if _relaxation(values) == text]
-        constants.append((", ".join(names) if len(names) < 4 else "other metabolites", text))
     return {
         "corrected": bool(q.water.get("corrected")),
         "units": [tables.WATER_UNITS[unit] for unit in units],
         "rows": rows,
         "tissue": ", ".join(f"{name} {100 * value:.1f} %" for name, value in tissue.items()),
-        "constants": constants,
+        "constants": _constants(q.water),
         "alpha": q.water.get("alpha"),
     }
+
+
+def _constants(water: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of what, and which: metabolites that share their constants stand together."""
+    constants = [(f"water, {name}", _relaxation(values)) for name, values in water.get("water", {}).items()]
+    names: dict[str, list[str]] = {}
+    for name, values in water.get("metabolites", {}).items():
+        names.setdefault(_relaxation(values), []).append(name)
+    shared = {text: ", ".join(found) if len(found) < 4 else "other metabolites" for text, found in names.items()}
+    return [*constants, *((found, text) for text, found in shared.items())]
 
 
 def _interval(found: Mapping[str, Any] | None) -> str:

@@ -91,7 +91,7 @@ def _measures(q: Quantification) -> tuple[Item, ...]:
         "mmol_per_l_alpha": "the same, alpha corrected (GABA)",
         "institutional": "institutional units by water",
     }
-    kinds += [words[unit] for unit in tables.WATER_UNITS if any(unit in found for found in q.absolute.values())]
+    kinds += [words[unit] for unit in tables.water_units(q)]
     every = tables.all_estimates(q)
     return (
         Item("", ", ".join(kinds), source="this run"),
@@ -210,6 +210,22 @@ def _averaged(spectra: EditedSpectra) -> dict[str, tuple[int, list[int]]]:
 
 
 def _exclusion(q: Quantification, spectra: EditedSpectra, limits: Limits) -> tuple[Item, ...]:
+    rule = (
+        f"SNR below {limits.refuse_snr:g}, more than {100 * limits.refuse_fit:g} % of the signal unexplained, or lines "
+        f"wider than {limits.refuse_width_factor:g} times the widest that the model was trained on"
+    )
+    reasons = [flag.detail or flag.sentence for flag in q.flags if flag.severity == "refused"]
+    cautions = [f"{f.code} ({f.detail})" if f.detail else f.code for f in q.flags if f.severity == "caution"]
+    return (
+        *_left_out(spectra),
+        Item("data sets refused when", rule, source="this run"),
+        Item("this one", f"refused: {_words(reasons)}" if q.refused else "not refused", source="this run"),
+        Item("cautions", ", ".join(cautions) or "none", source="this run"),
+    )
+
+
+def _left_out(spectra: EditedSpectra) -> list[Item]:
+    """Which transients are left out of the averages, and which were."""
     items = []
     averaged = _averaged(spectra)
     if averaged:
@@ -224,16 +240,7 @@ def _exclusion(q: Quantification, spectra: EditedSpectra, limits: Limits) -> tup
     if not averaged:
         why = "fsl_mrs_preproc_edit averaged them" if by_fsl(spectra) else "one FID per condition was read"
         items.append(Item("transients left out", None, missing=f"not known: {why}"))
-    rule = (
-        f"SNR below {limits.refuse_snr:g}, more than {100 * limits.refuse_fit:g} % of the signal unexplained, or lines "
-        f"wider than {limits.refuse_width_factor:g} times the widest that the model was trained on"
-    )
-    items.append(Item("data sets refused when", rule, source="this run"))
-    reasons = [flag.detail or flag.sentence for flag in q.flags if flag.severity == "refused"]
-    items.append(Item("this one", f"refused: {_words(reasons)}" if q.refused else "not refused", source="this run"))
-    cautions = [f"{f.code} ({f.detail})" if f.detail else f.code for f in q.flags if f.severity == "caution"]
-    items.append(Item("cautions", ", ".join(cautions) or "none", source="this run"))
-    return tuple(items)
+    return items
 
 
 def _words(values: Iterable[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,15 @@ def csv_text(result: Mapping[str, Any]) -> str:
     writer.writerow(["rung", "set", "method", "metabolite", *KEYS])
     for rung in result["rungs"]:
         for name, judged in rung["sets"].items():
-            for method, scores in {_NETWORK: judged["metabolites"], **judged["against"]}.items():
-                for metabolite, s in scores.items():
-                    cells = ["" if s[key] is None else f"{s[key]:.6g}" for key in KEYS]
-                    writer.writerow([rung["folder"], name, method, metabolite, *cells])
+            writer.writerows([rung["folder"], name, *row] for row in _rows(judged))
     return stream.getvalue()
+
+
+def _rows(judged: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Method, metabolite and `KEYS` of one set."""
+    for method, scores in {_NETWORK: judged["metabolites"], **judged["against"]}.items():
+        for metabolite, s in scores.items():
+            yield [method, metabolite, *("" if s[key] is None else f"{s[key]:.6g}" for key in KEYS)]
 
 
 def text_table(result: Mapping[str, Any]) -> str:
@@ -98,16 +102,7 @@ def draw(result: Mapping[str, Any]) -> Any:
     for index, (title, members) in enumerate(panels):
         axes = figure.add_subplot(rows, columns, index + 1)
         for name in result["rungs"][-1]["sets"]:
-            judged = [rung["sets"][name] for rung in result["rungs"]]
-            error = [_mean(one["metabolites"], members) for one in judged]
-            values = np.array([np.nan if e is None else e for e in error])
-            axes.plot(values, "o-", ms=4, lw=1.2, color=_COLOURS[name], label=TITLES[name])
-            if name == OWN:
-                continue
-            for (label, scores), style in zip(_beside(judged[-1]).items(), (":", "--"), strict=False):
-                level = _mean(scores, members)
-                if level is not None:
-                    axes.axhline(level, color=_COLOURS[name], lw=0.9, ls=style, label=f"{label}, {_SHORT[name]}")
+            _draw_set(axes, name, [rung["sets"][name] for rung in result["rungs"]], members)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
@@ -120,6 +115,19 @@ def draw(result: Mapping[str, Any]) -> Any:
     handles, labels = figure.axes[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7, frameon=False)
     return figure
+
+
+def _draw_set(axes: Any, name: str, judged: list[Mapping[str, Any]], members: list[str]) -> None:
+    """Mean error of `members` over the rungs on one set, and the levels of what needs no network."""
+    error = [_mean(one["metabolites"], members) for one in judged]
+    values = np.array([np.nan if e is None else e for e in error])
+    axes.plot(values, "o-", ms=4, lw=1.2, color=_COLOURS[name], label=TITLES[name])
+    if name == OWN:
+        return
+    for (label, scores), style in zip(_beside(judged[-1]).items(), (":", "--"), strict=False):
+        level = _mean(scores, members)
+        if level is not None:
+            axes.axhline(level, color=_COLOURS[name], lw=0.9, ls=style, label=f"{label}, {_SHORT[name]}")
 
 
 def _shown(result: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.run import bank_of_recipe, train
 from fsl_mrs_dl.validation.ladder.config import LadderConfig, as_pairs
 from fsl_mrs_dl.validation.ladder.outputs import HELD_OUT, MEASURED, OWN, write_outputs
+from fsl_mrs_dl.validation.ladder.rungs import Rung
 from fsl_mrs_dl.validation.ladder.sets import MeasuredSpectra, SimulatedSpectra, Spectra
 from fsl_mrs_dl.validation.run import Truth
 
@@ -72,26 +73,27 @@ def run_ladder(
         "data": None if data is None else str(data),
         "rungs": [],
     }
-    climb = config.rungs
-    for rung in climb:
-        own_bank = bank.first(rung.recipe.bank.n_members)
-        training, path = config.training(rung), folder / rung.folder
-        log.info("rung %d/%d: %s", rung.number + 1, len(climb), rung.title)
-        model = _trained(training, path, own_bank)
-        own = SimulatedSpectra(Synthesiser(as_pairs(rung.recipe), own_bank), config.n_simulated, config.base.seed)
-        judged = {name: spectra.judge(model) for name, spectra in ({OWN: own} | sets).items()}
-        result["rungs"].append(
-            {
-                "name": rung.name,
-                "title": rung.title,
-                "folder": rung.folder,
-                "on": list(rung.on),
-                "training": model.folder.card.as_written("training"),
-                "sets": judged,
-            }
-        )
+    for rung in config.rungs:
+        log.info("rung %d/%d: %s", rung.number + 1, len(config.rungs), rung.title)
+        result["rungs"].append(_climbed(config, rung, folder, bank.first(rung.recipe.bank.n_members), sets))
         write_outputs(folder, result)
     return result
+
+
+def _climbed(
+    config: LadderConfig, rung: Rung, folder: Path, bank: BasisBank, sets: Mapping[str, Spectra]
+) -> dict[str, Any]:
+    """The rung's model, trained or found, judged on spectra of its own kind and on `sets`."""
+    model = _trained(config.training(rung), folder / rung.folder, bank)
+    own = SimulatedSpectra(Synthesiser(as_pairs(rung.recipe), bank), config.n_simulated, config.base.seed)
+    return {
+        "name": rung.name,
+        "title": rung.title,
+        "folder": rung.folder,
+        "on": list(rung.on),
+        "training": model.folder.card.as_written("training"),
+        "sets": {name: spectra.judge(model) for name, spectra in {OWN: own, **sets}.items()},
+    }
 
 
 def _trained(config: TrainConfig, folder: Path, bank: BasisBank) -> LoadedModel:
