@@ -185,20 +185,23 @@ class MegaPress:
             raise ConfigError("voxel_mm must hold three positive lengths", got=self.voxel_mm)
         if not 0 < self.edit_truncation < 1:
             raise ConfigError("edit_truncation must lie between 0 and 1", got=self.edit_truncation)
-        for pulse in ("edit", "refocusing"):
-            chosen = (self.edit_shape if pulse == "edit" else self.refocusing) == "waveform"
-            waveform: Waveform | None = getattr(self, f"{pulse}_waveform")
-            if chosen != (waveform is not None):
-                raise ConfigError(
-                    f"{pulse}_waveform belongs to {'edit_shape' if pulse == 'edit' else 'refocusing'} 'waveform'",
-                    hint="Give both or neither",
-                )
-            if waveform is not None and abs(waveform.duration_s - getattr(self, f"{pulse}_duration_s")) > 1e-9:
-                raise ConfigError(
-                    f"{pulse}_duration_s is not that of {pulse}_waveform",
-                    expected=waveform.duration_s,
-                    got=getattr(self, f"{pulse}_duration_s"),
-                )
+        self._check_waveform("edit", "edit_shape")
+        self._check_waveform("refocusing", "refocusing")
+        self._check_delays()
+
+    def _check_waveform(self, pulse: str, family: str) -> None:
+        """A waveform is given where the pulse is to be one, and lasts as long as the pulse."""
+        waveform: Waveform | None = getattr(self, f"{pulse}_waveform")
+        duration_s = getattr(self, f"{pulse}_duration_s")
+        if (getattr(self, family) == "waveform") != (waveform is not None):
+            raise ConfigError(f"{pulse}_waveform belongs to {family} 'waveform'", hint="Give both or neither")
+        if waveform is not None and abs(waveform.duration_s - duration_s) > 1e-9:
+            raise ConfigError(
+                f"{pulse}_duration_s is not that of {pulse}_waveform", expected=waveform.duration_s, got=duration_s
+            )
+
+    def _check_delays(self) -> None:
+        """The pulses fit between their centres."""
         halves = (*self._half_durations_s, 0.0)
         for index, delay in enumerate(self.delays_s):
             needed = halves[index] + halves[index + 1]

@@ -152,9 +152,7 @@ def mega_press(
     ConfigError
         For an unknown vendor or field, or pulses that do not fit into the echo time.
     """
-    if vendor not in VENDORS:
-        raise ConfigError(f"unknown vendor '{vendor}'{nearest(vendor, VENDORS)}", expected=", ".join(VENDORS))
-    preset = VENDORS[vendor]
+    preset = _preset(vendor)
     fields: dict[str, Any] = {
         "f0_mhz": preset.f0_mhz if f0_mhz is None else f0_mhz,
         "delays_s": mega_delays(te_s, preset.first_echo_s, preset.edit_lag),
@@ -168,18 +166,28 @@ def mega_press(
         "voxel_mm": voxel_mm,
     }
     if edit_pulse is not None:
-        if edit_duration_s is not None and abs(edit_duration_s - edit_pulse.duration_s) > 1e-9:
-            raise ConfigError(
-                "the editing pulse's file has another duration",
-                expected=f"{edit_duration_s:g} s",
-                got=f"{edit_pulse.duration_s:g} s",
-            )
+        _check_duration(edit_pulse, edit_duration_s)
         fields |= _waveform("edit", "edit_shape", edit_pulse)
     if refocusing_pulse is not None:
         fields |= _waveform("refocusing", "refocusing", refocusing_pulse)
         bandwidth_hz = properties(refocusing_pulse).bandwidth_hz
         fields["refocusing_tbw"] = bandwidth_hz * refocusing_pulse.duration_s
     return MegaPress.from_dict({**fields, **others}, "mega_press")
+
+
+def _preset(vendor: str) -> Vendor:
+    if vendor not in VENDORS:
+        raise ConfigError(f"unknown vendor '{vendor}'{nearest(vendor, VENDORS)}", expected=", ".join(VENDORS))
+    return VENDORS[vendor]
+
+
+def _check_duration(edit_pulse: ShapedPulse, edit_duration_s: float | None) -> None:
+    if edit_duration_s is not None and abs(edit_duration_s - edit_pulse.duration_s) > 1e-9:
+        raise ConfigError(
+            "the editing pulse's file has another duration",
+            expected=f"{edit_duration_s:g} s",
+            got=f"{edit_pulse.duration_s:g} s",
+        )
 
 
 def _edit_duration_s(preset: Vendor, te_s: float) -> float:

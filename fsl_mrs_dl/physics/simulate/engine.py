@@ -9,6 +9,7 @@ as a full grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -184,27 +185,38 @@ def _sum_over_positions(rho: NDArray, u: NDArray) -> NDArray:
 
 def _parts(experiments: Sequence[Experiment], dim: int) -> list[tuple[list[tuple[NDArray, NDArray, NDArray]], float]]:
     """Positions of each experiment in parts that fit in memory, with the weight of each part in the mean."""
-    largest, longest = 1, 0
-    for experiment in experiments:
-        spans = {axis: span for axis in range(3) if (span := experiment.span(axis)) is not None}
-        lengths = [len(p) for p in experiment.positions_m]
-        for block in range(len(experiment.blocks)):
-            together = [axis for axis, (first, last) in spans.items() if first <= block <= last]
-            size = int(np.prod([lengths[axis] for axis in together])) if len(together) > 1 else 1
-            if size > largest:
-                largest, longest = size, max(together, key=lambda axis: lengths[axis])
+    largest, longest = max((_largest_grid(experiment) for experiment in experiments), key=lambda grid: grid[0])
     whole = [experiment.positions_m for experiment in experiments]
     n_parts = min(-(-largest * dim**2 // _MAX_GRID_ELEMENTS), len(whole[0][longest]))
     if n_parts <= 1:
         return [(whole, 1.0)]
     parts = []
     for piece in np.array_split(np.arange(len(whole[0][longest])), n_parts):
-        grids = []
-        for positions_m in whole:
-            x, y, z = (p[piece] if axis == longest else p for axis, p in enumerate(positions_m))
-            grids.append((x, y, z))
+        grids = [_with_axis(positions_m, longest, piece) for positions_m in whole]
         parts.append((grids, len(piece) / len(whole[0][longest])))
     return parts
+
+
+def _largest_grid(experiment: Experiment) -> tuple[int, int]:
+    """Most positions that are open at once along several axes, and the longest of these axes; 1 and 0 without any."""
+    spans = {axis: span for axis in range(3) if (span := experiment.span(axis)) is not None}
+    lengths = [len(p) for p in experiment.positions_m]
+    largest, longest = 1, 0
+    for block in range(len(experiment.blocks)):
+        together = [axis for axis, (first, last) in spans.items() if first <= block <= last]
+        size = math.prod(lengths[axis] for axis in together)
+        if len(together) > 1 and size > largest:
+            largest, longest = size, max(together, key=lengths.__getitem__)
+    return largest, longest
+
+
+def _with_axis(
+    positions_m: tuple[NDArray, NDArray, NDArray], axis: int, piece: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """The grid with a piece of one axis."""
+    grid = list(positions_m)
+    grid[axis] = grid[axis][piece]
+    return grid[0], grid[1], grid[2]
 
 
 def _read_out(rho: NDArray, operators: GroupOperators, free: FreeEvolution, frame_hz: float) -> LineList:

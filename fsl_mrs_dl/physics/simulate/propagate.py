@@ -78,12 +78,15 @@ def pulse_propagators(
         half, phase = np.deg2rad(pulse.flip_deg) / 2, np.exp(1j * np.deg2rad(pulse.phase_deg))
         one = spinor_matrices(np.cos(half) + 0j, -1j * np.sin(half) * phase)
         return _kron_all(np.broadcast_to(one, (operators.n_spins, 1, 2, 2)))
-    dim = operators.dim
-    chunk = max(1, numerics.max_elements // dim**2)
-    if len(position_hz) > chunk:
-        parts = [position_hz[i : i + chunk] for i in range(0, len(position_hz), chunk)]
-        return np.concatenate([pulse_propagators(pulse, operators, offsets_hz, part, numerics) for part in parts])
+    chunk = max(1, numerics.max_elements // operators.dim**2)
+    parts = [position_hz[i : i + chunk] for i in range(0, len(position_hz), chunk)]
+    return np.concatenate([_shaped(pulse, operators, offsets_hz, part, numerics) for part in parts])
 
+
+def _shaped(
+    pulse: ShapedPulse, operators: GroupOperators, offsets_hz: NDArray, position_hz: NDArray, numerics: Numerics
+) -> NDArray:
+    """`pulse_propagators` of positions that fit into a cache together."""
     # equal offsets turn alike: rotations are made once for each
     unique_hz, spin_of = np.unique(offsets_hz * numerics.pulse_f0_ratio, return_inverse=True)
     offset_hz = unique_hz[:, None] + np.asarray(position_hz, dtype=float)[None, :]
@@ -102,21 +105,28 @@ def pulse_propagators(
     slow, fast = np.split(rotations, [operators.n_spins // 2], axis=1)
     slow, fast = _kron_all(slow.swapaxes(0, 1)), _kron_all(fast.swapaxes(0, 1))
 
-    representatives, column, rows = operators.orbits
-    start = np.eye(dim, dtype=complex)[:, representatives]
-    total = np.broadcast_to(start, (len(position_hz), *start.shape))
-    coupled_s = 0.0  # how far the coupling has acted
-    steps: dict[float, list[NDArray]] = {}
-    for index in range(len(slow)):
-        first, last = index * per_segment, min((index + 1) * per_segment, n_steps)
-        centre_s = (first + last) / 2 * pulse.step_s if symmetric else first * pulse.step_s
-        total = _couple(total, operators, centre_s - coupled_s, steps)
-        coupled_s = centre_s
-        total = _rotate(total, slow[index], fast[index])
-    total = _couple(total, operators, n_steps * pulse.step_s - coupled_s, steps)
-    total = total[:, rows, column]
+    firsts = np.arange(len(slow)) * per_segment
+    lasts = np.minimum(firsts + per_segment, n_steps)
+    # where the coupling is split: about the centre of each segment, or before it
+    splits_s = ((firsts + lasts) / 2 if symmetric else firsts) * pulse.step_s
+    total = _interleaved(operators, slow, fast, splits_s, n_steps * pulse.step_s)
     # transposing a propagator plays its pulse backwards with conjugate phases
     return total.swapaxes(-1, -2) @ total if mirrored else total
+
+
+def _interleaved(operators: GroupOperators, slow: NDArray, fast: NDArray, splits_s: NDArray, end_s: float) -> NDArray:
+    """Rotations of the segments at `splits_s`, with the coupling between them, before and after."""
+    representatives, column, rows = operators.orbits
+    start = np.eye(operators.dim, dtype=complex)[:, representatives]
+    total = np.broadcast_to(start, (slow.shape[1], *start.shape))
+    coupled_s = 0.0  # how far the coupling has acted
+    steps: dict[float, list[NDArray]] = {}
+    for slow_rotation, fast_rotation, split_s in zip(slow, fast, splits_s.tolist(), strict=True):
+        total = _couple(total, operators, split_s - coupled_s, steps)
+        coupled_s = split_s
+        total = _rotate(total, slow_rotation, fast_rotation)
+    total = _couple(total, operators, end_s - coupled_s, steps)
+    return total[:, rows, column]
 
 
 def _is_mirrored(w1_hz: NDArray) -> bool:

@@ -7,10 +7,12 @@ FSL-MRS's user documentation, "Basis spectra simulation"; Clarke et al. 2021, Ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.physics.spins.systems import SpinGroup, SpinSystem
@@ -66,9 +68,7 @@ def parse_systems(values: Any, where: str, default_name: str = "user") -> dict[s
         raise ConfigError("no spin system here", where=where, expected="a JSON object of systems by name")
     systems = {}
     for key, value in values.items():
-        name = key[3:] if key.startswith("sys") and len(key) > 3 else key
-        if not name or not all(c.isalnum() or c in "_-+." for c in name) or name.startswith("."):
-            raise ConfigError("not a name for a metabolite", where=where, expected="letters and digits", got=repr(key))
+        name = _name(key, where)
         if name in systems:
             raise ConfigError(f"two systems are called '{name}'", where=where)
         parts = value if isinstance(value, list) else [value]
@@ -79,6 +79,14 @@ def parse_systems(values: Any, where: str, default_name: str = "user") -> dict[s
     return systems
 
 
+def _name(key: str, where: str) -> str:
+    """A system's name without the leading ``sys`` of FSL-MRS; it becomes a file name."""
+    name = key[3:] if key.startswith("sys") and len(key) > 3 else key
+    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+        raise ConfigError("not a name for a metabolite", where=where, expected="letters and digits", got=repr(key))
+    return name
+
+
 def _group(part: Any, where: str) -> SpinGroup:
     if not isinstance(part, Mapping):
         raise ConfigError("a spin system is a JSON object", where=where, expected="shifts, j", got=type(part).__name__)
@@ -87,18 +95,32 @@ def _group(part: Any, where: str) -> SpinGroup:
             raise ConfigError(f"unknown key '{key}'{nearest(key, _KEYS)}", where=where, expected=", ".join(_KEYS))
     if "shifts" not in part:
         raise ConfigError("the key 'shifts' is missing", where=where)
-    shifts = _numbers(part["shifts"], "shifts", where)
-    n = shifts.size
-    if shifts.ndim > 1 or n == 0:
+    shifts = _shifts(part["shifts"], where)
+    upper = _couplings(part, shifts.size, where)
+    scale = part.get("scaleFactor", 1.0)
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < 1000:
+        raise ConfigError("scaleFactor must be a positive number", where=where, got=scale)
+    couplings = tuple((int(a), int(b), float(upper[a, b])) for a, b in zip(*np.nonzero(upper), strict=True))
+    return SpinGroup(tuple(shifts.ravel().tolist()), couplings, float(scale), name=str(part.get("name", "")))
+
+
+def _shifts(value: Any, where: str) -> NDArray:
+    shifts = _numbers(value, "shifts", where)
+    if shifts.ndim > 1 or shifts.size == 0:
         raise ConfigError("shifts must be a list of numbers", where=where, got=f"shape {shifts.shape}")
-    if n > MAX_SPINS:
+    if shifts.size > MAX_SPINS:
         raise ConfigError(
             "too many coupled spins",
             where=where,
             expected=f"at most {MAX_SPINS}",
-            got=n,
+            got=shifts.size,
             hint="Split the molecule into its weakly coupled groups, as a list of systems",
         )
+    return shifts
+
+
+def _couplings(part: Mapping[str, Any], n: int, where: str) -> NDArray:
+    """Upper triangle of the couplings of `n` spins, Hz."""
     j = _numbers(part.get("j", np.zeros((n, n))), "j", where)
     if j.size != n * n or (j.ndim == 2 and j.shape != (n, n)):
         raise ConfigError("j has the wrong size", where=where, expected=f"{n} x {n}", got=" x ".join(map(str, j.shape)))
@@ -108,11 +130,7 @@ def _group(part: Any, where: str) -> SpinGroup:
         raise ConfigError("j must be an upper triangle, or symmetric", where=where)
     if np.any(np.diag(j) != 0):
         raise ConfigError("j couples a spin with itself: its diagonal must be zero", where=where)
-    scale = part.get("scaleFactor", 1.0)
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < 1000:
-        raise ConfigError("scaleFactor must be a positive number", where=where, got=scale)
-    couplings = tuple((int(a), int(b), float(upper[a, b])) for a, b in zip(*np.nonzero(upper), strict=True))
-    return SpinGroup(tuple(shifts.ravel().tolist()), couplings, float(scale), name=str(part.get("name", "")))
+    return upper
 
 
 def _numbers(value: Any, key: str, where: str) -> np.ndarray:
