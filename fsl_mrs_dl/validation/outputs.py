@@ -115,8 +115,7 @@ def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:
             f"{refused} of {len(cases)} data sets ({100 * refused / len(cases):.0f} %) were refused; "
             "the errors are those of the others only."
         )
-    every = _methods(cases)
-    methods = [name for name in every if name not in RATIOS_ONLY]
+    methods = [name for name in _methods(cases) if name not in RATIOS_ONLY]
     result |= {
         "model": model,
         "n": len(cases),
@@ -125,13 +124,18 @@ def build_result(cases: Sequence[Case], model: str) -> dict[str, Any]:
         "metabolites": evaluate_pairs(pairs),
         "groups": evaluate_groups(pairs, [case.series for case in used]),
         "against": {name: evaluate_pairs([case.pairs_against(name) for case in used]) for name in methods},
-        "ratios": {
-            "reference": ", ".join(sorted({"+".join(case.reference) for case in used if case.reference})),
-            "metabolites": evaluate_ratios([case.ratio_pairs() for case in used]),
-            "against": {name: evaluate_ratios([case.ratio_pairs_against(name) for case in used]) for name in every},
-        },
+        "ratios": _ratios(used, _methods(cases)),
     }
     return result
+
+
+def _ratios(used: Sequence[Case], methods: Sequence[str]) -> dict[str, Any]:
+    """Errors of ratios to the reference."""
+    return {
+        "reference": ", ".join(sorted({"+".join(case.reference) for case in used if case.reference})),
+        "metabolites": evaluate_ratios([case.ratio_pairs() for case in used]),
+        "against": {name: evaluate_ratios([case.ratio_pairs_against(name) for case in used]) for name in methods},
+    }
 
 
 def _methods(cases: Sequence[Case]) -> list[str]:

@@ -16,6 +16,7 @@ from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.chain import analyse
+from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 from fsl_mrs_dl.validation.programs import one_gaussian
 from fsl_mrs_dl.validation.programs.task import Program, answers, wanted_metabolites
@@ -129,28 +130,30 @@ def run_cases(
         if diff_alone:
             data = replace(data, spectra=diff_of(data.spectra))
         result = analyse(data, model, basis=basis)
-        against = {CLASSICAL: result.classical} if result.classical else {}
+        against = {CLASSICAL: result.classical}
         for name, program in (programs or {}).items():
             against |= answers(name, program, data.spectra, wanted)
-        against |= {one_gaussian.NAME: found} if (found := one_gaussian.one_gaussian(data.spectra)) else {}
-        every = [e for e in (*result.estimates, *result.combinations) if not e.flag]
-        cases.append(
-            Case(
-                id=truth.id,
-                truth=truth.values,
-                **answers_of(every),
-                against=against,
-                flags=tuple(flag.code for flag in result.flags),
-                series=truth.series,
-                refused=result.refused,
-                model=str(result.model["name"]),
-                reference=result.reference,
-                ratios=tuple(e for e in result.ratios() if not e.flag),
-                mm_over_gaba=truth.mm_over_gaba,
-            )
-        )
+        against[one_gaussian.NAME] = one_gaussian.one_gaussian(data.spectra)
+        cases.append(_case(truth, result, {name: values for name, values in against.items() if values}))
         log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")
     return cases
+
+
+def _case(truth: Truth, result: Quantification, against: Mapping[str, Mapping[str, float]]) -> Case:
+    """What is known and what was answered of one data set."""
+    return Case(
+        id=truth.id,
+        truth=truth.values,
+        **answers_of([e for e in (*result.estimates, *result.combinations) if not e.flag]),
+        against=against,
+        flags=tuple(flag.code for flag in result.flags),
+        series=truth.series,
+        refused=result.refused,
+        model=str(result.model["name"]),
+        reference=result.reference,
+        ratios=tuple(e for e in result.ratios() if not e.flag),
+        mm_over_gaba=truth.mm_over_gaba,
+    )
 
 
 def files_of(folder: Path, truths: Sequence[Truth]) -> list[Path]:
