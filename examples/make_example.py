@@ -15,10 +15,10 @@ from fsl_mrs_dl.basis.bank import naa_methyl_area
 from fsl_mrs_dl.basis.files import LineBasis
 from fsl_mrs_dl.core.units import ppm_to_hz
 from fsl_mrs_dl.io.nifti import write_spectrum
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA, MM30_PPM
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import simulate_metabolite, voigt_decay
 from fsl_mrs_dl.physics.spins import load_system
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import MM30_DIFF_AREA, MM30_PPM
 
 SEED = 68
 N_COILS, N_DYNAMICS, N_POINTS, DWELL_S, F0_MHZ = 4, 16, 1024, 5e-4, 127.73

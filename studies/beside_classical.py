@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.signals import basis_signals
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.validation.programs.lcmodel import LCModel, find_lcmodel
 from fsl_mrs_dl.validation.programs.task import Program, tasks
 

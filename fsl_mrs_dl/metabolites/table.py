@@ -105,7 +105,7 @@ TABLE: Mapping[str, Metabolite] = MappingProxyType(
 )
 """Concentrations are uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of
 Gudmundson et al. 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1.
-MM30 and MM09 are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""
+MM30 and MM09 are in units of the co-edited signal, see `fsl_mrs_dl.metabolites.macromolecules`."""
 
 BRAIN: tuple[str, ...] = tuple(name for name, row in TABLE.items() if row.in_diff != "broad")
 """Metabolites of a brain, simulated from spin systems: what a default basis holds, in this order."""

@@ -17,18 +17,9 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.metabolites.macromolecules import macromolecule_fid
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress
-from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import (
-    BACKGROUND_AREA,
-    BACKGROUND_PPM,
-    BACKGROUND_WIDTH_HZ,
-    MM30_DIFF_AREA,
-    MM30_PPM,
-    MacromoleculeConfig,
-    left_in_diff,
-)
 
 _MIDDLE_PPM = 2.8
 """Middle of the shifts of a basis."""
@@ -102,7 +93,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     time_s = time_axis(n_points, dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
     for condition in conditions:
-        rows = [_macromolecule(name, condition, time_s, f0_mhz, protocol) for name in broad]
+        rows = [macromolecule_fid(name, condition, time_s, f0_mhz, protocol) for name in broad]
         fids[condition] = np.vstack([fids[condition], *rows]) if rows else fids[condition]
     return BasisSignals((*simulated, *broad), fids, source, lw_hz)
 
@@ -193,28 +184,3 @@ def _resample(fids: NDArray, dwell_s: float, n_points: int, wanted_s: float, cen
     out = slow(np.minimum(times, stored[-1])) * np.exp(2j * np.pi * centre_hz * times)
     out[:, times > stored[-1]] = 0
     return out
-
-
-def _macromolecule(name: str, condition: str, time_s: NDArray, f0_mhz: float, protocol: MegaPress) -> NDArray:
-    """One unit of a macromolecule at the middle of its training range."""
-    config = MacromoleculeConfig()
-    signal = np.zeros(len(time_s), dtype=complex)
-    if name == "MM30":
-        if condition == "diff":
-            lines = [(MM30_PPM, MM30_DIFF_AREA, float(np.mean(config.mm30_width_hz)))]
-        else:
-            lines = []
-    else:
-        lines = [
-            (ppm, area / 3, width_hz * float(np.mean(config.width_factor)))
-            for ppm, area, width_hz in zip(BACKGROUND_PPM, BACKGROUND_AREA, BACKGROUND_WIDTH_HZ, strict=True)
-        ]
-        if condition == "diff":
-            left = left_in_diff(protocol, np.array(BACKGROUND_PPM))
-            # the line at 0.9 ppm is co-edited; the others are what the ON pulse wipes out
-            left[0] = np.mean(config.mm09_diff)
-            lines = [(ppm, area * float(part), width) for (ppm, area, width), part in zip(lines, left, strict=True)]
-    for ppm, area, width_hz in lines:
-        carrier = np.exp(2j * np.pi * ppm_to_hz(ppm, f0_mhz) * time_s)
-        signal += area * carrier * voigt_decay(time_s, 0.0, width_hz)
-    return signal

@@ -18,7 +18,7 @@ from fsl_mrs_dl.synthesise.signals import log_uniform
 BRAIN_MM: dict[str, tuple[float, float]] = {name: row.brain_mm for name, row in TABLE.items()}
 """Uniform ranges in mM: twice the spread of healthy and diseased brains in the meta-analysis of Gudmundson et al.
 2023, Anal Biochem 676:115227 (doi 10.1016/j.ab.2023.115227), and of Govindaraju et al. 2000, Table 1. MM30 and MM09
-are in units of the co-edited signal, see `fsl_mrs_dl.synthesise.perturbations.macromolecules`."""
+are in units of the co-edited signal, see `fsl_mrs_dl.metabolites.macromolecules`."""
 
 HEALTHY_MM: dict[str, tuple[float, float]] = {name: row.healthy_mm for name, row in TABLE.items() if row.healthy_mm}
 """Healthy adults' range in mM: Govindaraju et al. 2000, NMR Biomed 13:129, Table 1, and the spread between studies in

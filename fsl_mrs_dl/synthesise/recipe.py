@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA, coedited, left_in_diff
 from fsl_mrs_dl.metabolites.table import BROAD, SIMULATED
 from fsl_mrs_dl.models.inputs import PpmGrid, pack_channels
 from fsl_mrs_dl.models.protocol_code import ProtocolCode
@@ -22,13 +23,7 @@ from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Echo, Lines, NoiseLevel
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig, InstrumentErrors
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig, LineShapes
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import (
-    GRID_PPM,
-    MM30_DIFF_AREA,
-    MacromoleculeConfig,
-    coedited,
-    left_in_diff,
-)
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import GRID_PPM, MacromoleculeConfig
 from fsl_mrs_dl.synthesise.perturbations.protons import ProtonConfig, Protons
 from fsl_mrs_dl.synthesise.perturbations.told import ToldConfig
 from fsl_mrs_dl.synthesise.severity import SeverityConfig

@@ -10,11 +10,12 @@ from fsl_mrs_dl.basis.bank import CENTRE_PPM, GABA_PPM, bank_of
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.metabolites.macromolecules import coedited
 from fsl_mrs_dl.metabolites.protons import T2_RATIO, proton_groups
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import MacromoleculeConfig, coedited
+from fsl_mrs_dl.synthesise.perturbations.macromolecules import MacromoleculeConfig
 from fsl_mrs_dl.synthesise.perturbations.protons import WATER_PPM, ProtonConfig, Protons
 from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe, Synthesiser
 

@@ -10,6 +10,7 @@ from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, bank_of, n_times
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.metabolites.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
 from fsl_mrs_dl.metabolites.t2 import OTHER_T2_S, T2_S, measured_width_hz
 from fsl_mrs_dl.metabolites.table import SIMULATED
 from fsl_mrs_dl.models.inputs import PpmGrid
@@ -18,7 +19,6 @@ from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Lines
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import BACKGROUND_PPM, MM30_DIFF_AREA
 from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
 

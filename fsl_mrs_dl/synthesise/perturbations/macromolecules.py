@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Macromolecules and lipids of brain spectra, as broad lines in both conditions.
 
-The ON pulse at 1.9 ppm does to each line what it does to uncoupled protons there: the lines from 1.4 to 2.3 ppm are
-wiped from ON and stand negative in DIFF. The lines at 0.9 and 3.0 ppm are coupled to partners that the pulse touches,
-and appear in DIFF (co-editing): Rothman et al. 1993, PNAS 90:5662; Behar et al. 1994, Magn Reson Med 32:294. Positions
-and widths: Cudalbu et al. 2021, NMR Biomed 34:e4393, doi 10.1002/nbm.4393. At TE 68 ms the lines' T2, which differ
-several-fold, and their couplings leave any mixture of them: each line has its own size here, and a few more stand
-anywhere.
+What is known of them: `fsl_mrs_dl.metabolites.macromolecules`. At TE 68 ms the lines' T2, which differ several-fold,
+and their couplings leave any mixture of them: each line has its own size here, and a few more stand anywhere.
 """
 
 from __future__ import annotations
@@ -16,23 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.physics.sequences import MegaPress
+from fsl_mrs_dl.metabolites.macromolecules import (
+    BACKGROUND_AREA,
+    BACKGROUND_PPM,
+    BACKGROUND_WIDTH_HZ,
+    LIPID_PPM,
+    MM09_DIFF,
+    MM30_DIFF_AREA,
+    MM30_PPM,
+    MM30_WIDTH_HZ,
+    WIDTH_FACTOR,
+)
 from fsl_mrs_dl.synthesise.perturbations.background import Lines
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
-MM30_PPM, MM09_PPM = 3.00, 0.91
-MM30_DIFF_AREA = 1.6
-"""Area of one unit of MM30 in DIFF: that of GABA's lines at 3.0 ppm in DIFF with slice profile (0.535 of Cr's three
-protons, `benchmarks/simulate.py`), so that GABA+ = GABA + MM30 adds like to like."""
-
-BACKGROUND_PPM = (0.91, 1.21, 1.43, 1.67, 2.04, 2.26, 2.56, 2.70, 3.01, 3.21, 3.75, 3.86, 4.03)
-BACKGROUND_AREA = (3.0, 1.2, 1.5, 1.0, 3.0, 1.2, 0.5, 0.4, 1.3, 0.9, 1.0, 0.8, 0.5)
-BACKGROUND_WIDTH_HZ = (21.0, 19.0, 16.0, 18.0, 28.0, 20.0, 12.0, 12.0, 15.0, 14.0, 12.0, 15.0, 14.0)
-LIPID_PPM = (0.89, 1.30)
-PARTNER_PPM = 1.72
-"""Protons that the co-edited macromolecule at 3.0 ppm is coupled to (Behar et al. 1994)."""
-
-_LEAST_OFF = 0.2
 GRID_PPM = np.arange(0.5, 4.51, 0.05)
 """Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
 
@@ -82,14 +75,14 @@ class MacromoleculeConfig:
     second_width_hz : tuple of two float
     """
 
-    width_factor: tuple[float, float] = (0.8, 1.5)
+    width_factor: tuple[float, float] = WIDTH_FACTOR
     line_factor: tuple[float, float] = (0.0, 2.5)
     t2_s: tuple[float, float] = (0.008, 0.09)
     te_s: float = 0.068
     coupled: tuple[float, float] = (-0.2, 0.5)
     mobile_factor: tuple[float, float] = (0.0, 0.0)
-    mm30_width_hz: tuple[float, float] = (10.0, 26.0)
-    mm09_diff: tuple[float, float] = (0.15, 0.75)
+    mm30_width_hz: tuple[float, float] = MM30_WIDTH_HZ
+    mm09_diff: tuple[float, float] = MM09_DIFF
     diff_residue: float = 0.05
     extra_lines: int = 2
     extra_probability: float = 0.4
@@ -193,21 +186,3 @@ class MacromoleculeConfig:
         part, rows = position - low, np.arange(len(ppm))[:, None]
         exact = (1 - part) * left_in_diff[rows, low] + part * left_in_diff[rows, low + 1]
         return exact + self.diff_residue * rng.standard_normal(ppm.shape)
-
-
-def left_in_diff(sequence: MegaPress, ppm: NDArray) -> NDArray:
-    """DIFF over edit_off of lines at `ppm`, were their protons uncoupled; between -1 and 0 or so; shape of `ppm`.
-
-    Where symmetric editing wipes a line from edit_off it is at most `1 / _LEAST_OFF` larger in edit_on.
-    """
-    off = np.maximum(sequence.survival("edit_off", ppm), _LEAST_OFF)
-    return sequence.survival("edit_on", ppm) / off - 1
-
-
-def coedited(sequence: MegaPress) -> float:
-    """How much of the line at 3.0 ppm is left in DIFF by what it would be were edit_off not edited; 0 to 1.
-
-    Its partner stands at `PARTNER_PPM`: what the ON pulse does to it the OFF pulse of symmetric editing does too.
-    """
-    off, on = (float(sequence.survival(c, np.array([PARTNER_PPM]))[0]) for c in ("edit_off", "edit_on"))
-    return float(np.clip((off - on) / max(1 - on, 0.05), 0.0, 1.0))

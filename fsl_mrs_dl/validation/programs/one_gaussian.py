@@ -15,8 +15,8 @@ from scipy.optimize import curve_fit
 
 from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.models.inputs import PpmGrid
-from fsl_mrs_dl.synthesise.perturbations.macromolecules import MM30_DIFF_AREA
 
 NAME = "one_gaussian"
 
