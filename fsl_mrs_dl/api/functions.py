@@ -34,6 +34,7 @@ def fit(
     tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     basis: str | os.PathLike[str] | None = None,
+    protocol: Mapping[str, Any] | None = None,
 ) -> Fit:
     """Quantify one MEGA-PRESS data set.
 
@@ -53,7 +54,11 @@ def fit(
     model : str, path-like or the result of `open_model`, optional
         Name of a model (`list_models`) or folder of any; otherwise chosen by the kind of sample, brain or solution.
     basis : path-like, optional
-        FSL-MRS basis for the classical fits beside the network; the shipped one otherwise.
+        FSL-MRS basis for the classical fits beside the network; the shipped one otherwise. A model that is told the
+        protocol learns it from there.
+    protocol : mapping, optional
+        What the header does not say of the protocol, for such a model: some of ``te_s``, ``vendor``, ``edit_on_ppm``,
+        ``edit_off_ppm``, ``edit_duration_s``.
 
     Returns
     -------
@@ -78,6 +83,7 @@ def fit(
         "tissue": tissue,
         "model": model,
         "basis": basis,
+        "protocol": protocol or None,
     }
     answering = open_model(model) if model is not None else None
     fractions = None if tissue is None else _tissue(tissue)
@@ -87,7 +93,9 @@ def fit(
         prepared = data
     else:
         prepared = load(data, data_off=data_off, data_on=data_on, h2o=h2o, by_naa=by_naa)
-    result = analyse(prepared, answering, basis=None if basis is None else Path(basis), tissue=fractions)
+    result = analyse(
+        prepared, answering, basis=None if basis is None else Path(basis), tissue=fractions, protocol=protocol
+    )
     return Fit(result, prepared, {name: _described(value) for name, value in arguments.items() if value is not None})
 
 

@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsl_mrs_dl.physics.sequences import VENDORS
+
 if TYPE_CHECKING:
     from fsl_mrs_dl.api.result import Fit
 
@@ -39,6 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
+    parser.add_argument(
+        "--vendor",
+        choices=sorted(VENDORS),
+        help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
+    )
+    parser.add_argument(
+        "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
@@ -55,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
 
+    said = {"vendor": args.vendor, "edit_duration_s": args.edit_duration}
+    protocol = {name: value for name, value in said.items() if value is not None}
     model = None if args.model is None else open_model(args.model)
     with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
         named = {"data": args.data, "data_off": args.data_off, "data_on": args.data_on, "h2o": args.h2o}
@@ -62,7 +74,9 @@ def run(args: argparse.Namespace) -> None:
             from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
 
             named = {"data": preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)}
-        found = fit(**named, by_naa=args.split_by_naa, tissue=args.tissue, model=model, basis=args.basis)
+        found = fit(
+            **named, by_naa=args.split_by_naa, tissue=args.tissue, model=model, basis=args.basis, protocol=protocol
+        )
         options = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(args).items()

@@ -60,8 +60,7 @@ def protocol_like(path: Path) -> dict[str, Any]:
             got="; ".join(notes),
             hint="Correct it, or name the protocol by --te, --edit-on and the like",
         )
-    maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
-    vendor = "ge" if maker == "ge" else next((v for begin, v in _VENDORS.items() if maker.startswith(begin)), None)
+    vendor = vendor_of(header)
     if vendor is not None:
         fields["vendor"] = vendor
     for name, entry in pulses.items():
@@ -74,6 +73,12 @@ def protocol_like(path: Path) -> dict[str, Any]:
             "the file tells nothing of its protocol", where=path, expected="EchoTime, SpectrometerFrequency"
         )
     return fields
+
+
+def vendor_of(header: Mapping[str, Any]) -> str | None:
+    """The preset of `fsl_mrs_dl.physics.sequences.VENDORS` that a header's or sidecar's Manufacturer names."""
+    maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
+    return "ge" if maker == "ge" else next((v for begin, v in _VENDORS.items() if maker.startswith(begin)), None)
 
 
 def _sidecar(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ModelError
-from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS, short_name
 from fsl_mrs_dl.models import catalogue
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.models.folder import ModelFolder, open_model
@@ -34,6 +34,10 @@ class Prediction:
     sd: NDArray
     sum_sd: NDArray | None = None
 
+    def row(self, index: int) -> Prediction:
+        """That of one of many spectra."""
+        return Prediction(self.mean[index], self.sd[index], None if self.sum_sd is None else self.sum_sd[index])
+
 
 class LoadedModel:
     """A model folder with its networks in memory."""
@@ -50,7 +54,7 @@ class LoadedModel:
     def predict(self, data: NetworkInput, protocol: NDArray | None = None) -> Prediction:
         """Raw amplitudes: the network's outputs times the input's scale; `protocol` as of `predict_batch`."""
         many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]), protocol)
-        return Prediction(many.mean[0], many.sd[0], None if many.sum_sd is None else many.sum_sd[0])
+        return many.row(0)
 
     def predict_batch(
         self, channels: NDArray, present: NDArray, scale: NDArray, protocol: NDArray | None = None
@@ -102,16 +106,14 @@ class LoadedModel:
         """Sums of `COMBINATIONS` that have at least two parts among the outputs."""
         return tuple(name for name, parts in COMBINATIONS.items() if len(set(parts) & set(self.outputs)) > 1)
 
-    def sums(
-        self, estimates: Sequence[Estimate], mode: str, prediction: Prediction | None = None
-    ) -> tuple[Estimate, ...]:
+    def sums(self, estimates: Sequence[Estimate], mode: str, prediction: Prediction) -> tuple[Estimate, ...]:
         """The sums of `COMBINATIONS` that have at least two parts, all visible, with calibrated intervals.
 
         Their spreads are those of `prediction` where it has them, and otherwise of their parts in quadrature.
         """
         factors = self._factors(mode, "raw")
         predicted = {}
-        if prediction is not None and prediction.sum_sd is not None:
+        if prediction.sum_sd is not None:
             predicted = dict(zip(self.sum_names, prediction.sum_sd.tolist(), strict=True))
         found = []
         for name, parts in COMBINATIONS.items():
@@ -120,6 +122,13 @@ class LoadedModel:
             if total is not None and name in factors:
                 found.append(total)
         return tuple(found)
+
+    def reference(
+        self, estimates: Sequence[Estimate], parts: Sequence[str], sums: Sequence[Estimate]
+    ) -> Estimate | None:
+        """The sum of `parts` as ratios were calibrated to it, with its spread among `sums`; None without any."""
+        spread = next((e.sd for e in sums if e.name == short_name(tuple(parts))), None)
+        return combine("+".join(parts), [e for e in estimates if e.name in parts], sd=spread)
 
     def ratios(
         self, estimates: Sequence[Estimate], reference: Estimate, mode: str, kind: str = "ratio"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.models.novelty import CONDITIONS, n_features
+from fsl_mrs_dl.models.protocol_code import DESCRIBED, N_FEATURES, ProtocolCode
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.models.card import Card
@@ -31,6 +32,7 @@ def problem_of(card: Card) -> str:
         _of_calibration(card),
         _of_names(card),
         _of_inputs(card),
+        _of_protocol(card),
     )
     return next((problem for problem in checks if problem), "")
 
@@ -69,6 +71,17 @@ def _of_calibration(card: Card) -> str:
             if not set(LEVELS) <= set(factors) or min(factors.values()) < 0:
                 return f"factors of intervals for {mode} lack a level or are negative"
     return ""
+
+
+def _of_protocol(card: Card) -> str:
+    if not card.protocol:
+        return ""
+    try:
+        code = ProtocolCode.from_card(card.protocol)
+        sensible = card.protocol["described"] == list(DESCRIBED) and code.components.shape[1] == N_FEATURES
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        sensible = False
+    return "" if sensible else "protocol does not describe how the network is told the protocol"
 
 
 def _of_names(card: Card) -> str:

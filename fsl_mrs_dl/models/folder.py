@@ -18,7 +18,7 @@ from fsl_mrs_dl.models.inputs import PpmGrid
 MODEL_FILES = (CARD_FILE, "model.onnx", "model.safetensors")
 """All that a model's folder needs to hold."""
 
-ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
+ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs", "protocol")
 """Parts of a card that decide what a model answers, intervals and flags with it."""
 
 

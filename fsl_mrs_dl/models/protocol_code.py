@@ -26,9 +26,15 @@ WIDTH_HZ = 10.0
 """Lorentzian width that the signals are to have."""
 
 _GRID = PpmGrid(0.8, 4.1, 111, 0.4)
+N_FEATURES = 2 * len(DESCRIBED) * _GRID.n_points
+"""Numbers that `basis_features` gives."""
+
 _METHYL_PPM = 2.008
 _LARGEST = 4.0
-"""Numbers beyond this are cut off: so far from the bank they mean nothing."""
+"""Numbers beyond this are cut off."""
+
+LIMIT = 5.0
+"""A basis of which a number is larger lies further from the bank than 99 of 100 of its own members: it is unknown."""
 
 _LEAST_SHARE = 0.02
 """Blocks (one metabolite in one condition) that vary less than this part of the unit count as much as if they did."""
@@ -86,6 +92,10 @@ class ProtocolCode:
         """Inputs for bases with these features, ``(n, n_features)``: float32, shape ``(n, n_inputs)``."""
         scores = np.clip((features - self.mean) @ self.components.T, -_LARGEST, _LARGEST)
         return np.hstack([scores, np.ones((len(scores), 1))]).astype(np.float32)
+
+    def distance(self, features: NDArray) -> float:
+        """The largest of the numbers of one basis, before they are cut off; in units of the bank's spread."""
+        return float(np.abs((features - self.mean) @ self.components.T).max())
 
     def unknown(self, n: int) -> NDArray:
         """Inputs where nothing is known of the protocol."""

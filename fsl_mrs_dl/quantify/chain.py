@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
@@ -18,6 +20,7 @@ def analyse(
     *,
     basis: Path | None = None,
     tissue: TissueFractions | None = None,
+    protocol: Mapping[str, Any] | None = None,
 ) -> Quantification:
     """Quantify what `fsl_mrs_dl.preprocess.load.load` returned, and scale it by the water reference where there is one.
 
@@ -30,6 +33,8 @@ def analyse(
         FSL-MRS basis for the fits beside the network; the shipped one otherwise.
     tissue : TissueFractions, optional
         Of the voxel, to correct concentrations by water for.
+    protocol : mapping, optional
+        What is known of the protocol where the header does not say it, see `fsl_mrs_dl.quantify.told`.
 
     Returns
     -------
@@ -43,4 +48,4 @@ def analyse(
     ModelError
         When the model does not suit the data.
     """
-    return with_water(quantify(data.spectra, model, basis=basis), data, tissue)
+    return with_water(quantify(data.spectra, model, basis=basis, protocol=protocol), data, tissue)

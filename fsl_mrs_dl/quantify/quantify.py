@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.metabolites.sums import MODES, REFERENCES, SECOND_REFERENCE
 from fsl_mrs_dl.models.calibrated import LoadedModel
-from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate, combine
+from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate
 from fsl_mrs_dl.models.inputs import PpmGrid, prepare
 from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
 from fsl_mrs_dl.quantify.cautions import disagreement_flags, misfit_flags, once, range_checks, range_flags
@@ -24,9 +24,16 @@ from fsl_mrs_dl.quantify.quality import metabolite_quality
 from fsl_mrs_dl.quantify.refusal import Evidence, refusal, second_highest
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.quantify.scatter import with_scatter
+from fsl_mrs_dl.quantify.told import told_protocol
 
 
-def quantify(spectra: EditedSpectra, model: LoadedModel | None = None, *, basis: Path | None = None) -> Quantification:
+def quantify(
+    spectra: EditedSpectra,
+    model: LoadedModel | None = None,
+    *,
+    basis: Path | None = None,
+    protocol: Mapping[str, Any] | None = None,
+) -> Quantification:
     """Quantify one data set.
 
     Parameters
@@ -36,7 +43,9 @@ def quantify(spectra: EditedSpectra, model: LoadedModel | None = None, *, basis:
     model : LoadedModel, optional
         Otherwise the shipped one for the kind of sample that is found, see `fsl_mrs_dl.quantify.model_choice`.
     basis : Path, optional
-        FSL-MRS basis for the fits beside the network; the shipped one otherwise.
+        FSL-MRS basis for the fits beside the network; the shipped one otherwise. It tells the network the protocol.
+    protocol : mapping, optional
+        What is known of the protocol where the header does not say it, see `fsl_mrs_dl.quantify.told`.
 
     Returns
     -------
@@ -58,14 +67,16 @@ def quantify(spectra: EditedSpectra, model: LoadedModel | None = None, *, basis:
         spectra = spectra.with_flags(chosen)
     data = prepare(spectra, grid)
     mode = next(name for name, present in MODES.items() if tuple(data.present) == present)
-    estimates = model.estimates(model.predict(data), mode)
+    told = told_protocol(spectra, model.folder, basis=basis, options=protocol)
+    prediction = model.predict(data, told.inputs)
+    estimates = model.estimates(prediction, mode)
     fits = fit_answer(survey, model.outputs, estimates)
     estimates = tuple(replace(e, flag=NOT_VISIBLE) if e.name in fits.hidden else e for e in estimates)
 
     card = model.folder.card
     figures = measure(spectra, survey.fit, survey.names, survey.noise, grid)
     left = {"": survey.left(fits.answer), "_classical": survey.left(fits.classical), "_known": survey.left(survey.fit)}
-    checks = range_checks(spectra, data, card, fits.fwhm_hz, fits.snr)
+    checks = (*range_checks(spectra, data, card, fits.fwhm_hz, fits.snr), *told.checks())
     reason = refusal(
         spectra,
         Evidence(
@@ -104,15 +115,24 @@ def quantify(spectra: EditedSpectra, model: LoadedModel | None = None, *, basis:
         model=_model_facts(model, fits),
         flags=once(flags),
         history=spectra.history,
+        protocol=told.to_dict(),
     )
-    return result if reason else _answered(result, model, estimates, fits, mode)
+    if reason:
+        return result
+    sums = model.sums(estimates, mode, prediction)
+    answered = _answered(result, model, estimates, sums, fits, mode)
+    return with_scatter(answered, spectra, model, told)
 
 
 def _answered(
-    result: Quantification, model: LoadedModel, estimates: Sequence[Estimate], fits: Fits, mode: str
+    result: Quantification,
+    model: LoadedModel,
+    estimates: Sequence[Estimate],
+    sums: Sequence[Estimate],
+    fits: Fits,
+    mode: str,
 ) -> Quantification:
     """The result with estimates, sums and ratios, each with calibrated intervals."""
-    sums = model.sums(estimates, mode)
     result = replace(
         result,
         estimates=model.with_calibrated_sd(estimates, mode, "raw"),
@@ -125,16 +145,15 @@ def _answered(
         if measured is None:
             return ()
         # intervals of ratios are calibrated on the spreads that the network predicts
-        predicted = combine(measured.name, [e for e in estimates if e.name in parts])
+        predicted = model.reference(estimates, parts, sums)
         assert predicted is not None
         return model.with_calibrated_sd(model.ratios((*estimates, *sums), predicted, mode, kind), mode, kind)
 
-    result = replace(
+    return replace(
         result,
         calibrated_ratios=ratios(result.reference_estimate, result.reference, "ratio"),
         calibrated_second_ratios=ratios(result.second_reference_estimate, result.second_reference, "ratio_naa"),
     )
-    return with_scatter(result, fits.survey.spectra, model)
 
 
 def _second_reference(outputs: tuple[str, ...], mode: str) -> tuple[str, ...]:

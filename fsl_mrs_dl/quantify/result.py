@@ -91,6 +91,8 @@ class Quantification:
         scale those of the amplitudes.
     history : mapping
         `EditedSpectra.history` of the data.
+    protocol : mapping
+        What the network was told of the protocol, and from where: `fsl_mrs_dl.quantify.told.Told.to_dict`.
     absolute : mapping
         Concentrations by water, ``{metabolite: {unit: {value, sd, interval68, interval95}}}``; empty without water.
     water : mapping
@@ -114,6 +116,7 @@ class Quantification:
     history: Mapping[str, Any] = field(default_factory=dict)
     absolute: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     water: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refused(self) -> bool:

@@ -22,6 +22,7 @@ from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.models.inputs import prepare
 from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.quantify.told import Told
 
 MENTIONED = ("GABA", "GABA+", "Glx", "tNAA", "NAA")
 """Quantities whose widened intervals are worth a flag."""
@@ -49,7 +50,9 @@ def jackknife_sd(values: NDArray) -> NDArray:
     return np.sqrt((n - 1) / n * ((values - values.mean(axis=0)) ** 2).sum(axis=0))
 
 
-def with_scatter(result: Quantification, spectra: EditedSpectra, model: LoadedModel) -> Quantification:
+def with_scatter(
+    result: Quantification, spectra: EditedSpectra, model: LoadedModel, told: Told | None = None
+) -> Quantification:
     """The quantification with spreads and intervals that are at least what the transients' scatter is.
 
     Parameters
@@ -59,6 +62,8 @@ def with_scatter(result: Quantification, spectra: EditedSpectra, model: LoadedMo
     spectra : EditedSpectra
         Nothing is widened where `without_group` is empty.
     model : LoadedModel
+    told : Told, optional
+        What the network was told of the protocol.
 
     Raises
     ------
@@ -69,7 +74,8 @@ def with_scatter(result: Quantification, spectra: EditedSpectra, model: LoadedMo
         return result
     inputs = [prepare(part, model.folder.grid) for part in spectra.without_group]
     channels, present = (np.stack([getattr(x, name) for x in inputs]) for name in ("channels", "present"))
-    mean = model.predict_batch(channels, present, np.array([x.scale for x in inputs])).mean
+    protocol = (told or Told()).rows(len(inputs))
+    mean = model.predict_batch(channels, present, np.array([x.scale for x in inputs]), protocol).mean
     if not np.isfinite(mean).all():
         raise ModelError("the network's answer is not finite without a group of transients", where=spectra.source)
     answers = dict(zip(model.outputs, mean.T, strict=True))

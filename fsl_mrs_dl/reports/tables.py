@@ -141,8 +141,8 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
         raw, label, definition, ratios, absolute}: relative to the reference where there is one, else raw; ``ratios``
         to both references by their short names (``tCr``, ``tNAA``); ``raw`` {name: amplitude} of the model's own
-        metabolites that are visible; ``flags`` codes; ``flag_details``; ``refused``; model, range checks, fit
-        parameters, quality, classical fit, history, versions.
+        metabolites that are visible; ``flags`` codes; ``flag_details``; ``refused``; ``protocol``, what the network
+        was told of it; model, range checks, fit parameters, quality, classical fit, history, versions.
     """
     q = quantification
     total = None if q.refused else q.reference_estimate
@@ -165,6 +165,7 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
             {"name": c.name, "value": c.value, "low": c.low, "high": c.high, "inside": c.inside} for c in q.range_checks
         ],
         "model": dict(q.model),
+        "protocol": dict(q.protocol),
         "history": dict(q.history),
         "versions": versions(),
         "reproduce": reproduce,

@@ -22,6 +22,9 @@ class OptimiserConfig:
     Parameters
     ----------
     n_steps, batch_size : int
+    last_step : int
+        Where not 0: the step after which a stage ends, the learning rate having come down so far only; the next stage
+        goes on from there.
     learning_rate : float
         Peak of a warm-up and cosine schedule (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
     weight_decay : float
@@ -47,6 +50,7 @@ class OptimiserConfig:
     """
 
     n_steps: int = 4000
+    last_step: int = 0
     batch_size: int = 256
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-2
@@ -66,6 +70,8 @@ class OptimiserConfig:
         for name in ("n_steps", "batch_size", "validate_every", "checkpoint_every", "n_validation", "n_calibration"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1", got=getattr(self, name))
+        if not 0 <= self.last_step <= self.n_steps:
+            raise ConfigError("last_step out of range", expected=f"0 to {self.n_steps}", got=self.last_step)
         if not 0 <= self.coarse_share <= 1:
             raise ConfigError("coarse_share out of range", expected="0 to 1", got=self.coarse_share)
 

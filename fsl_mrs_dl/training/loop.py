@@ -153,11 +153,11 @@ class Trainer:
         started, done_before, first = time.monotonic(), self.elapsed_s, self.step
         if self.since_best >= settings.patience:
             return
-        for batch in _ahead(self._batches(), settings.n_steps - self.step):
+        for batch in _ahead(self._batches(), self.last_step - self.step):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
-            if self.step % settings.validate_every == 0 or self.step == settings.n_steps:
+            if self.step % settings.validate_every == 0 or self.step == self.last_step:
                 score = self.validate()
                 self.history.append({"step": self.step, "loss": loss, "validation": score, "elapsed_s": self.elapsed_s})
                 self.since_best = 0 if score < self.best - 1e-5 else self.since_best + 1
@@ -166,18 +166,23 @@ class Trainer:
                 log.info(
                     "step %d/%d  loss %.4f  validation %.4f  %.0f spectra/s  %.1f min left",
                     self.step,
-                    settings.n_steps,
+                    self.last_step,
                     loss,
                     score,
                     rate * settings.batch_size,
-                    (settings.n_steps - self.step) / rate / 60,
+                    (self.last_step - self.step) / rate / 60,
                 )
-            if self.step % settings.checkpoint_every == 0 or self.step == settings.n_steps:
+            if self.step % settings.checkpoint_every == 0 or self.step == self.last_step:
                 self._checkpoint()
             if self.since_best >= settings.patience:
                 log.info("no progress in %d validations: stopped at step %d", settings.patience, self.step)
                 self._checkpoint()
                 break
+
+    @property
+    def last_step(self) -> int:
+        """The step after which the run ends."""
+        return self.config.optimiser.last_step or self.config.optimiser.n_steps
 
     def _batches(self) -> Iterator[SynthesisedBatch]:
         clean = self.decoder_weight > 0

@@ -10,8 +10,8 @@ import numpy as np
 
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.metabolites.sums import MODES, REFERENCE_MIN_SD, REFERENCES
-from fsl_mrs_dl.models.calibrated import LoadedModel
-from fsl_mrs_dl.models.estimate import Estimate, combine
+from fsl_mrs_dl.models.calibrated import LoadedModel, Prediction
+from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 
@@ -65,7 +65,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
     cases = []
     for row in range(n):
         mode = modes[float(batch.present[row, 0]), float(batch.present[row, 1])]
-        one = type(prediction)(prediction.mean[row], prediction.sd[row])
+        one = prediction.row(row)
         # a condition for which the model was not calibrated is one that it does not answer
         answered = mode in model.folder.card.calibration
         estimates = [e for e in model.estimates(one, mode) if e.name in shared] if answered else []
@@ -77,18 +77,18 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
                 **answers_of(estimates),
                 series=mode,
                 refused=not answered,
-                **_ratios(model, estimates, mode),
+                **_ratios(model, estimates, mode, one),
                 model=model.folder.name,
             )
         )
     return cases
 
 
-def _ratios(model: LoadedModel, estimates: Sequence[Estimate], mode: str) -> dict[str, Any]:
+def _ratios(model: LoadedModel, estimates: Sequence[Estimate], mode: str, prediction: Prediction) -> dict[str, Any]:
     """The fields of a `Case` that hold ratios to the mode's reference; none where it was not measured."""
     reference = tuple(name for name in REFERENCES[mode] if any(e.name == name for e in estimates))
-    total = combine("+".join(reference), [e for e in estimates if e.name in reference])
+    sums = model.sums(estimates, mode, prediction)
+    total = model.reference(estimates, reference, sums)
     if total is None or not total.value > REFERENCE_MIN_SD * total.sd:
         return {}
-    every = (*estimates, *model.sums(estimates, mode))
-    return {"reference": reference, "ratios": model.ratios(every, total, mode)}
+    return {"reference": reference, "ratios": model.ratios((*estimates, *sums), total, mode)}

@@ -110,9 +110,9 @@ class MeasuredSpectra(Spectra):
         prediction = model.predict_batch(self.channels, self.present, self.scale)
         cases = []
         for row, (truth, fitted) in enumerate(zip(self.truths, self.fitted, strict=True)):
-            one = type(prediction)(prediction.mean[row], prediction.sd[row])
+            one = prediction.row(row)
             estimates = model.estimates(one, _PAIR)
-            every = (*estimates, *model.sums(estimates, _PAIR))
+            every = (*estimates, *model.sums(estimates, _PAIR, one))
             cases.append(
                 Case(
                     id=truth.id,

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network is told of the protocol by the basis, the header or the user, in this order, or by nobody."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.basis.files import LineBasis, write_fsl_basis
+from fsl_mrs_dl.basis.nominal import BODY_C, features_of
+from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, ProtocolCode
+from fsl_mrs_dl.physics.sequences import mega_press
+from fsl_mrs_dl.physics.simulate import simulate_metabolite
+from fsl_mrs_dl.physics.spins import load_system
+from fsl_mrs_dl.quantify.told import Told, features_of_folder, told_protocol
+
+SPECTRA = EditedSpectra(5e-4, 127.7, Path("x"), edit_off=np.ones(8, complex), diff=np.ones(8, complex), te_s=0.068)
+PULSES = {"ON": {"shift_ppm": 1.9, "duration_s": 0.014}, "OFF": {"shift_ppm": 7.5, "duration_s": 0.014}}
+
+
+def basis_of(**fields):
+    sequence = mega_press(f0_mhz=127.7, n_positions=12, **fields)
+    systems = [load_system(name).at_temperature(BODY_C) for name in DESCRIBED]
+    return LineBasis({s.name: simulate_metabolite(s, sequence) for s in systems}, sequence)
+
+
+@pytest.fixture(scope="module")
+def bases():
+    return [basis_of(vendor="philips"), basis_of(edit_duration_s=0.02), basis_of(edit_on_ppm=1.86)]
+
+
+@pytest.fixture(scope="module")
+def model(bases):
+    code = ProtocolCode.of(np.stack([features_of(basis) for basis in bases]), 2)
+    return SimpleNamespace(card=SimpleNamespace(protocol=code.to_card()))
+
+
+def test_a_model_that_takes_no_protocol_is_not_told():
+    silent = SimpleNamespace(card=SimpleNamespace(protocol={}))
+    told = told_protocol(SPECTRA, silent, options={"vendor": "philips"})
+    assert told.source == "not asked"
+    assert told.rows(3) is None
+    assert told.to_dict()["told"] is False
+
+
+def test_nothing_known_is_nothing_told(model):
+    told = told_protocol(SPECTRA, model)
+    assert told.source == "unknown"
+    assert not told.inputs.any()
+    assert told.rows(4).shape == (4, 3)
+    assert told.to_dict() == {"told": False, "from": "unknown", "te_s": 0.068, "distance": None, "limit": LIMIT}
+
+
+def test_header_goes_before_the_users_words_and_both_are_told(bases, model):
+    said = told_protocol(SPECTRA, model, options={"vendor": "philips"})
+    assert (said.source, said.fields["vendor"]) == ("options", "philips")
+    header = dataclasses.replace(SPECTRA, edit_pulse=PULSES, header={"Manufacturer": "Philips"})
+    told = told_protocol(header, model, options={"edit_duration_s": 0.02, "vendor": "ge"})
+    assert told.source == "header"
+    assert told.fields["edit_duration_s"] == 0.014
+    code = ProtocolCode.from_card(model.card.protocol)
+    np.testing.assert_allclose(told.inputs, code.known(features_of(bases[0])[None]), atol=1e-5)
+    np.testing.assert_allclose(said.inputs, told.inputs, atol=1e-5)
+    assert told.inputs[0, -1] == 1
+
+
+def test_a_basis_goes_before_everything(bases, model, tmp_path):
+    write_fsl_basis(tmp_path, bases[1])
+    told = told_protocol(dataclasses.replace(SPECTRA, edit_pulse=PULSES), model, basis=tmp_path)
+    assert told.source == "basis"
+    code = ProtocolCode.from_card(model.card.protocol)
+    # the same protocol, through FSL-MRS's files: sampled and 2 Hz wide
+    np.testing.assert_allclose(told.inputs, code.known(features_of(bases[1])[None]), atol=0.1)
+    (tmp_path / "edit_off" / "GABA.json").unlink()
+    assert features_of_folder(tmp_path) is None
+    assert told_protocol(dataclasses.replace(SPECTRA, edit_pulse=PULSES), model, basis=tmp_path).source == "header"
+
+
+def test_what_cannot_be_and_what_is_far_away_is_not_told(model):
+    long = dataclasses.replace(SPECTRA, edit_pulse={"ON": {"shift_ppm": 1.9, "duration_s": 0.06}})
+    assert told_protocol(long, model).source == "unknown"
+    far = dataclasses.replace(SPECTRA, edit_pulse={"ON": {"shift_ppm": 4.5, "duration_s": 0.014}})
+    told = told_protocol(far, model)
+    assert told.source == "unknown"
+    assert told.distance > LIMIT
+    assert not told.inputs.any()
+
+
+def test_without_a_protocol_there_is_nothing_to_repeat():
+    assert Told().rows(2) is None
