@@ -11,14 +11,17 @@ from fsl_mrs_dl.synthesise.recipe import Recipe
 def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
     """Ranges that an input is compared with; units in the names."""
     bank = recipe.bank
+    # echo times between the two groups of a bank with long ones are interpolated by the network
+    te_s = (bank.te_s[0], bank.long_te_s[1] if bank.long_share else bank.te_s[1])
+    durations_s = (*bank.edit_duration_s, *(bank.long_edit_duration_s if bank.long_share else ()))
     return {
         "f0_mhz": (min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0),
-        "te_s": (bank.te_s[0] - 0.002, bank.te_s[1] + 0.002),
+        "te_s": (te_s[0] - 0.002, te_s[1] + 0.002),
         "fwhm_hz": (recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]),
         "snr": (recipe.background.snr[0], recipe.background.snr[1]),
         "acquired_s": (recipe.acquired_s[0], 1e3),
         "edit_on_ppm": (bank.edit_on_ppm[0], bank.edit_on_ppm[1]),
-        "edit_duration_s": (min(bank.edit_duration_s), max(bank.edit_duration_s)),
+        "edit_duration_s": (min(durations_s), max(durations_s)),
     }
 
 
@@ -32,11 +35,20 @@ def known_limits(recipe: Recipe) -> tuple[str, ...]:
 def _protocol(recipe: Recipe) -> str:
     bank = recipe.bank
     fields_t = min(bank.f0_mhz) / GAMMA_H_MHZ_PER_T, max(bank.f0_mhz) / GAMMA_H_MHZ_PER_T
-    te_ms = 1e3 * bank.te_s[0], 1e3 * bank.te_s[1]
+    echo = _span_ms(bank.te_s)
+    off = _span(bank.edit_off_ppm, digits=2)
+    if bank.long_share:
+        echo += f" or {_span_ms(bank.long_te_s)}"
+        if bank.symmetric_share:
+            off += f", at the longer TE {_span(bank.symmetric_off_ppm, digits=2)} too,"
     return (
-        f"MEGA-PRESS at {_span(fields_t)} T with TE {_span(te_ms)} ms, editing pulses at "
-        f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {_span(bank.edit_off_ppm, digits=2)} ppm (OFF) only"
+        f"MEGA-PRESS at {_span(fields_t)} T with TE {echo} ms, editing pulses at "
+        f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {off} ppm (OFF) only"
     )
+
+
+def _span_ms(limits_s: tuple[float, float]) -> str:
+    return _span((1e3 * limits_s[0], 1e3 * limits_s[1]))
 
 
 def _samples(recipe: Recipe) -> str:

@@ -169,3 +169,18 @@ def test_healthy_brains_have_gaba_and_its_macromolecule_in_proportion():
     plain, _ = ConcentrationConfig(solution_fraction=0.0).draw(5, names, np.random.default_rng(0))
     same, _ = ConcentrationConfig(solution_fraction=0.0, healthy_share=0.0).draw(5, names, np.random.default_rng(0))
     np.testing.assert_array_equal(plain, same)
+
+
+def test_macromolecules_have_the_width_of_their_t2():
+    drawn = [
+        MacromoleculeConfig(lorentz_t2_s=t2_s).draw(
+            np.full(9, 5.0), np.full(9, 2.0), np.zeros((9, 81)), np.ones(9), np.random.default_rng(5)
+        )
+        for t2_s in ((0.0, 0.0), (0.03, 0.03))
+    ]
+    assert not drawn[0].lorentz_hz.any()
+    relaxing = drawn[1].lorentz_hz > 0
+    np.testing.assert_allclose(drawn[1].lorentz_hz[relaxing], 1 / (np.pi * 0.03))
+    # the background and the line at 3.0 ppm, not what may stand anywhere, nor lipid
+    assert relaxing.sum(axis=1).tolist() == [14] * 9
+    np.testing.assert_array_equal(drawn[0].area_on, drawn[1].area_on)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training: learns, resumes to the same weights, exports what it trained, refuses what was altered."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -352,3 +353,42 @@ def test_spreads_of_sums_take_the_place_of_quadrature():
     predicted = calibrate(target + error, sd, target, shown, brains, names, exact)["edit_off+diff"]["raw"]["tCr"]["68"]
     assert quadrature * np.sqrt(2) == pytest.approx(0.1, rel=0.1)
     assert predicted == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_stage_may_end_before_its_learning_rate_has_come_down(tiny_config, tiny_model, tmp_path):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.banks import bank_of_recipe
+    from fsl_mrs_dl.training.loop import Trainer
+
+    config = read_config(tiny_config)
+    synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, tiny_model / "bank"))
+    learn, rates = Trainer._train_on, []
+
+    def run(folder, config, kill_at=None):
+        folder.mkdir()
+        trainer = Trainer(config, synthesiser, folder)
+
+        def step(batch):
+            if trainer.step == kill_at:
+                raise KeyboardInterrupt
+            loss = learn(trainer, batch)
+            rates.append(trainer.optimiser.param_groups[0]["lr"])
+            return loss
+
+        trainer._train_on = step
+        with contextlib.suppress(KeyboardInterrupt):
+            trainer.run()
+        return load_file(folder / "checkpoint.safetensors")
+
+    ended = run(
+        tmp_path / "ended", dataclasses.replace(config, optimiser=dataclasses.replace(config.optimiser, last_step=20))
+    )
+    assert json.loads((tmp_path / "ended" / "progress.json").read_text())["step"] == 20
+    assert rates[-1] > 0.1 * max(rates)
+    killed = run(tmp_path / "killed", config, kill_at=20)
+    for name, tensor in ended.items():
+        torch.testing.assert_close(killed[name], tensor, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ConfigError, match="last_step out of range"):
+        dataclasses.replace(config.optimiser, last_step=10**6)
