@@ -18,8 +18,11 @@ from fsl_mrs_dl.models.inputs import PpmGrid
 MODEL_FILES = (CARD_FILE, "model.onnx", "model.safetensors")
 """All that a model's folder needs to hold."""
 
-ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs", "protocol")
+ANSWERING = ("outputs", "grid", "ranges", "calibration", "files", "members", "inputs")
 """Parts of a card that decide what a model answers, intervals and flags with it."""
+
+ANSWERING_IF_THERE = ("protocol",)
+"""The same of parts that not every card has."""
 
 
 def sha256(path: Path) -> str:
@@ -82,7 +85,9 @@ class ModelFolder:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that its answers depend on: the networks, their calibration and ranges."""
-        parts = [{key: self.card.as_written(key) for key in ANSWERING}, self.digest]
+        deciding = {key: self.card.as_written(key) for key in ANSWERING}
+        deciding |= {key: self.card.content[key] for key in ANSWERING_IF_THERE if key in self.card.content}
+        parts = [deciding, self.digest]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

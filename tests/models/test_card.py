@@ -10,6 +10,7 @@ from fsl_mrs_dl.core.errors import ModelError
 from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.core.resources import shipped_models, weights_folder
 from fsl_mrs_dl.models.card import Errors, StageRecord, Validation, card_of, read_card
+from fsl_mrs_dl.models.folder import open_model
 
 STAGES = (
     StageRecord("first", "0" * 64, 3, 100, 6400, 1.5, "a machine"),
@@ -90,3 +91,28 @@ def test_a_card_of_a_newer_version_is_refused_with_what_to_install():
     content["versions"]["fsl_mrs_dl"] = "9.1"
     with pytest.raises(ModelError, match=r"another version; expected 1; got 2\. Install .*\(9\.1\)"):
         card_of(content, path)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        {"n_components": 0, "values": "AAAA"},
+        {"n_components": 2, "values": "AAAA"},
+        {"n_components": 2, "values": "?"},
+        {"n_components": 2},
+        [1],
+    ],
+)
+def test_a_damaged_description_of_protocols_is_refused(protocol):
+    path = weights_folder() / "invivo" / "card.json"
+    content = json.loads(path.read_text())
+    with pytest.raises(ModelError, match=r"protocol does not describe|a table is needed"):
+        card_of({**content, "protocol": protocol}, path)
+
+
+def test_what_a_network_is_told_is_part_of_the_fingerprint():
+    before = open_model(weights_folder() / "invivo")
+    # what the card of a model has that is told nothing must not change its fingerprint
+    assert "protocol" not in before.card.content
+    told = dataclasses.replace(before.card, content={**before.card.content, "protocol": {"n_components": 2}})
+    assert dataclasses.replace(before, card=told).fingerprint != before.fingerprint
