@@ -15,10 +15,13 @@ from fsl_mrs_dl.core.inference import TELEMETRY_OFF
 
 
 def prepare_process() -> None:
-    """One thread, no telemetry, and figures that neither need nor leave anything in the user's home."""
+    """One thread, no telemetry, any character in the output, and nothing left in the user's home."""
     # one thread per process: labs run many subjects side by side on shared machines, and training has its own
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8, a file name that is not
+            stream.reconfigure(errors="backslashreplace")
     os.environ.update(TELEMETRY_OFF)
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["MATPLOTLIBRC"] = os.devnull

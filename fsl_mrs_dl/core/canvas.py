@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ def plain_style() -> Iterator[None]:
     matplotlib = _import_matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        matplotlib.rcParams["text.parse_math"] = False  # names of files and models may have dollar signs
         yield
 
 
@@ -66,8 +68,14 @@ def save_figure(path: Path, figure: Any, *, dpi: float, **settings: Any) -> None
     DataError
         As `fsl_mrs_dl.core.files.atomic_path`.
     """
-    with atomic_path(path) as scratch:
+    with atomic_path(path) as scratch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # shown as a box
         figure.savefig(scratch, format=path.suffix[1:].lower() or "png", dpi=dpi, **settings)
+
+
+def printable(text: str) -> str:
+    r"""Text without what no font and no encoding has: bytes of a file name that are not UTF-8, as ``\udce9``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _import_matplotlib() -> Any:

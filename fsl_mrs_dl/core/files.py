@@ -124,7 +124,8 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         As `atomic_path`.
     """
     with atomic_path(path) as scratch:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
+        # bytes of a file name that are not UTF-8 stand as \udce9, which JSON reads back
+        scratch.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(path: str | os.PathLike, obj: Any) -> None:

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError, nearest
+from fsl_mrs_dl.io.header import read_header
+from fsl_mrs_dl.io.spar import check_pair, completed, sdat_pair
+from fsl_mrs_dl.io.spec2nii_errors import explain
 
 FORMATS = {
     "twix": "Siemens raw data (.dat)",
@@ -21,10 +27,14 @@ FORMATS = {
     "philips_dcm": "Philips DICOM",
     "ge": "GE P-file (.7)",
     "uih": "United Imaging DICOM",
+    "nifti": "NIfTI-MRS (.nii, .nii.gz) to be repaired",
 }
 """Format: what it is."""
 
-_BY_ENDING = {".dat": "twix", ".rda": "rda", ".sdat": "sdat", ".spar": "sdat", ".7": "ge"}
+_BY_ENDING = {".dat": "twix", ".rda": "rda", ".sdat": "sdat", ".spar": "sdat", ".7": "ge", ".nii": "nifti"}
+_SINGLE = {"rda": "one averaged spectrum each", "twix": "one scan each", "sdat": "one scan each", "ge": "one scan each"}
+"""Formats of which a folder is several scans: what its files are."""
+
 _MANUFACTURERS = {"siemens": "dicom", "philips": "philips_dcm", "uih": "uih", "united imaging": "uih"}
 _PROGRAM = "import sys; from spec2nii.spec2nii import main; sys.argv[0] = 'spec2nii'; sys.exit(main())"
 
@@ -55,25 +65,48 @@ def detect_format(path: Path) -> str:
     """
     if not path.exists():
         raise DataError("no such file", where=path)
-    if path.is_file() and path.suffix.lower() in _BY_ENDING:
-        return _BY_ENDING[path.suffix.lower()]
-    first = path
+    by_ending = _by_ending(path)
+    if path.is_file() and by_ending is not None:
+        return by_ending
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        dicom = [p for p in files if p.suffix.lower() in (".ima", ".dcm") or _is_dicom(p)]
-        if not dicom:
-            raise DataError("no DICOM file is in this folder", where=path, hint="Name a single file of another format")
-        first = dicom[0]
-    elif not _is_dicom(path):
+        return _by_manufacturer(_first_dicom(path))
+    if not _is_dicom(path):
         known = ", ".join(f"{name} ({text})" for name, text in FORMATS.items())
         raise DataError("the format is not known", where=path, expected=known, hint="Say it with --format")
-    manufacturer = _manufacturer(first)
+    return _by_manufacturer(path)
+
+
+def _by_ending(path: Path) -> str | None:
+    name = path.name.lower().removesuffix(".gz") if path.name.lower().endswith(".nii.gz") else path.name.lower()
+    return _BY_ENDING.get(Path(name).suffix)
+
+
+def _first_dicom(folder: Path) -> Path:
+    """A DICOM file of a folder; what else the folder holds is an error that says how to name it."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    dicom = next((p for p in files if p.suffix.lower() in (".ima", ".dcm") or _is_dicom(p)), None)
+    if dicom is not None:
+        return dicom
+    for form, what in _SINGLE.items():
+        names = [p.name for p in files if _by_ending(p) == form]
+        if names:
+            raise DataError(
+                "no DICOM file is in this folder",
+                where=folder,
+                got=f"{FORMATS[form]}, {what}: {', '.join(names[:6])}",
+                hint="Name one file, or two that are the conditions: --off FILE --on FILE",
+            )
+    raise DataError("no DICOM file is in this folder", where=folder, hint="Name a single file of another format")
+
+
+def _by_manufacturer(path: Path) -> str:
+    manufacturer = _manufacturer(path)
     for name, found in _MANUFACTURERS.items():
         if name in manufacturer.lower():
             return found
     raise DataError(
         "spectroscopy in the DICOM files of this manufacturer is not read by spec2nii",
-        where=first,
+        where=path,
         expected="Siemens, Philips or UIH",
         got=manufacturer or "no manufacturer",
     )
@@ -128,38 +161,61 @@ def convert(
         if not path.exists():
             raise DataError("no such file", where=path)
     form = form or detect_format(paths[0])
-    if form == "sdat":
-        inputs = list(_sdat_pair(paths))
-    elif len(paths) > 1:
-        raise ConfigError("one file is one scan", expected="one file, or one folder of DICOM files", got=len(paths))
-    else:
-        inputs = list(paths)
+    if form == "nifti":
+        return [_copy_of_nifti(_single(paths), folder / f"{stem}.nii.gz")]
+    inputs = list(sdat_pair(paths)) if form == "sdat" else [_single(paths)]
     _check(form, inputs)
-    options = ["-e", evalinfo, "-q"] if form == "twix" else []
+    if form == "sdat":
+        inputs[1] = completed(inputs[1], folder)
+    options = [*(["-e", evalinfo, "-q"] if form == "twix" else []), *(["--anon"] if anonymise else []), *more]
     command = [
         *spec2nii_command(),
         {"sdat": "philips"}.get(form, form),
         *options,
-        *(["--anon"] if anonymise else []),
-        *more,
         "-f",
         stem,
         "-o",
         str(folder.resolve()),
-        *(str(path.resolve()) for path in inputs),
     ]
+    command += [str(path.resolve()) for path in inputs]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
     written = sorted(folder.glob("*.nii.gz"))
     if done.returncode or not written:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise DataError(
-            "spec2nii could not convert it",
-            where=paths[0],
-            expected=FORMATS[form],
-            got=lines[-1] if lines else "no file and no message",
-            hint="See docs/convert.md for what it reads",
-        )
+        raise explain(form, FORMATS[form], paths[0], done.stderr or done.stdout, folder)
     return written
+
+
+def _single(paths: Sequence[Path]) -> Path:
+    """The one file of a scan."""
+    if len(paths) > 1:
+        raise ConfigError(
+            "one file is one scan",
+            expected="one file, or one folder of DICOM files",
+            got=f"{len(paths)}: {', '.join(path.name for path in paths[:6])}",
+            hint="Give two files that are the conditions as --off FILE --on FILE",
+        )
+    return paths[0]
+
+
+def _copy_of_nifti(path: Path, target: Path) -> Path:
+    """A file that is NIfTI-MRS already, read to its end, where the checksum stands, and compressed.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, or is not NIfTI-MRS.
+    """
+    if path.is_dir():
+        raise DataError("is a folder", where=path, expected=FORMATS["nifti"])
+    opened: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opened(path, "rb") as stream, gzip.open(target, "wb", compresslevel=1) as copy:
+            shutil.copyfileobj(stream, copy)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError("the file is damaged, or cannot be read", where=path, hint="Copy it again") from error
+    if read_header(target) is None:
+        raise DataError("not a NIfTI-MRS file", where=path, hint="Convert the scanner's own file")
+    return target
 
 
 def _is_dicom(path: Path) -> bool:
@@ -180,54 +236,26 @@ def _manufacturer(path: Path) -> str:
         raise DataError("not a DICOM file, or a damaged one", where=path) from error
 
 
-def _sdat_pair(paths: Sequence[Path]) -> tuple[Path, Path]:
-    """SDAT and SPAR, either of which finds the other by its name, whatever the case."""
-    found = {path.suffix.lower(): path for path in paths}
-    if len(paths) > 2 or set(found) - {".sdat", ".spar"}:
-        raise ConfigError("one scan is one .SDAT with its .SPAR", got=", ".join(str(path) for path in paths))
-    for path in paths:
-        for beside in sorted(path.parent.iterdir()):
-            if beside.stem == path.stem and beside.suffix.lower() in (".sdat", ".spar"):
-                found.setdefault(beside.suffix.lower(), beside)
-    for ending in (".sdat", ".spar"):
-        if ending not in found:
-            raise DataError(f"the {ending[1:].upper()} file that belongs to it is not beside it", where=paths[0])
-    return found[".sdat"], found[".spar"]
-
-
 def _check(form: str, inputs: Sequence[Path]) -> None:
     """Refuse what is plainly another format, before spec2nii says so in its own words."""
     where, expected = inputs[0], FORMATS[form]
     if form in ("dicom", "philips_dcm", "uih"):
-        if inputs[0].is_file() and not _is_dicom(inputs[0]):
+        if where.is_file() and not _is_dicom(where):
             raise DataError("not a DICOM file (no DICM at byte 128)", where=where, expected=expected)
         return
-    if not inputs[0].is_file():
+    if not where.is_file():
         raise DataError("is a folder", where=where, expected=expected)
-    size = inputs[0].stat().st_size
-    with inputs[0].open("rb") as stream:
+    with where.open("rb") as stream:
         head = stream.read(64)
     if form == "rda" and not head.startswith(b">>> Begin of header <<<"):
         raise DataError("not an RDA file (its first line)", where=where, expected=">>> Begin of header <<<")
-    if form == "twix":
-        # the first word is the length of the header (VB), or 0 with the number of measurements after it (VD and later)
-        first, second = struct.unpack("<2I", head[:8]) if len(head) >= 8 else (0, 0)
-        if not (32 <= first < size or (first == 0 and 1 <= second <= 64)):
-            raise DataError("not a TWIX file (its first bytes)", where=where, expected=expected)
+    if form == "twix" and not _begins_like_twix(head, where.stat().st_size):
+        raise DataError("not a TWIX file (its first bytes)", where=where, expected=expected)
     if form == "sdat":
-        samples, rows = (_spar_number(inputs[1], key) for key in ("samples", "rows"))
-        if size != 8 * samples * rows:
-            raise DataError(
-                "the sizes of SDAT and SPAR do not agree",
-                where=where,
-                got=f"{size} bytes",
-                expected=f"{8 * samples * rows} bytes ({rows} rows of {samples} samples)",
-            )
+        check_pair(*inputs)
 
 
-def _spar_number(path: Path, key: str) -> int:
-    for line in path.read_text("latin-1").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == key and value.strip().isdigit():
-            return int(value)
-    raise DataError(f"not a SPAR file (no number '{key}')", where=path)
+def _begins_like_twix(head: bytes, size: int) -> bool:
+    # the first word is the length of the header (VB), or 0 with the number of measurements after it (VD and later)
+    first, second = struct.unpack("<2I", head[:8]) if len(head) >= 8 else (0, 0)
+    return 32 <= first < size or (first == 0 and 1 <= second <= 64)

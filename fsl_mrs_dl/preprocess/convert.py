@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.errors import ConfigError, DataError, FslMrsDlError
 from fsl_mrs_dl.core.files import check_inputs_kept
 from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
@@ -108,44 +110,89 @@ def convert_scan(
     ConfigError, DataError, MissingExtraError
         One line on what is wrong; nothing is written.
     """
+    _check_arguments(paths, output, on, off)
+    inputs = [*paths, on, off]
+    for target in (output, sidecar_path(output)) if sidecar else (output,):
+        check_inputs_kept(target, inputs)
+    stem = output.name.removesuffix(".nii.gz")
+    sources = {"scan": list(paths)} if paths else {"on": [on], "off": [off]}
+    read = partial(vendor.convert, stem=stem, form=form, evalinfo=evalinfo, anonymise=anonymise, more=more)
+    with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
+        with _naming(sources, Path(scratch)):
+            made = _made(sources, Path(scratch), stem, editing, read)
+        main = _main(made, stem)
+        placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
+        for target in [name for path, _ in placed for name in (path, *([sidecar_path(path)] if sidecar else []))]:
+            check_inputs_kept(target, inputs)
+            if target.exists() and not overwrite:
+                raise DataError("the file exists", where=target, hint="Add --overwrite to replace it")
+        placed.sort(key=lambda pair: pair[1] is main)  # the scan itself last: it stands for all of them
+        done = []
+        for target, item in placed:
+            _save(item.file, target, inputs)
+            done.append(replace(item, path=target, notes=(*item.notes, *_unreadable(target, item.file))))
+    return done
+
+
+def _made(
+    sources: Mapping[str, Sequence[Path | None]],
+    scratch: Path,
+    stem: str,
+    editing: Editing,
+    read: Callable[[list[Path], Path], list[Path]],
+) -> list[Converted]:
+    """What is found in the scan, or in its two conditions, with its editing said; nothing is written yet."""
+    found = []
+    for name, source in sources.items():
+        folder = scratch / name
+        folder.mkdir()
+        found.append([load(path) for path in read([path for path in source if path is not None], folder)])
+    given = len(found) == 2
+    files = [_joined(found[0], found[1])] if given else found[0]
+    plain = any(file.path.name == f"{stem}.nii.gz" for file in files)
+    return [
+        Converted(file.path, file)
+        if _is_beside(file, stem, plain)
+        else _edited(file, editing, given=given, scratch=scratch)
+        for file in files
+    ]
+
+
+def _save(file: MrsFile, target: Path, inputs: Sequence[Path | None]) -> None:
+    """Write a file; a header that is not valid NIfTI-MRS, as a file to be repaired may have, is one line."""
+    try:
+        save(file, target)
+    except (FslMrsDlError, OSError):
+        raise
+    except Exception as error:  # nifti_mrs raises a dozen kinds, each about the header
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        where = next(path for path in inputs if path is not None)
+        raise DataError(f"the NIfTI-MRS header is not valid: {reason}", where=where) from error
+
+
+def _check_arguments(paths: Sequence[Path], output: Path, on: Path | None, off: Path | None) -> None:
     if not output.name.endswith(".nii.gz"):
         raise ConfigError("--output is the name of a NIfTI-MRS file", expected="NAME.nii.gz", got=output)
     if not output.parent.is_dir():
         raise DataError("the folder does not exist", where=output.parent, hint="Create it first")
     if bool(paths) == (on is not None or off is not None) or (on is None) != (off is None):
         raise ConfigError("what is to be converted?", expected="one scan, or --on and --off")
-    for target in (output, sidecar_path(output)) if sidecar else (output,):
-        check_inputs_kept(target, [*paths, on, off])
-    stem = output.name.removesuffix(".nii.gz")
-    with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
-        found = []
-        for name, source in (("scan", list(paths)),) if paths else (("on", [on]), ("off", [off])):
-            folder = Path(scratch) / name
-            folder.mkdir()
-            given = [path for path in source if path is not None]
-            files = vendor.convert(given, folder, stem, form=form, evalinfo=evalinfo, anonymise=anonymise, more=more)
-            found.append([load(path) for path in files])
-        if not paths:
-            found = [[_joined(found[0], found[1])]]
-        plain = any(file.path.name == f"{stem}.nii.gz" for file in found[0])
-        made = [
-            Converted(file.path, file)
-            if _is_beside(file, stem, plain)
-            else _edited(file, editing, given=not paths, scratch=Path(scratch))
-            for file in found[0]
-        ]
-        main = _main(made, stem)
-        placed = [(output if item is main else output.parent / item.path.name, item) for item in made]
-        for target in [name for path, _ in placed for name in (path, *([sidecar_path(path)] if sidecar else []))]:
-            check_inputs_kept(target, [*paths, on, off])
-            if target.exists() and not overwrite:
-                raise DataError("the file exists", where=target, hint="Add --overwrite to replace it")
-        placed.sort(key=lambda pair: pair[1] is main)  # the scan itself last: it stands for all of them
-        done = []
-        for target, item in placed:
-            save(item.file, target)
-            done.append(replace(item, path=target, notes=(*item.notes, *_unreadable(target, item.file))))
-    return done
+
+
+@contextmanager
+def _naming(sources: Mapping[str, Sequence[Path | None]], scratch: Path) -> Iterator[None]:
+    """Errors about a file on the way name the user's own, from which it was made."""
+    try:
+        yield
+    except FslMrsDlError as error:
+        where = Path(str(error.where))
+        if scratch not in where.parents:
+            raise
+        folder = where.relative_to(scratch).parts[0]
+        given = sources.get(folder) or next(iter(sources.values()))
+        raise type(error)(
+            error.what, where=given[0], expected=error.expected, got=error.got, hint=error.hint
+        ) from error
 
 
 def sidecar_path(image: Path) -> Path:
@@ -168,14 +215,14 @@ def order_of(path: Path) -> tuple[str, str]:
     if unedited is not None:
         raise DataError(
             "unedited data: both conditions show the same spectrum",
-            where=path.name,
+            where=path,
             expected="NAA absent in ON (GABA editing)",
             got=unedited.detail,
         )
     if any(flag.code == "order_assumed" for flag in flags):
         raise DataError(
             "ON and OFF cannot be told apart by NAA at 2.01 ppm",
-            where=path.name,
+            where=path,
             hint="Say --order on-off or --order off-on",
         )
     return ("ON", "OFF") if order == ("edit_on", "edit_off") else ("OFF", "ON")
@@ -186,7 +233,7 @@ def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
     for files in (on, off):
         if len(files) != 1:
             raise DataError(
-                "one condition is one spectrum", where=files[0].path.name, expected="1 file of spec2nii", got=len(files)
+                "one condition is one spectrum", where=files[0].path, expected="1 file of spec2nii", got=len(files)
             )
     return join(off[0], on[0])
 
@@ -201,7 +248,7 @@ def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> C
     """A scan with its editing said, and notes on what is not known."""
     if given:
         return Converted(file.path, label(file, ("OFF", "ON"), editing.pulses))
-    file = with_absolute_offsets(file)
+    file = _with_named_editing(with_absolute_offsets(file))
     if editing.order is not None:
         before = file.labels
         file = split(file, editing.block)
@@ -216,16 +263,34 @@ def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> C
         return Converted(file.path, label(file, file.labels, editing.pulses))
     if editing.pulses:
         raise ConfigError(
-            "editing pulses are given, but which condition is ON is not known", where=file.path.name, hint="Say --order"
+            "editing pulses are given, but which condition is ON is not known", where=file.path, hint="Say --order"
         )
     if "DIM_EDIT" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_EDIT")]
         note = "which condition is ON is not in the file: say --order" if length == 2 else f"{length} conditions"
         return Converted(file.path, file, (note,))
+    unnamed = _pairs_without_name(file)
+    if unnamed:
+        return Converted(file.path, file, (f"if ON and OFF are in {file.tags[unnamed[0]]}, say --order",))
     if "DIM_DYN" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_DYN")]
         return Converted(file.path, file, (f"if ON and OFF are among the {length} dynamics, say --order",))
     return Converted(file.path, file)
+
+
+def _pairs_without_name(file: MrsFile) -> list[int]:
+    """Dimensions of length two for which a converter had no name."""
+    lengths = file.data.shape[4:]
+    return [k for k, tag in enumerate(file.tags) if tag.startswith("DIM_USER") and lengths[k] == 2]
+
+
+def _with_named_editing(file: MrsFile) -> MrsFile:
+    """DIM_USER_n as DIM_EDIT, where the header of that dimension names two editing conditions."""
+    for k in _pairs_without_name(file):
+        entries = file.header.get(f"dim_{k + 5}_header")
+        if "DIM_EDIT" not in file.tags and isinstance(entries, Mapping) and "EditCondition" in entries:
+            return replace(file, header={**file.header, f"dim_{k + 5}": "DIM_EDIT"})
+    return file
 
 
 def _unlabelled(file: MrsFile) -> MrsFile:

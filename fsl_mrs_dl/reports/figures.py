@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
+from fsl_mrs_dl.core.canvas import new_figure, plain_style, printable, save_figure
 from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.metabolites.table import HEADLINE
 from fsl_mrs_dl.models.estimate import Estimate
@@ -81,6 +81,10 @@ def format_value(value: float) -> str:
     return f"{value:.{max(0, 2 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
+_LINE_HEIGHT = 0.175
+"""Of the text beside the panels, inches: the figure grows with the cautions."""
+
+
 @plain_style()
 def draw_summary(quantification: Quantification, title: str = "") -> Any:
     """Draw the figure: one row per panel, ppm descending, the residual offset above.
@@ -97,10 +101,11 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
         With an Agg canvas; nothing of matplotlib's global state is touched.
     """
     panels = quantification.panels
-    width, height = 10.5, 1.6 + 3.4 * max(1, len(panels))  # inches, as all below
+    values = _value_lines(quantification)
+    width, height = 10.5, 1.6 + max(3.4 * max(1, len(panels)), _LINE_HEIGHT * len(values))  # inches, as all below
     figure = new_figure(figsize=(width, height))
     reason = refusal(quantification)
-    lines = textwrap.wrap(f"REFUSED: {reason}", 100) if reason else [title] if title else []
+    lines = textwrap.wrap(f"REFUSED: {reason}", 100) if reason else [printable(title)] if title else []
     style: dict[str, Any] = {"fontsize": 11, "y": 1 - 0.15 / height}
     if reason:
         box = {"facecolor": REFUSED_COLOUR, "edgecolor": "none", "pad": 5}
@@ -123,7 +128,7 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
     )
     for row, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(grid[row, 0]), panel, refused=bool(reason), last=row == len(panels) - 1)
-    _draw_values(figure.add_subplot(grid[:, 1]), quantification)
+    _draw_values(figure.add_subplot(grid[:, 1]), values, refused=bool(reason))
     return figure
 
 
@@ -175,13 +180,11 @@ def _peak_labels(panel: str, ppm: NDArray, data: NDArray, bottom: float) -> Iter
         yield f"{name} (cut off)" if cut else name, shift_ppm, bottom if cut else place, up
 
 
-def _draw_values(axes: Any, quantification: Quantification) -> None:
-    axes.set_axis_off()
+def _value_lines(quantification: Quantification) -> list[str]:
+    """What stands beside the panels: values with intervals, cautions, the model; the font has one width."""
     values = headline(quantification)
     if not values:
-        text = "No values are given." if quantification.refused else "No estimates."
-        axes.text(0.0, 0.98, text, va="top", fontsize=10, color=REFUSED_COLOUR)
-        return
+        return ["No values are given." if quantification.refused else "No estimates."]
     lines = [f"Relative to {quantification.reference_name}" if values[0].unit != "raw" else "Raw amplitudes"]
     lines += ["value [95 % interval]", ""]
     for e in values:
@@ -191,6 +194,14 @@ def _draw_values(axes: Any, quantification: Quantification) -> None:
     if cautions:
         lines += ["", "Cautions:"]
         for flag in cautions:
-            lines += textwrap.wrap(flag.sentence, 32, initial_indent="- ", subsequent_indent="  ")
-    lines += ["", f"model {quantification.model.get('name', '?')}"]
+            lines += textwrap.wrap(printable(flag.sentence), 31, initial_indent="- ", subsequent_indent="  ")
+    return [*lines, "", *textwrap.wrap(f"model {quantification.model.get('name', '?')}", 31)]
+
+
+def _draw_values(axes: Any, lines: Sequence[str], *, refused: bool) -> None:
+    axes.set_axis_off()
+    if len(lines) == 1:
+        colour = REFUSED_COLOUR if refused else "0.15"
+        axes.text(0.0, 0.98, lines[0], va="top", fontsize=10, color=colour)
+        return
     axes.text(0.0, 0.98, "\n".join(lines), va="top", fontsize=8.5, family="DejaVu Sans Mono", linespacing=1.4)

@@ -31,6 +31,14 @@ def test_file_appears_only_at_the_end(tmp_path):
     assert names(tmp_path) == ["a.nii.gz"]
 
 
+def test_bytes_that_are_not_utf_8_are_written_so_that_json_reads_them_back(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    write_json(tmp_path / "a.json", {"data": name})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"data": name}
+    write_text(tmp_path / "a.txt", name)
+    assert (tmp_path / "a.txt").read_text("utf-8") == "caf\\udce9"
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_failure_keeps_the_old_file(tmp_path, error):
     target = tmp_path / "a.txt"

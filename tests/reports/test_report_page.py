@@ -193,6 +193,29 @@ def test_figure_has_no_global_state_and_shows_the_refusal():
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
 
 
+@pytest.mark.parametrize("n_cautions", [0, 1, 30])
+@pytest.mark.parametrize("n_panels", [1, 2])
+def test_what_stands_beside_the_panels_stays_in_the_picture(n_panels, n_cautions):
+    detail = "a sentence of some length that tells what was seen in these data and what it may mean"
+    flags = tuple(Flag("outside_training", f"{number}: {detail}") for number in range(n_cautions))
+    q = full()
+    figure = figures.draw_summary(replace(q, panels=q.panels[:n_panels], flags=flags), "t")
+    figure.canvas.draw()
+    inside = figure.bbox
+    for text in figure.axes[-1].texts:
+        box = text.get_window_extent()
+        assert inside.x0 <= box.x0
+        assert box.x1 <= inside.x1
+        assert inside.y0 <= box.y0
+        assert box.y1 <= inside.y1
+
+
+@pytest.mark.parametrize("title", ["a$b_c$d \\frac{", "caf\udce9", "脳 \n second line"])
+def test_any_file_name_can_be_a_title(title, tmp_path):
+    figures.save_fit_summary(tmp_path / "x.png", full(), title)
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (0.1412, "0.141"), (11.04, "11.0"), (123.4, "123"), (1.5e-5, "1.5e-05"), (-0.012, "-0.0120")],
