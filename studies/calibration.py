@@ -48,8 +48,9 @@ def standardised(
     parts: dict[str, list[tuple[NDArray, NDArray, NDArray]]] = {}
     for batch in batches:
         rows = (batch.present == MODES[mode]).all(axis=1)
-        found = model.predict_batch(batch.channels[rows], batch.present[rows], np.ones(rows.sum()))
-        names, values, spreads = with_sums(found.mean, found.sd, model.outputs)
+        told = None if batch.protocol is None else batch.protocol[rows]
+        found = model.predict_batch(batch.channels[rows], batch.present[rows], np.ones(rows.sum()), told)
+        names, values, spreads = with_sums(found.mean, found.sd, model.outputs, found.sum_sd)
         _, reported, _ = with_sums(np.maximum(found.mean, 0), found.sd, model.outputs)
         _, truths, _ = with_sums(batch.target[rows], found.sd, model.outputs)
         for i, name in enumerate(names):

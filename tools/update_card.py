@@ -2,8 +2,9 @@
 """Make the parts of a model's card that rest on calibration spectra again, without training.
 
 ``python tools/update_card.py weights/invivo BANK``: BANK is the folder of the bank that the model was trained on
-(its SHA-256 has to be the card's). The calibration spectra are drawn as at the end of training and shown to the
-exported network; factors of intervals that the card has already must come out the same to 1 %, or nothing is written.
+(its SHA-256 has to be the card's); the bank of a ``[calibration]`` of its own is ``bank_calibration`` beside it. The
+calibration spectra are drawn as at the end of training and shown to the exported network; factors of intervals that the
+card has already must come out the same to 1 %, or nothing is written.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.models.card import CARD_FILE
 from fsl_mrs_dl.models.novelty import describe_inputs
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
 from fsl_mrs_dl.training.loop import CALIBRATION, draw
 from fsl_mrs_dl.training.trained_on import trained_on
@@ -46,10 +48,11 @@ def main() -> None:
     card = model.folder.card
     config, bank = trained_on(model.folder, args.bank)
     recipe = config.recipe
-    batch = draw(Synthesiser(recipe, bank), config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
+    synthesiser = calibration_synthesiser(config, Synthesiser(recipe, bank), args.bank.parent)
+    batch = draw(synthesiser, config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     # of scale one, as the network sees them
-    found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)))
-    factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs)
+    found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)), batch.protocol)
+    factors = calibrate(found.mean, found.sd, batch.target, batch.present, batch.is_brain, model.outputs, found.sum_sd)
     change = worst_change(card.calibration, factors)
     print(f"{args.model.name}: {len(batch.channels)} spectra, largest change of a factor {100 * change:.2f} %")
     if change > 0.01:

@@ -25,8 +25,8 @@ from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
-from fsl_mrs_dl.training.banks import bank_of_recipe
+from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch
+from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.limits import known_limits, training_ranges
 from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
@@ -85,7 +85,7 @@ def export(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...] = ()
     code = trainer.synthesiser.code
     _write_onnx(network, trainer.config.recipe.grid.n_points, code.n_inputs if code else 0, folder / "model.onnx")
     _write_weights(network, folder)
-    synthesiser = calibration_synthesiser(trainer)
+    synthesiser = calibration_synthesiser(trainer.config, trainer.synthesiser, trainer.folder)
     batch = draw(synthesiser, trainer.config.seed, CALIBRATION, 0, trainer.config.optimiser.n_calibration)
     answers = trainer.answers(batch)
     _check_parity(folder / "model.onnx", batch, answers)
@@ -106,17 +106,6 @@ def _write_weights(network: nn.Module, folder: Path) -> None:
         # a decoder serves training only
         kept = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith(_TRAINING_ONLY)}
         save_file(kept, path)
-
-
-def calibration_synthesiser(trainer: Trainer) -> Synthesiser:
-    """What makes the spectra on which intervals are calibrated: the training's world, or a wider one where the
-    configuration has one, with a bank of its own."""
-    config = trainer.config
-    if not config.calibration:
-        return trainer.synthesiser
-    recipe = config.calibration_recipe
-    bank = bank_of_recipe(recipe, trainer.folder / "bank_calibration", config.optimiser.threads)
-    return Synthesiser(recipe, bank, trainer.synthesiser.code)
 
 
 def _round_weights(network: nn.Module) -> None:
