@@ -54,7 +54,7 @@ def main() -> None:
             crossed["outside"] += farthest(other) > 1
             values = {"distance / limit": farthest(result), **result.fit_parameters}
             for name, value in values.items():
-                if name.startswith(("height_of_", "distance")) or name in FIGURES:
+                if name.startswith(("brain_probability", "distance")) or name in FIGURES:
                     ranges[chosen][name].append(value)
         print(f"{folder.name}: {dict(flags)}; shown to the other model: {dict(crossed)}")
     for model, found in ranges.items():

@@ -109,8 +109,8 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "model_chosen": ("info", "No model was named; it was chosen by whether the sample is a brain or a solution."),
     "model_guessed": (
         "caution",
-        "No model was named, and a DIFF alone shows nothing of a brain but macromolecules at 0.9 ppm: as there are "
-        "none, it was taken for a solution.",
+        "No model was named, and the spectrum does not tell clearly whether the sample is a brain or a solution; the "
+        "other kind's model would answer otherwise.",
     ),
     # the answer
     "refused": ("refused", "The data are not usable for this model; no values are given."),

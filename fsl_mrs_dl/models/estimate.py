@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 
 from fsl_mrs_dl.metabolites.sums import parts_of
 
+NOT_RESOLVED = "not_resolved"
+"""How outputs mark what is not `Estimate.resolved`."""
+
 NOT_VISIBLE = "not visible"
 """Flag of a metabolite that has no signal in what was measured: its value is the network's prior, not a measurement."""
 
@@ -34,6 +37,9 @@ class Estimate:
         ``raw`` or ``/<reference>``.
     flag : str
         Empty, or a word of caution (`NOT_VISIBLE`).
+    resolved : bool
+        False where the data do not tell it: the value is little more than a guess, and the upper end of the 95 %
+        interval is what can be said.
     """
 
     name: str
@@ -44,11 +50,17 @@ class Estimate:
     sub_spectrum: str
     unit: str = "raw"
     flag: str = ""
+    resolved: bool = True
 
     @property
     def visible(self) -> bool:
         """Whether it has a signal in what was measured."""
         return self.flag != NOT_VISIBLE
+
+    @property
+    def mark(self) -> str:
+        """`flag`, or where that is empty whether it is not resolved: what outputs write."""
+        return self.flag or ("" if self.resolved else NOT_RESOLVED)
 
     @property
     def percent_sd(self) -> float:

@@ -73,6 +73,11 @@ class Fits:
     hidden: frozenset[str]
 
     @property
+    def by_name(self) -> dict[str, FitResult]:
+        """The answer re-made (``""``), the classical fit and the survey of everything known."""
+        return {"": self.answer, "_classical": self.classical, "_known": self.survey.fit}
+
+    @property
     def fwhm_hz(self) -> float:
         """Line width of the data: the classical fit's and what the basis had already."""
         found = self.classical.parameters
@@ -88,6 +93,20 @@ class Fits:
         """Amplitudes of the classical fit, of what is visible."""
         values = zip(self.signals.names, self.classical.amplitudes, strict=True)
         return {name: float(value) for name, value in values if name not in self.hidden}
+
+    def correlation(self, one: str, other: str) -> float:
+        """Of the signals of two quantities at the width of the data; 0 where one is not in the basis."""
+        if not {one, other} <= set(self.signals.names):
+            return 0.0
+        rows = [self.signals.names.index(name) for name in (one, other)]
+        spectra, grid = self.survey.spectra, self.survey.grid
+        a, b = np.hstack(
+            [
+                grid.evaluate(fids[rows] * self.classical.decay, spectra.dwell_s, spectra.f0_mhz)
+                for fids in self.signals.fids.values()
+            ]
+        )
+        return float(np.vdot(a, b).real / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
 
     def panels(self, *, refused: bool) -> tuple[Panel, ...]:
         """Pictures of the network's answer, of the classical one where the data were refused; DIFF first."""

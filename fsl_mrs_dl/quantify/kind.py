@@ -1,51 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a spectrum is that of a brain or of a solution, and whether the model was trained on such."""
+"""Whether a spectrum is that of a brain or of a solution, how sure that is, and whether a model was trained on such."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
+from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.models.card import Card
-from fsl_mrs_dl.quantify.lincomb import FitResult
+from fsl_mrs_dl.models.inputs import NetworkInput
+from fsl_mrs_dl.quantify.kind_network import brain_probability
 
-MARKS: Mapping[str, tuple[str, ...]] = {"choline": ("GPC", "PCh"), "Ins": ("Ins",), "MM0.9": ("MM09",)}
-"""What every brain holds and the solutions of GABA phantoms do not."""
+SURE = 0.95
+"""Probability from which on the spectrum decides alone. Between this and the same of the other kind, what header or
+names tell is preferred, and said to be so."""
 
-BRAIN_AT: Mapping[str, float] = {"choline": 0.10, "Ins": 0.025, "MM0.9": 0.035}
-"""Height relative to the highest line from which on a mark counts as found. Over 57 virtual data sets and 12 measured
-ones (`studies/flag_scan.py`): brains at least 0.17, 0.046 and, as a DIFF alone, 0.032 (measured 0.063); solutions at
-most 0.020, 0.006 and 0.013."""
+PHANTOM_WORDS = re.compile(r"phantom|fantom|braino|(?<![a-z])solution", re.IGNORECASE)
+"""In names of files, folders, protocols or participants: no brain."""
 
-SOLUTION_BELOW = 0.5
-"""A mark counts as absent below this share of `BRAIN_AT`."""
+TELLING_ENTRIES = (
+    "BodyPartExamined",
+    "BodyPart",
+    "PatientName",
+    "ProtocolName",
+    "SeriesDescription",
+    "StudyDescription",
+    "SubjectID",
+)
+"""Entries of headers and sidecars that may tell. PatientPosition does not: a phantom lies head first, too."""
 
-SHOWN_IN: Mapping[str, tuple[str, ...]] = {"edit_off": ("choline", "Ins"), "diff": ("MM0.9",)}
-"""Marks that can be told in each spectrum: choline and Ins cancel in DIFF, MM0.9 is co-edited and hides below the lines
-and the baseline of edit_off."""
+BRAIN_PARTS = ("BRAIN", "HEAD", "CEREBRUM")
+"""Values of BodyPartExamined that stand for a brain."""
 
-
-def heights(fit: FitResult, names: tuple[str, ...]) -> dict[str, float]:
-    """Height of each mark over the highest fitted line, for the marks that the conditions of the fit can show."""
-    highest = max(float(np.abs(c.sum(axis=0)).max()) for c in fit.components.values())
-    condition = "edit_off" if "edit_off" in fit.components else "diff"
-    found = {}
-    for mark in SHOWN_IN[condition]:
-        rows = [names.index(part) for part in MARKS[mark] if part in names]
-        if rows and highest > 0:
-            found[mark] = float(np.abs(fit.components[condition][rows].sum(axis=0)).max()) / highest
-    return found
+PARTS_OF_PATH = 4
+"""How many parts of the file's path, from its end, are looked at."""
 
 
-def kind_of_sample(marks: Mapping[str, float]) -> str | None:
-    """``brain`` where every mark is found, ``solution`` where none is, None where they do not agree or are missing."""
-    if not marks:
-        return None
-    if all(height >= BRAIN_AT[mark] for mark, height in marks.items()):
-        return "brain"
-    return "solution" if all(height < SOLUTION_BELOW * BRAIN_AT[mark] for mark, height in marks.items()) else None
+@dataclass(frozen=True)
+class Sample:
+    """What was measured.
+
+    Parameters
+    ----------
+    probability : float
+        That it is a brain and not a solution, from the spectrum alone.
+    told : str
+        ``brain`` or ``solution`` where header or names tell, else empty.
+    told_by : str
+        What tells.
+    """
+
+    probability: float
+    told: str = ""
+    told_by: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Whether the spectrum decides."""
+        return max(self.probability, 1 - self.probability) >= SURE
+
+    @property
+    def kind(self) -> str:
+        """``brain`` or ``solution``: as the spectrum says where it is clear, else as was told, else the likelier."""
+        likely = "brain" if self.probability >= 0.5 else "solution"
+        return likely if self.clear else self.told or likely
+
+    @property
+    def sentence(self) -> str:
+        """The figures behind it."""
+        text = f"probability of a brain {100 * self.probability:.3g} %"
+        return f"{text}; {self.told_by} says {self.told}" if self.told else text
+
+
+def tell_sample(spectra: EditedSpectra, data: NetworkInput) -> Sample:
+    """What the spectrum, and beside it header and names, say of the sample."""
+    return Sample(brain_probability(data), *told_kind(spectra))
+
+
+def told_kind(spectra: EditedSpectra) -> tuple[str, str]:
+    """What header or names tell, and which of them; two empty texts where they tell nothing."""
+    entries = {name: _text(spectra.header, name) for name in TELLING_ENTRIES}
+    for name, text in entries.items():
+        if PHANTOM_WORDS.search(text):
+            return "solution", f"{name} {text!r}"
+    for part in reversed(spectra.source.parts[-PARTS_OF_PATH:]):
+        if PHANTOM_WORDS.search(part):
+            return "solution", f"the name {part!r}"
+    for name in ("BodyPartExamined", "BodyPart"):
+        if entries[name].upper() in BRAIN_PARTS:
+            return "brain", f"{name} {entries[name]!r}"
+    return "", ""
+
+
+def _text(header: Mapping[str, Any], name: str) -> str:
+    """An entry as text; NIfTI-MRS has some entries as an object with a Value, or as a list."""
+    value = header.get(name, "")
+    if isinstance(value, Mapping):
+        value = value.get("Value", "")
+    if isinstance(value, (list, tuple)):
+        value = " ".join(str(part) for part in value)
+    return str(value)
 
 
 def kinds_of_model(outputs: Collection[str], solution_fraction: float | None = None) -> frozenset[str]:
@@ -58,7 +115,7 @@ def kinds_of_model(outputs: Collection[str], solution_fraction: float | None = N
     solution_fraction : float, optional
         Share of its training spectra that were solutions, where its card says so.
     """
-    can_be_brain = set(MARKS["choline"]) <= set(outputs) and "Ins" in outputs
+    can_be_brain = {"GPC", "PCh", "Ins"} <= set(outputs)
     if solution_fraction is None:
         return frozenset({"brain"}) if can_be_brain else frozenset({"solution"})
     kinds = {"solution"} if solution_fraction > 0 else set()
@@ -66,11 +123,9 @@ def kinds_of_model(outputs: Collection[str], solution_fraction: float | None = N
     return frozenset(kinds | {"brain"}) if solution_fraction < 1 and can_be_brain else frozenset(kinds or {"solution"})
 
 
-def kind_flags(marks: Mapping[str, float], card: Card) -> list[Flag]:
+def kind_flags(sample: Sample, card: Card) -> list[Flag]:
     """A caution where the sample is of a kind that the model was not trained on."""
-    kind, trained = kind_of_sample(marks), kinds_of_model(card.outputs, card.solution_fraction)
-    if kind is None or kind in trained:
+    if not (sample.clear or sample.told) or sample.kind in kinds_of_model(card.outputs, card.solution_fraction):
         return []
-    figures = ", ".join(f"{mark} {100 * height:.0f} %" for mark, height in marks.items())
-    other = "brains" if kind == "brain" else "solutions"
-    return [Flag("other_model", f"{figures} of the highest line; choose a model of {other}")]
+    other = "brains" if sample.kind == "brain" else "solutions"
+    return [Flag("other_model", f"{sample.sentence}; choose a model of {other}")]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,20 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.metabolites.sums import MODES, REFERENCES, SECOND_REFERENCE
-from fsl_mrs_dl.models.calibrated import LoadedModel
+from fsl_mrs_dl.models.calibrated import LoadedModel, Prediction
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate
-from fsl_mrs_dl.models.inputs import PpmGrid, prepare
+from fsl_mrs_dl.models.inputs import NetworkInput, PpmGrid, prepare
 from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
 from fsl_mrs_dl.quantify.cautions import disagreement_flags, misfit_flags, once, range_checks, range_flags
 from fsl_mrs_dl.quantify.fits import Fits, fit_answer, make_survey
-from fsl_mrs_dl.quantify.kind import heights, kind_flags
+from fsl_mrs_dl.quantify.kind import Sample, kind_flags, tell_sample
 from fsl_mrs_dl.quantify.model_choice import choose
 from fsl_mrs_dl.quantify.quality import metabolite_quality
 from fsl_mrs_dl.quantify.refusal import Evidence, refusal, second_highest
-from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.quantify.resolution import unresolved
+from fsl_mrs_dl.quantify.result import Quantification, RangeCheck
 from fsl_mrs_dl.quantify.scatter import with_scatter
-from fsl_mrs_dl.quantify.told import told_protocol
+from fsl_mrs_dl.quantify.told import Told, told_protocol
 
 
 def quantify(
@@ -59,69 +60,126 @@ def quantify(
     DataError
         When `basis` does not suit the data.
     """
+    seen = _look(spectra, model, basis, protocol)
+    checks = (
+        *range_checks(seen.spectra, seen.data, seen.model.folder.card, seen.fits.fwhm_hz, seen.fits.snr),
+        *seen.told.checks(),
+    )
+    reason = refusal(seen.spectra, seen.evidence)
+    result = _without_values(seen, checks, _flags(seen, checks, reason), refused=bool(reason))
+    if reason:
+        return result
+    model, mode, fits = seen.model, seen.mode, seen.fits
+    untold = unresolved(model.with_calibrated_sd(seen.estimates, mode, "raw"), model, fits, mode)
+    estimates = tuple(replace(e, resolved=e.name not in untold) for e in seen.estimates)
+    sums = model.sums(estimates, mode, seen.prediction)
+    return with_scatter(_answered(result, model, estimates, sums, fits, mode), seen.spectra, model, seen.told)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A data set, the model that answers and what it says, and the fits beside it.
+
+    `figures` are those of `measure`; `left` is what the re-made answer (``""``), the classical fit and the survey of
+    everything known leave over.
+    """
+
+    spectra: EditedSpectra
+    model: LoadedModel
+    data: NetworkInput
+    sample: Sample
+    told: Told
+    mode: str
+    prediction: Prediction
+    estimates: tuple[Estimate, ...]
+    fits: Fits
+    figures: Mapping[str, float]
+    left: Mapping[str, float]
+
+    @property
+    def evidence(self) -> Evidence:
+        """What a refusal is judged by."""
+        survey = self.fits.survey
+        return Evidence(
+            survey_left=self.left["_known"],
+            answer_left=self.left[""],
+            snr=self.fits.snr,
+            fwhm_hz=self.fits.fwhm_hz,
+            widest_hz=self.model.folder.card.ranges["fwhm_hz"][1],
+            second_line=second_highest(survey.fit, survey.names),
+            lipid_ratio=self.figures["lipid_ratio"],
+        )
+
+
+def _look(
+    spectra: EditedSpectra, model: LoadedModel | None, basis: Path | None, protocol: Mapping[str, Any] | None
+) -> _Seen:
+    """Choose the model where none is given, let it answer, and fit beside it."""
     grid = model.folder.grid if model else PpmGrid()
     survey = make_survey(spectra, grid, basis)
-    marks = heights(survey.fit, survey.names)
-    if model is None:
-        model, chosen = choose(marks)
-        spectra = spectra.with_flags(chosen)
     data = prepare(spectra, grid)
+    sample = tell_sample(spectra, data)
+    if model is None:
+        model, chosen = choose(sample)
+        spectra = spectra.with_flags(chosen)
     mode = next(name for name, present in MODES.items() if tuple(data.present) == present)
     told = told_protocol(spectra, model.folder, basis=basis, options=protocol)
     prediction = model.predict(data, told.inputs)
     estimates = model.estimates(prediction, mode)
     fits = fit_answer(survey, model.outputs, estimates)
-    estimates = tuple(replace(e, flag=NOT_VISIBLE) if e.name in fits.hidden else e for e in estimates)
-
-    card = model.folder.card
-    figures = measure(spectra, survey.fit, survey.names, survey.noise, grid)
-    left = {"": survey.left(fits.answer), "_classical": survey.left(fits.classical), "_known": survey.left(survey.fit)}
-    checks = (*range_checks(spectra, data, card, fits.fwhm_hz, fits.snr), *told.checks())
-    reason = refusal(
-        spectra,
-        Evidence(
-            survey_left=left["_known"],
-            answer_left=left[""],
-            snr=fits.snr,
-            fwhm_hz=fits.fwhm_hz,
-            widest_hz=card.ranges["fwhm_hz"][1],
-            second_line=second_highest(survey.fit, survey.names),
-            lipid_ratio=figures["lipid_ratio"],
-        ),
+    return _Seen(
+        spectra=spectra,
+        model=model,
+        data=data,
+        sample=sample,
+        told=told,
+        mode=mode,
+        prediction=prediction,
+        estimates=tuple(replace(e, flag=NOT_VISIBLE) if e.name in fits.hidden else e for e in estimates),
+        fits=fits,
+        figures=measure(spectra, survey.fit, survey.names, survey.noise, grid),
+        left={name: survey.left(fit) for name, fit in fits.by_name.items()},
     )
-    flags = [*spectra.flags, *range_flags(checks), *artefact_flags(figures, fits.fwhm_hz, spectra.f0_mhz)]
+
+
+def _flags(seen: _Seen, checks: tuple[RangeCheck, ...], reason: str) -> tuple[Flag, ...]:
+    """Everything noticed, a refusal first."""
+    flags = [*seen.spectra.flags, *range_flags(checks)]
+    flags += artefact_flags(seen.figures, seen.fits.fwhm_hz, seen.spectra.f0_mhz)
     if reason:
-        flags.insert(0, Flag("refused", reason))
-    else:
-        flags += kind_flags(marks, card)
-        flags += misfit_flags(left[""], fits.answer.parameters["amplitude"])
-        flags += disagreement_flags(estimates, fits.classical_values)
-    result = Quantification(
+        return once([Flag("refused", reason), *flags])
+    flags += kind_flags(seen.sample, seen.model.folder.card)
+    flags += misfit_flags(seen.left[""], seen.fits.answer.parameters["amplitude"])
+    return once([*flags, *disagreement_flags(seen.estimates, seen.fits.classical_values)])
+
+
+def _without_values(
+    seen: _Seen, checks: tuple[RangeCheck, ...], flags: tuple[Flag, ...], *, refused: bool
+) -> Quantification:
+    """The result with pictures and figures, before any value."""
+    fits = seen.fits
+    grid, noise = fits.survey.grid, fits.survey.noise
+    return Quantification(
         estimates=(),
         combinations=(),
-        reference=REFERENCES[mode],
-        second_reference=_second_reference(model.outputs, mode),
-        panels=fits.panels(refused=bool(reason)),
-        qc=metabolite_quality(fits.answer, fits.signals.names, survey.noise, grid, spectra.f0_mhz),
+        reference=REFERENCES[seen.mode],
+        second_reference=_second_reference(seen.model.outputs, seen.mode),
+        panels=fits.panels(refused=refused),
+        qc=metabolite_quality(fits.answer, fits.signals.names, noise, grid, seen.spectra.f0_mhz),
         fit_parameters={
             **fits.answer.parameters,
             "fwhm_hz": fits.fwhm_hz,
             "snr": fits.snr,
-            **{f"residual_ratio{which}": share for which, share in left.items()},
-            **figures,
-            **{f"height_of_{mark}": height for mark, height in marks.items()},
+            **{f"residual_ratio{which}": share for which, share in seen.left.items()},
+            **seen.figures,
+            "brain_probability": seen.sample.probability,
         },
         range_checks=checks,
-        model=_model_facts(model, fits),
-        flags=once(flags),
-        history=spectra.history,
-        protocol=told.to_dict(),
+        model=_model_facts(seen.model, fits),
+        flags=flags,
+        history=seen.spectra.history,
+        protocol=seen.told.to_dict(),
     )
-    if reason:
-        return result
-    sums = model.sums(estimates, mode, prediction)
-    answered = _answered(result, model, estimates, sums, fits, mode)
-    return with_scatter(answered, spectra, model, told)
 
 
 def _answered(

@@ -21,7 +21,7 @@ import numpy as np
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.metabolites.sums import definition, label, short_name
-from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.models.estimate import NOT_RESOLVED, Estimate
 from fsl_mrs_dl.quantify.result import Quantification
 
 WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
@@ -140,9 +140,10 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
     dict
         ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
         raw, label, definition, ratios, absolute}: relative to the reference where there is one, else raw; ``ratios``
-        to both references by their short names (``tCr``, ``tNAA``); ``raw`` {name: amplitude} of the model's own
-        metabolites that are visible; ``flags`` codes; ``flag_details``; ``refused``; ``protocol``, what the network
-        was told of it; model, range checks, fit parameters, quality, classical fit, history, versions.
+        to both references by their short names (``tCr``, ``tNAA``); what the data do not tell has the flag
+        ``not_resolved`` and an ``upper_bound``; ``raw`` {name: amplitude} of the model's own metabolites that are
+        visible; ``flags`` codes; ``flag_details``; ``refused``; ``protocol``, what the network was told of it; model,
+        range checks, fit parameters, quality, classical fit, history, versions.
     """
     q = quantification
     total = None if q.refused else q.reference_estimate
@@ -235,7 +236,7 @@ def records(quantification: Quantification) -> list[dict[str, Any]]:
     for e in measurements(quantification):
         numbers = dict(zip(RECORD_COLUMNS[1:8], (e.value, e.unit, e.sd, *e.interval68, *e.interval95), strict=True))
         rows.append(
-            {"metabolite": e.name, **({} if e.flag else numbers), "subspectrum": e.sub_spectrum, "flag": e.flag}
+            {"metabolite": e.name, **({} if e.flag else numbers), "subspectrum": e.sub_spectrum, "flag": e.mark}
         )
     return rows
 
@@ -281,7 +282,8 @@ def _estimate_dict(e: Estimate) -> dict[str, Any]:
         "interval68": list(e.interval68),
         "interval95": list(e.interval95),
         "sub_spectrum": e.sub_spectrum,
-        "flag": e.flag,
+        "flag": e.mark,
+        **({"upper_bound": e.interval95[1]} if e.mark == NOT_RESOLVED else {}),
     }
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.core.flags import CATALOGUE
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.physics.simulate import voigt_decay
@@ -20,7 +19,6 @@ from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.artefacts import artefact_flags
-from fsl_mrs_dl.quantify.kind import kind_of_sample, kinds_of_model
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.signals import basis_signals
@@ -204,32 +202,6 @@ def test_without_a_name_the_sample_chooses_the_model(conc, name):
     assert result.model["name"] == name
     assert name in next(f.detail for f in result.flags if f.code == "model_chosen")
     assert set(conc) <= {e.name for e in result.estimates}
-
-
-def test_a_sample_that_only_lacks_macromolecules_is_guessed_to_be_a_solution_with_a_caution():
-    from fsl_mrs_dl.quantify.model_choice import choose
-
-    for marks, code, name in (
-        ({"MM0.9": 0.005}, "model_guessed", "phantom"),
-        ({"MM0.9": 0.08}, "model_chosen", "invivo"),
-        ({"choline": 0.01, "Ins": 0.001}, "model_chosen", "phantom"),
-    ):
-        model, flag = choose(marks)
-        assert (flag.code, model.folder.name) == (code, name)
-    assert CATALOGUE["model_guessed"][0] == "caution"
-
-
-def test_marks_that_disagree_decide_nothing():
-    assert kind_of_sample({"choline": 0.3, "Ins": 0.08}) == "brain"
-    assert kind_of_sample({"choline": 0.01, "Ins": 0.001}) == "solution"
-    assert kind_of_sample({"choline": 0.3, "Ins": 0.0}) is None
-    assert kind_of_sample({}) is None
-    assert kinds_of_model(["Cr", "GABA"]) == {"solution"}
-    assert kinds_of_model(["Cr", "GPC", "PCh", "Ins"]) == {"brain"}
-    brain, solution = (load_model(name).folder.card for name in ("invivo", "phantom"))
-    assert kinds_of_model(brain.outputs, brain.solution_fraction) == {"brain"}
-    assert kinds_of_model(solution.outputs, solution.solution_fraction) == {"solution"}
-    assert kinds_of_model(brain.outputs, 0.5) == {"brain", "solution"}
 
 
 def test_the_command_refuses_with_exit_code_0(tmp_path):

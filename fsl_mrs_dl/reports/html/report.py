@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.models.estimate import Estimate
+from fsl_mrs_dl.models.estimate import NOT_RESOLVED, Estimate
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.drawing import Axis, px
@@ -226,7 +226,7 @@ def _bar(e: Estimate, classical: float | None) -> dict[str, str] | None:
     }
 
 
-def _value_dict(e: Estimate) -> dict[str, str]:
+def _value_dict(e: Estimate) -> dict[str, Any]:
     return {
         "name": e.name,
         "value": format_value(e.value),
@@ -235,7 +235,8 @@ def _value_dict(e: Estimate) -> dict[str, str]:
         "lo95": format_value(e.interval95[0]),
         "hi95": format_value(e.interval95[1]),
         "unit": e.unit,
-        "flag": e.flag,
+        "flag": e.mark.replace("_", " "),
+        "resolved": e.mark != NOT_RESOLVED,
     }
 
 

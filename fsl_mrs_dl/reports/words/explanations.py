@@ -42,10 +42,10 @@ EXPLANATIONS: dict[str, str] = {
     "that both are of one scan, and combined both or neither.",
     "water_unscaled": "Ratios are not touched; give OFF and ON for concentrations.",
     "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
-    "model_chosen": "Brains hold choline and inositol, solutions of phantoms do not; --model (inside FSL-MRS: --algo "
+    "model_chosen": "A small network that knows both compares the whole spectrum; --model (inside FSL-MRS: --algo "
     "dl:NAME) decides otherwise.",
-    "model_guessed": "If it is a brain, the values are wrong: name the model, --model invivo (inside FSL-MRS: --algo "
-    "dl:invivo).",
+    "model_guessed": "If the guess is wrong, so are the values: name the model, --model invivo for a brain, --model "
+    "phantom for a solution (inside FSL-MRS: --algo dl:NAME).",
     "lipid": "Lipid overlaps Lac, Ala and the macromolecules at 0.9 to 1.5 ppm; GABA and Glx stand away from it.",
     "editing_missed": "GABA, GABA+ and Glx of DIFF are read too low by the share of the pulse that was lost.",
     "not_edited": "DIFF holds nothing of GABA then, so no values are given; check the protocol and which files were "
