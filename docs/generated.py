@@ -21,6 +21,7 @@ from fsl_mrs_dl.core.flags import CATALOGUE
 from fsl_mrs_dl.core.resources import shipped_models, weights_folder
 from fsl_mrs_dl.models.card import Card, Errors, Validation
 from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.reports.manifest import OUTPUTS
 from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 
 _DIRECTIVE = re.compile(r"^<!-- (?P<name>[a-z-]+)(?:: (?P<argument>\S+))? -->$", re.MULTILINE)
@@ -130,6 +131,12 @@ def flags(severity: str) -> str:
     return _table(("flag", "what was seen", "what it means"), rows)
 
 
+def outputs() -> str:
+    """What `fit` writes."""
+    rows = [(", ".join(f"`{name}`" for name in output.files), output.what) for output in OUTPUTS]
+    return _table(("file", "what"), rows)
+
+
 def model_cards() -> str:
     """One section for each model that lies in ``weights/``."""
     cards = [open_model(weights_folder() / name).card for name in shipped_models()]
@@ -219,6 +226,7 @@ PARTS: Mapping[str, Callable[..., str]] = {
     "fields": fields,
     "flags": flags,
     "model-cards": model_cards,
+    "outputs": outputs,
 }
 """Name of a directive: what makes its text."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -92,3 +93,12 @@ def write_nifti(
 def without_plotly(text):
     """A page without the source of plotly.js, which names addresses that it does not visit."""
     return re.sub(r'<script id="plotly">.*?</script>', "", text, flags=re.DOTALL)
+
+
+def docs_generated():
+    """The module ``docs/generated.py``, which is no part of the package."""
+    path = Path(__file__).resolve().parents[1] / "docs" / "generated.py"
+    spec = importlib.util.spec_from_file_location("docs_generated", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -18,7 +18,7 @@ from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.quantify.result import MetaboliteQC, Panel, Quantification, RangeCheck
-from fsl_mrs_dl.reports import folder
+from fsl_mrs_dl.reports.manifest import Run, write_folder
 
 LINES = {
     "GABA": (3.013, 2.284, 1.89),
@@ -147,29 +147,13 @@ def spectra(q, name="sub-01_diff.nii.gz"):
 
 
 MAKERS = {"full": full, "diff_only": diff_only, "refused": refused}
-FILES = {
-    "summary.csv",
-    "concentrations.csv",
-    "qc.csv",
-    "all_parameters.csv",
-    "fit_summary.png",
-    "options.txt",
-    "quantities.json",
-    "mrsinmrs.md",
-    "mrsinmrs.json",
-    "lcmodel/dl.table",
-    "lcmodel/dl.csv",
-    "lcmodel/dl.coord",
-    "lcmodel/dl.print",
-}
 
 
 def write(q, path, report=True):
     path.mkdir(exist_ok=True)
     options = {"data": Path("/data/x.nii.gz"), "overwrite": True, "h2o": None}
-    folder.write_folder(
-        q, path, spectra=spectra(q), options=options, report=report, reproduce="fsl_mrs_dl fit --data x"
-    )
+    run = Run(q, spectra(q), options=options, report=report, reproduce="fsl_mrs_dl fit --data x")
+    write_folder(path, run)
     return {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()}
 
 

@@ -175,9 +175,10 @@ class Fit:
             When something else or an input is there, or it cannot be written.
         """
         from fsl_mrs_dl.core.files import new_output_folder
+        from fsl_mrs_dl.reports.manifest import entry_names
 
         inputs = [value for value in self.arguments.values() if isinstance(value, str)]
-        with new_output_folder(folder, overwrite=overwrite, inputs=inputs) as scratch:
+        with new_output_folder(folder, overwrite=overwrite, inputs=inputs, names=entry_names()) as scratch:
             self.write_into(scratch, report=report)
         return Path(folder)
 
@@ -200,17 +201,17 @@ class Fit:
         reproduce : str, optional
             The command that repeats the run; the call of `fsl_mrs_dl.fit` otherwise.
         """
-        from fsl_mrs_dl.reports.folder import write_folder
+        from fsl_mrs_dl.reports.manifest import Run, write_folder
 
-        write_folder(
+        run = Run(
             self.quantification,
-            folder,
-            spectra=self.spectra,
+            self.spectra,
             options=self.arguments if options is None else options,
-            report=report,
             reproduce=self.reproduce if reproduce is None else reproduce,
+            report=report,
             unaligned=self.data.unaligned,
         )
+        write_folder(Path(folder), run)
 
     @property
     def reproduce(self) -> str:

@@ -29,22 +29,9 @@ from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.model_choice import fingerprints
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
+from fsl_mrs_dl.reports.manifest import bids_names
 
 log = logging.getLogger(__name__)
-
-_KEPT = {
-    "quantities.json": "desc-dl_quantities.json",
-    "report.html": "desc-dl_report.html",
-    "fit_summary.png": "desc-dl_fit.png",
-    "mrsinmrs.md": "desc-dl_mrsinmrs.md",
-    "mrsinmrs.json": "desc-dl_mrsinmrs.json",
-    "fit.nii.gz": "desc-fit_svs.nii.gz",
-    "lcmodel/dl.table": "desc-lcmodel.table",
-    "lcmodel/dl.csv": "desc-lcmodel.csv",
-    "lcmodel/dl.coord": "desc-lcmodel.coord",
-    "lcmodel/dl.print": "desc-lcmodel.print",
-}
-"""Files of `fit` and what they are called in a derivative dataset, after the entities."""
 
 _TABLE = "desc-dl_mrsquant.tsv"
 
@@ -133,7 +120,8 @@ def _write(
             "model": None if asked is None else _model_argument(asked),
         }
         found.write_into(scratch / "fit", report=True, options=options, reproduce=_command(scan, asked))
-        files += [(scratch / "fit" / name, kept) for name, kept in _KEPT.items() if (scratch / "fit" / name).exists()]
+        made = {scratch / "fit" / name: kept for name, kept in bids_names().items()}
+        files += [(path, kept) for path, kept in made.items() if path.exists()]
         files += _spectra(scratch, data)
         for path, kept in list(files):
             if kept.endswith("_svs.nii.gz"):

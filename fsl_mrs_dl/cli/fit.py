@@ -64,11 +64,14 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.api.functions import fit, open_model
     from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.reports.manifest import entry_names
 
     said = {"vendor": args.vendor, "edit_duration_s": args.edit_duration}
     protocol = {name: value for name, value in said.items() if value is not None}
     model = None if args.model is None else open_model(args.model)
-    with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
+    with new_output_folder(
+        args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
+    ) as folder:
         named = {"data": args.data, "data_off": args.data_off, "data_on": args.data_on, "h2o": args.h2o}
         if args.preproc == "fsl":
             from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl

@@ -26,8 +26,11 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.preprocess.load import load
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+    from fsl_mrs_dl.reports.manifest import entry_names
 
-    with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
+    with new_output_folder(
+        args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
+    ) as folder:
         result = load(args.data, h2o=args.reference, by_naa=args.split_by_naa)
         write_preprocessed(result, folder)
     for flag in result.spectra.flags:

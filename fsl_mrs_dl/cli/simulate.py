@@ -118,6 +118,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import new_output_folder, write_json
+    from fsl_mrs_dl.reports.manifest import entry_names
 
     limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 8, 4096))
     for name, low, high in limits:
@@ -137,7 +138,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     protocol = _protocol(args)
     if args.compact is not None and protocol.mega is None:
         raise ConfigError("--compact holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
-    with new_output_folder(args.output, overwrite=args.overwrite) as folder:
+    with new_output_folder(args.output, overwrite=args.overwrite, names=entry_names()) as folder:
         signals = simulate_basis_set(systems, protocol.experiments, protocol.description, scratch, workers=workers)
         bases = protocol.bases(signals, macromolecules=args.mm)
         write_basis_set(folder, bases, protocol, systems)

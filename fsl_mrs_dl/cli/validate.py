@@ -42,12 +42,15 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.reports.manifest import entry_names
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
 
     _check(args)
     model = load_model(args.model) if args.model is not None or args.simulated else None
     cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
-    with new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args)) as folder:
+    with new_output_folder(
+        args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
+    ) as folder:
         cases = cases_of()
         result = write_outputs(folder, cases, ", ".join(sorted({case.model for case in cases})))
     print(text_table(result))

@@ -21,17 +21,6 @@ OUR_FILES = ("quantities.json", "preproc.json", "validation.json", "simulation.j
 
 OUR_NAMES = (
     *OUR_FILES,
-    "summary.csv",
-    "concentrations.csv",
-    "qc.csv",
-    "all_parameters.csv",
-    "fit.nii.gz",
-    "fit_summary.png",
-    "report.html",
-    "mrsinmrs.json",
-    "mrsinmrs.md",
-    "options.txt",
-    "lcmodel",
     "edit_[01].nii.gz",
     "diff.nii.gz",
     "wref.nii.gz",
@@ -43,7 +32,8 @@ OUR_NAMES = (
     "diff",
     ".*",
 )
-"""Patterns of what the program's own output folders hold; anything else in them is the user's and is not deleted."""
+"""Patterns of what output folders hold besides the outputs of `fit` (`fsl_mrs_dl.reports.manifest.entry_names`);
+anything else in them is the user's and is not deleted."""
 
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
@@ -205,8 +195,15 @@ def _links_in(folder: Path) -> list[Path]:
         return []
 
 
-def check_replaceable(path: Path, overwrite: bool) -> None:
+def check_replaceable(path: Path, overwrite: bool, names: Iterable[str] = ()) -> None:
     """Make sure that a folder may be made at `path`: nothing stands there, or our own output may be replaced.
+
+    Parameters
+    ----------
+    path : Path
+    overwrite : bool
+    names : iterable of str
+        What an earlier output may hold besides `OUR_NAMES`.
 
     Raises
     ------
@@ -233,8 +230,8 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
             hint="Choose another folder",
         )
     # the folder of an unedited basis has a file for each metabolite
-    names = (*OUR_NAMES, "*.json") if "simulation.txt" in entries else OUR_NAMES
-    foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in names)]
+    patterns = [*OUR_NAMES, *names, *(["*.json"] if "simulation.txt" in entries else [])]
+    foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in patterns)]
     if foreign:
         raise DataError(
             "the folder holds more than this program wrote, which overwrite=True would delete",
@@ -274,7 +271,11 @@ def _fill_inside(scratch: Path, path: Path) -> None:
 
 @contextmanager
 def new_output_folder(
-    path: str | os.PathLike, overwrite: bool = False, *, inputs: Iterable[str | os.PathLike | None] = ()
+    path: str | os.PathLike,
+    overwrite: bool = False,
+    *,
+    inputs: Iterable[str | os.PathLike | None] = (),
+    names: Iterable[str] = (),
 ) -> Iterator[Path]:
     """Give a temporary folder to fill; it becomes `path` when the block ends well and vanishes otherwise.
 
@@ -302,7 +303,8 @@ def new_output_folder(
     path = Path(os.path.realpath(path))  # a link to a folder stays a link
     _check_parent(path)
     check_inputs_kept(path, inputs)
-    check_replaceable(path, overwrite)
+    names = tuple(names)
+    check_replaceable(path, overwrite, names)
     inside = _must_fill_inside(path)
     scratch = _scratch_name(path / "output" if inside else path)
     try:
@@ -314,7 +316,7 @@ def new_output_folder(
         if inside:
             _fill_inside(scratch, path)
         else:
-            check_replaceable(path, overwrite)  # someone may have filled it meanwhile
+            check_replaceable(path, overwrite, names)  # someone may have filled it meanwhile
             _swap_in(scratch, path)
     except OSError as exc:
         if _concerns(exc, scratch) or exc.filename in (str(path), path):

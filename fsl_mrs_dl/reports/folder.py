@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that `fit` leaves in its output folder. Making the folder appear in one step is the caller's part."""
+"""Files of an output folder that are no table, picture or page: options.txt, fit.nii.gz, LCModel's."""
 
 from __future__ import annotations
 
@@ -10,76 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import CATALOGUE
 from fsl_mrs_dl.io import lcmodel_results as lcmodel
+from fsl_mrs_dl.io.nifti import write_spectrum
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.figures import real, save_fit_summary, visible
-from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
+from fsl_mrs_dl.reports.figures import real, visible
 
 _LEVELS: dict[str, Any] = {"info": "info", "caution": "warning", "refused": "FATAL"}
-
-
-def write_folder(
-    quantification: Quantification,
-    folder: Path,
-    *,
-    spectra: EditedSpectra,
-    options: Mapping[str, Any],
-    report: bool,
-    reproduce: str,
-    unaligned: Mapping[str, NDArray] | None = None,
-) -> None:
-    """Write the output of one data set into `folder`, which exists (a temporary one, for it is filled file by file).
-
-    Parameters
-    ----------
-    quantification : Quantification
-        Refused: all files are written, tables empty, without ``fit.nii.gz`` (there is no fit).
-    folder : Path
-    spectra : EditedSpectra
-        What was quantified.
-    options : mapping
-        Arguments of the run, for ``options.txt``.
-    report : bool
-        Whether ``report.html`` is wanted.
-    reproduce : str
-        Command line that repeats the run.
-    unaligned : mapping of str to complex array, optional
-        `Preprocessed.unaligned`, for the report.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be written.
-    """
-    from fsl_mrs_dl.core.files import write_json, write_text
-
-    folder = Path(folder)
-    write_text(folder / "summary.csv", tables.summary_csv(quantification))
-    write_text(folder / "concentrations.csv", tables.concentrations_csv(quantification))
-    write_text(folder / "qc.csv", tables.qc_csv(quantification))
-    write_text(folder / "all_parameters.csv", tables.all_parameters_csv(quantification))
-    content = tables.quantities(quantification, data=str(spectra.source), reproduce=reproduce)
-    write_json(folder / "quantities.json", content)
-    checklist = mrsinmrs(quantification, spectra, options)
-    write_json(folder / "mrsinmrs.json", checklist.to_dict())
-    write_text(folder / "mrsinmrs.md", checklist.to_markdown())
-    write_text(folder / "options.txt", options_text(quantification, options, reproduce))
-    save_fit_summary(folder / "fit_summary.png", quantification, title=spectra.source.name)
-    if quantification.fitted_fid is not None and not quantification.refused:
-        _write_fit(folder / "fit.nii.gz", quantification, spectra)
-    write_lcmodel(quantification, folder / "lcmodel", spectra=spectra)
-    if report:
-        from fsl_mrs_dl.reports.html.report import render_report
-
-        html = render_report(quantification, spectra=spectra, options=options, reproduce=reproduce, unaligned=unaligned)
-        write_text(folder / "report.html", html)
 
 
 def options_text(quantification: Quantification, options: Mapping[str, Any], reproduce: str) -> str:
@@ -196,9 +138,8 @@ def _short(content: Any, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 4] + " ..."
 
 
-def _write_fit(path: Path, quantification: Quantification, spectra: EditedSpectra) -> None:
-    from fsl_mrs_dl.io.nifti import write_spectrum
-
+def write_fit(path: Path, quantification: Quantification, spectra: EditedSpectra) -> None:
+    """Write the re-made signal to `path` as NIfTI-MRS."""
     header: dict[str, Any] = {}
     if spectra.te_s is not None:
         header["EchoTime"] = spectra.te_s

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.files import check_replaceable
+from fsl_mrs_dl.reports.manifest import entry_names
 from tests.helpers import pair_of, without_plotly, write_nifti
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +79,7 @@ def test_fit_writes_the_folder_of_the_design(output):
         "lcmodel/dl.print",
     }
     assert not list(folder.parent.glob(".tmp*"))
-    check_replaceable(folder, overwrite=True)  # it knows every name that stands there
+    check_replaceable(folder, overwrite=True, names=entry_names())  # it knows every name that stands there
     assert "GABA" in done.stdout
     content = json.loads((folder / "quantities.json").read_text())
     assert content["refused"] is False
@@ -133,7 +134,7 @@ def test_preproc_then_fit_of_its_files_agrees_with_fit_of_the_raw_data(output, t
         "wref.nii.gz",
     }
     pre = tmp_path / "pre"
-    check_replaceable(pre, overwrite=True)
+    check_replaceable(pre, overwrite=True, names=entry_names())
     done = call(
         "fit", "--data-off", pre / "edit_0.nii.gz", "--data-on", pre / "edit_1.nii.gz", "--output", tmp_path / "out"
     )
@@ -229,7 +230,7 @@ def test_simulate_writes_three_folders(tmp_path):
         "simulate", "--sequence", sequence, "--metabolites", "GABA,NAA", "--points", "512", "--output", tmp_path / "b"
     )
     assert done.returncode == 0, done.stderr
-    check_replaceable(tmp_path / "b", overwrite=True)
+    check_replaceable(tmp_path / "b", overwrite=True, names=entry_names())
     for condition in ("edit_off", "edit_on", "diff"):
         assert {p.name for p in (tmp_path / "b" / condition).iterdir()} == {"GABA.json", "NAA.json"}
 
@@ -243,7 +244,7 @@ def test_validate_writes_errors_beside_the_constant_predictor(tmp_path, tiny_mod
     (tmp_path / "truth.json").write_text(json.dumps(entries))
     done = call("validate", "--data", tmp_path / "data", "--truth", tmp_path / "truth.json", "--output", tmp_path / "v")
     assert done.returncode == 0, done.stderr
-    check_replaceable(tmp_path / "v", overwrite=True)
+    check_replaceable(tmp_path / "v", overwrite=True, names=entry_names())
     result = json.loads((tmp_path / "v" / "validation.json").read_text())
     assert result["n"] == 2
     assert result["metabolites"]["GABA"]["mae_constant"] == pytest.approx(0.0, abs=1e-12)

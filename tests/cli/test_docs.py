@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages in docs/: none is missing or forgotten, and what they print can be run."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ import yaml
 
 from fsl_mrs_dl.cli.main import COMMANDS
 from fsl_mrs_dl.core.flags import CATALOGUE
+from tests.helpers import docs_generated
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -20,10 +20,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def generated():
-    spec = importlib.util.spec_from_file_location("docs_generated", DOCS / "generated.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_generated()
 
 
 def named_in_nav(entry):

@@ -139,7 +139,7 @@ def test_existing_output_needs_overwrite(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "quantities.json").write_text("old")
-    (out / "qc.csv").write_text("old")
+    (out / "validation.csv").write_text("old")
     with pytest.raises(DataError, match="overwrite=True"), new_output_folder(out, overwrite=False):
         pytest.fail("must not start")
 
@@ -227,7 +227,7 @@ def test_folder_that_cannot_be_exchanged_is_filled(tmp_path, monkeypatch):
     out = tmp_path / "mounted"
     out.mkdir()
     (out / "quantities.json").write_text("old")
-    (out / "qc.csv").write_text("old")
+    (out / "validation.csv").write_text("old")
     inode = out.stat().st_ino
     monkeypatch.setattr("fsl_mrs_dl.core.files._must_fill_inside", lambda _: True)
     with new_output_folder(out, overwrite=True) as scratch:

@@ -13,15 +13,25 @@ import pytest
 
 from fsl_mrs_dl.metabolites.sums import definition
 from fsl_mrs_dl.reports import tables
-from tests.report_helpers import AMOUNTS, FILES, MAKERS, diff_only, full, refused, rows, write
+from fsl_mrs_dl.reports.manifest import OUTPUTS
+from tests.report_helpers import AMOUNTS, MAKERS, diff_only, full, refused, rows, write
+
+PROMISED = {
+    *("summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "quantities.json", "options.txt"),
+    *("fit_summary.png", "report.html", "mrsinmrs.md", "mrsinmrs.json"),
+    *("lcmodel/dl.table", "lcmodel/dl.csv", "lcmodel/dl.coord", "lcmodel/dl.print"),
+}
+"""Files that other programs look for."""
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_folder_holds_what_the_design_promises(name, tmp_path):
     q = MAKERS[name]()
-    wanted = FILES | {"report.html"} | (set() if name == "refused" else {"fit.nii.gz"})
-    assert write(q, tmp_path / "o") == wanted
-    assert write(q, tmp_path / "no_report", report=False) == wanted - {"report.html"}
+    written = write(q, tmp_path / "o")
+    assert written >= PROMISED
+    assert ("fit.nii.gz" in written) == (name != "refused")
+    assert written | {"fit.nii.gz"} == {file for output in OUTPUTS for file in output.files}
+    assert write(q, tmp_path / "no_report", report=False) == written - {"report.html"}
     assert (tmp_path / "o" / "fit_summary.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     for path in (tmp_path / "o").rglob("*"):
         if path.suffix in {".csv", ".json", ".table", ".coord", ".print"}:
