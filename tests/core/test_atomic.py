@@ -242,7 +242,7 @@ def test_overwriting_never_deletes_what_somebody_else_put_there(tmp_path):
     folder = tmp_path / "out"
     for _ in range(2):
         with new_output_folder(folder, overwrite=True) as scratch:
-            for name in ("quantities.json", "report.html", "summary.csv"):
+            for name in ("quantities.json", "diff.nii.gz", "validation.csv"):
                 (scratch / name).write_text("ours")
     (folder / "my_notes.txt").write_text("years of work")
     refused = pytest.raises(DataError, match=r"holds more than this program wrote.*my_notes\.txt")
