@@ -37,13 +37,14 @@ UNITS = {
 _IGNORED = ("*.html", "logs", "figures", "*_desc-*")
 """BIDS has no rules for these yet; as few patterns as the validator needs."""
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "desc-preproc": "Coil-combined, aligned, averaged and referenced OFF and ON",
     "desc-diff": "ON minus OFF",
     "desc-fit": "The signal re-made from the estimates",
     "desc-dl": "Estimates of the network, their quality, the report",
     "desc-lcmodel": "The estimates in the layout of LCModel's files",
 }
+"""Labels of the files that are written for a scan: what each stands for."""
 
 _ROOT_FILES = ("descriptions.tsv", ".bidsignore", "README.md")
 """Written at the root beside ``dataset_description.json``."""
@@ -86,7 +87,7 @@ def write_root(output: Path, source: Path) -> None:
         "DatasetLinks": {"raw": source.resolve().as_uri()},
     }
     write_json(output / "dataset_description.json", description)
-    rows = ["desc_id\tdescription", *(f"{key}\t{text}" for key, text in _DESCRIPTIONS.items())]
+    rows = ["desc_id\tdescription", *(f"{key}\t{text}" for key, text in DESCRIPTIONS.items())]
     write_text(output / "descriptions.tsv", "\n".join(rows) + "\n")
     write_text(output / ".bidsignore", "\n".join(_IGNORED) + "\n")
     write_text(output / "README.md", _README)
@@ -101,7 +102,7 @@ def _check_root(output: Path, source: Path) -> None:
             expected="a folder of its own",
             hint="Take BIDS_DIR/derivatives/fsl_mrs_dl",
         )
-    if any(name.startswith("sub-") for name in _below(source, output)):
+    if any(name.startswith("sub-") for name in _below(source, output)[:1]):
         raise ConfigError("the output lies in a participant's folder", where=output, expected="a folder of its own")
     path = output / "dataset_description.json"
     if not path.exists():

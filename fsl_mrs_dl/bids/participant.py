@@ -16,8 +16,9 @@ from typing import Any
 from fsl_mrs_dl.api.functions import fit
 from fsl_mrs_dl.api.result import Fit
 from fsl_mrs_dl.bids.dataset import Scan
-from fsl_mrs_dl.bids.derivative import table_description
+from fsl_mrs_dl.bids.derivative import DESCRIPTIONS, table_description
 from fsl_mrs_dl.bids.names import folder_of
+from fsl_mrs_dl.bids.reference import NONE_THERE
 from fsl_mrs_dl.bids.scratch import scratch_folder
 from fsl_mrs_dl.bids.sidecar import with_sidecar
 from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
@@ -83,12 +84,15 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         return Outcome(stem, "failed", f"internal error, {type(error).__name__}: {' '.join(str(error).split())}")
     if found.refused:
         return Outcome(stem, "refused", found.reason)
-    return Outcome(stem, "done", ", ".join(flag.code for flag in found.flags if flag.severity == "caution"))
+    cautions = ", ".join(flag.code for flag in found.flags if flag.severity == "caution")
+    notes = [note for note in scan.notes if note != NONE_THERE]
+    return Outcome(stem, "done", "; ".join([*([cautions] if cautions else []), *notes]))
 
 
 def _failed(stem: str, folder: Path, message: str) -> Outcome:
     """The outcome of data that cannot be used; results of what was there before must not stand for them."""
-    old = [path for path in folder.glob(f"{stem}_desc-*") if path.is_file()]
+    ours = tuple(f"{stem}_{label}" for label in DESCRIPTIONS)
+    old = [path for path in folder.glob(f"{stem}_desc-*") if path.is_file() and path.name.startswith(ours)]
     # the table first: it stands for all of them
     for path in sorted(old, key=lambda path: path.name != f"{stem}_{_TABLE}"):
         path.unlink(missing_ok=True)

@@ -157,9 +157,9 @@ def convert(
     """
     if form is not None and form not in FORMATS:
         raise ConfigError(f"unknown format{nearest(form, FORMATS)}", expected=", ".join(FORMATS), got=form)
-    for path in paths:
-        if not path.exists():
-            raise DataError("no such file", where=path)
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise DataError("no such file", where=missing[0])
     form = form or detect_format(paths[0])
     if form == "nifti":
         return [_copy_of_nifti(_single(paths), folder / f"{stem}.nii.gz")]
@@ -168,20 +168,17 @@ def convert(
     if form == "sdat":
         inputs[1] = completed(inputs[1], folder)
     options = [*(["-e", evalinfo, "-q"] if form == "twix" else []), *(["--anon"] if anonymise else []), *more]
-    command = [
-        *spec2nii_command(),
-        {"sdat": "philips"}.get(form, form),
-        *options,
-        "-f",
-        stem,
-        "-o",
-        str(folder.resolve()),
-    ]
+    return _by_spec2nii(form, inputs, folder, [*options, "-f", stem, "-o", str(folder.resolve())], paths[0])
+
+
+def _by_spec2nii(form: str, inputs: Sequence[Path], folder: Path, options: Sequence[str], source: Path) -> list[Path]:
+    """Run spec2nii in a folder; what it wrote there, or an error about `source`."""
+    command = [*spec2nii_command(), {"sdat": "philips"}.get(form, form), *options]
     command += [str(path.resolve()) for path in inputs]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
     written = sorted(folder.glob("*.nii.gz"))
     if done.returncode or not written:
-        raise explain(form, FORMATS[form], paths[0], done.stderr or done.stdout, folder)
+        raise explain(form, FORMATS[form], source, done.stderr or done.stdout, folder)
     return written
 
 
