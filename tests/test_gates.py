@@ -46,7 +46,6 @@ OVER = frozenset(
         "preprocess/pipeline.py preprocess",
         "preprocess/water.py _left_singular_vectors",
         "quantify/absolute.py with_water",
-        "quantify/signals.py basis_signals",
         "synthesise/kernels.py add_lines",
         "synthesise/kernels.py add_metabolites",
         "training/calibrate.py calibrate",

@@ -7,13 +7,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsl_mrs_dl.physics.sequences import VENDORS
-
 if TYPE_CHECKING:
     from fsl_mrs_dl.api.result import Fit
 
 NOT_OPTIONS = ("run", "command", "verbose", "quiet", "json")
 """What is parsed besides the arguments of a run."""
+
+VENDORS = ("fida", "ge", "philips", "siemens", "universal")
+"""Those of `fsl_mrs_dl.physics.sequences`, whose import takes too long for ``--help``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
     parser.add_argument(
         "--vendor",
-        choices=sorted(VENDORS),
+        choices=VENDORS,
         help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
     )
     parser.add_argument(

@@ -51,8 +51,8 @@ def refusal(spectra: EditedSpectra, evidence: Evidence) -> str:
     reasons = list(_reasons(spectra, evidence))
     if reasons and evidence.lipid_ratio > LIMITS.lipid:
         reasons.append(
-            f"broad signal of {100 * evidence.lipid_ratio:.0f} % of the highest line stands around 1.3 ppm: "
-            "lipid from outside the brain, or from the voxel itself"
+            f"signal of {100 * evidence.lipid_ratio:.0f} % of the highest line stands around 1.3 ppm, as that of lipid "
+            "from outside the brain or from the voxel itself"
         )
     return "; ".join(reasons)
 

@@ -29,6 +29,9 @@ ALIKE = 0.8
 """Correlation of two signals from which on they are one line. At 4 to 8 Hz Cr and PCr have 0.88 to 0.96, GPC and PCh
 0.96 to 0.98, NAA and NAAG 0.27 to 0.63, Glu and Gln 0.41 to 0.54, GABA and the macromolecule 0.49 to 0.70."""
 
+NEARLY_ALL = 0.75
+"""Share of their sum from which on a part is told with it: NAA is most of NAA + NAAG, however they are shared out."""
+
 MIN_VALIDATED = 10
 """Data sets of known concentrations that a comparison with a constant takes."""
 
@@ -107,8 +110,9 @@ def _as_a_constant(errors: Errors) -> bool:
 
 
 def _alike(visible: Mapping[str, Estimate], fits: Fits) -> Iterator[str]:
-    """Parts of a sum whose signals are one line at the width of the data."""
+    """Parts of a sum whose signals are one line at the width of the data, but for one that is nearly all of it."""
     for parts in COMBINATIONS.values():
         for pair in itertools.combinations([part for part in parts if part in visible], 2):
             if fits.correlation(*pair) > ALIKE:
-                yield from pair
+                total = sum(visible[part].value for part in pair)
+                yield from (part for part in pair if visible[part].value < NEARLY_ALL * total)

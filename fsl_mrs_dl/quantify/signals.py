@@ -63,39 +63,54 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     DataError
         When the basis does not suit the data.
     """
-    conditions: list[str] = [name for name in ("edit_off", "diff") if name in spectra.present]
-    n_points, dwell_s, f0_mhz = spectra.n_points, spectra.dwell_s, spectra.f0_mhz
-    fids: dict[str, NDArray] = {}
-    lw_hz = 0.0
+    conditions = [name for name in ("edit_off", "diff") if name in spectra.present]
+    found = _of_shipped(spectra, names, conditions) if basis is None else _of_user(spectra, names, conditions, basis)
     # what the editing pulse leaves of macromolecules; a basis folder does not tell its pulse
-    protocol = MegaPress(f0_mhz=f0_mhz)
-    if basis is None:
-        lines, source = _shipped(spectra)
-        protocol = lines.sequence
-        simulated = [name for name in names if name in lines.pairs]
-        # in the scale of the training spectra: three protons of NAA's methyl group in edit_off
-        scale = 3.0 / naa_methyl_area(lines.pairs["NAA"].edit_off, lines.sequence.f0_mhz)
-        chosen = LineBasis({name: lines.pairs[name] for name in simulated}, lines.sequence)
-        for condition in conditions:
-            fids[condition] = scale * chosen.condition(condition, n_points, dwell_s, f0_mhz).fids
-    else:
-        stored: dict[str, ConditionBasis] = {c: _stored(basis, c, spectra, len(conditions)) for c in conditions}
-        simulated, source = [n for n in names if all(n in b.names for b in stored.values())], str(basis)
-        if not simulated:
-            raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
-        scale = _scale_to_naa(stored)
-        lw_hz = max(b.lw_hz for b in stored.values())
-        for c, own in stored.items():
-            # a basis of a slightly other field: played faster or slower, which is right for its shifts
-            own_dwell_s = own.dwell_s * own.f0_mhz / f0_mhz
-            resampled = _resample(own.fids, own_dwell_s, n_points, dwell_s, float(ppm_to_hz(_MIDDLE_PPM, f0_mhz)))
-            fids[c] = scale * np.array([resampled[own.names.index(name)] for name in simulated])
-    time_s = time_axis(n_points, dwell_s)
+    protocol = found.protocol or MegaPress(f0_mhz=spectra.f0_mhz)
+    time_s = time_axis(spectra.n_points, spectra.dwell_s)
     broad = [name for name in ("MM09", "MM30") if name in names]
+    fids = {}
     for condition in conditions:
-        rows = [macromolecule_fid(name, condition, time_s, f0_mhz, protocol) for name in broad]
-        fids[condition] = np.vstack([fids[condition], *rows]) if rows else fids[condition]
-    return BasisSignals((*simulated, *broad), fids, source, lw_hz)
+        rows = [macromolecule_fid(name, condition, time_s, spectra.f0_mhz, protocol) for name in broad]
+        fids[condition] = np.vstack([found.fids[condition], *rows])
+    return BasisSignals((*found.names, *broad), fids, found.source, found.lw_hz)
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    """Signals of simulated metabolites by condition, in the scale of the training spectra; `protocol` where known."""
+
+    names: tuple[str, ...]
+    fids: dict[str, NDArray]
+    source: str
+    lw_hz: float = 0.0
+    protocol: MegaPress | None = None
+
+
+def _of_shipped(spectra: EditedSpectra, names: Sequence[str], conditions: Sequence[str]) -> _Simulated:
+    lines, source = _shipped(spectra)
+    simulated = tuple(name for name in names if name in lines.pairs)
+    # in the scale of the training spectra: three protons of NAA's methyl group in edit_off
+    scale = 3.0 / naa_methyl_area(lines.pairs["NAA"].edit_off, lines.sequence.f0_mhz)
+    chosen = LineBasis({name: lines.pairs[name] for name in simulated}, lines.sequence)
+    n_points, dwell_s, f0_mhz = spectra.n_points, spectra.dwell_s, spectra.f0_mhz
+    fids = {c: scale * chosen.condition(c, n_points, dwell_s, f0_mhz).fids for c in conditions}
+    return _Simulated(simulated, fids, source, protocol=lines.sequence)
+
+
+def _of_user(spectra: EditedSpectra, names: Sequence[str], conditions: Sequence[str], basis: Path) -> _Simulated:
+    stored = {c: _stored(basis, c, spectra, len(conditions)) for c in conditions}
+    simulated = tuple(name for name in names if all(name in own.names for own in stored.values()))
+    if not simulated:
+        raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
+    scale, centre_hz = _scale_to_naa(stored), float(ppm_to_hz(_MIDDLE_PPM, spectra.f0_mhz))
+    fids = {}
+    for condition, own in stored.items():
+        # a basis of a slightly other field: played faster or slower, which is right for its shifts
+        own_dwell_s = own.dwell_s * own.f0_mhz / spectra.f0_mhz
+        resampled = _resample(own.fids, own_dwell_s, spectra.n_points, spectra.dwell_s, centre_hz)
+        fids[condition] = scale * resampled[[own.names.index(name) for name in simulated]]
+    return _Simulated(simulated, fids, str(basis), lw_hz=max(own.lw_hz for own in stored.values()))
 
 
 def _shipped(spectra: EditedSpectra) -> tuple[LineBasis, str]:
