@@ -8,6 +8,9 @@ import pytest
 
 from fsl_mrs_dl.core.inference import TELEMETRY_OFF
 
+# as the program does, before numpy is imported: threads that wait for each other make a busy machine ten times slower
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 os.environ.update(TELEMETRY_OFF)  # `pytest.importorskip` imports onnxruntime itself
 
 
