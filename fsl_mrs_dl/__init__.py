@@ -14,11 +14,13 @@ import importlib
 __version__ = "0.2.0"
 
 _HOMES = {
+    "BasisSet": "fsl_mrs_dl.api.basis",
     "Fit": "fsl_mrs_dl.api.result",
     "fit": "fsl_mrs_dl.api.functions",
     "list_models": "fsl_mrs_dl.api.functions",
     "load": "fsl_mrs_dl.api.functions",
     "open_model": "fsl_mrs_dl.api.functions",
+    "simulate_basis": "fsl_mrs_dl.api.basis",
 }
 """Name: the module that it comes from."""
 

@@ -171,7 +171,7 @@ class Protocol:
                     "macromolecules of an edited pair need its editing pulses",
                     expected="a protocol of MegaPress",
                     got="two sequence files of FSL-MRS",
-                    hint="Leave out --mm and add them with FSL-MRS's basis_tools add_set --add_MM_MEGA",
+                    hint="Leave out macromolecules= and add them with FSL-MRS's basis_tools add_set --add_MM_MEGA",
                 )
             broad = macromolecule_fids(tuple(lines), self.mega, self.n_points, self.dwell_s, self.f0_mhz)
         bases = {}
@@ -215,6 +215,6 @@ def _phase_deg(experiment: Experiment, ppm: float) -> float:
     total = simulate(singlet, [experiment])[0].amplitude.sum()
     if abs(total) < 1e-3:
         raise ConfigError(
-            "nothing is left of a singlet there, so it has no phase", where="--autophase", got=f"{ppm} ppm"
+            "nothing is left of a singlet there, so it has no phase", where="autophase_ppm=", got=f"{ppm} ppm"
         )
     return float(np.rad2deg(np.angle(total)))

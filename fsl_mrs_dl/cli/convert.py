@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     """Convert."""
     from fsl_mrs_dl.bids.sidecar import sidecar_of
     from fsl_mrs_dl.cli.arguments import split_words
+    from fsl_mrs_dl.cli.options import as_options, option_names
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import write_json
     from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of, sidecar_path
@@ -65,6 +66,9 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         sidecar=args.sidecar,
     )
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    names = option_names(parser)
     for item in made:
         if args.sidecar:
             write_json(sidecar_path(item.path), sidecar_of(item.file))
@@ -72,4 +76,4 @@ def run(args: argparse.Namespace) -> None:
         order = f" ({', '.join(item.file.labels)})" if item.file.labels else ""
         print(f"{item.path}: {', '.join([f'{item.file.data.shape[3]} points', *lengths])}{order}")
         for note in item.notes:
-            print(f"caution: {note}")
+            print(f"caution: {as_options(note, names)}")

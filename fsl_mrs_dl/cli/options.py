@@ -22,6 +22,7 @@ ALIASES: Mapping[str, str] = {
     "edit_duration_s": "edit_duration",
     "autophase_ppm": "autophase",
     "n_points": "points",
+    "n_positions": "positions",
     "dwell_s": "dwell",
     "lw_hz": "linewidth",
 }

@@ -113,18 +113,13 @@ _OF_BANK = ("what", "config", "output", "workers", "verbose", "quiet", "command"
 def _basis_set(args: argparse.Namespace, workers: int) -> None:
     import shutil
 
-    from fsl_mrs_dl import __version__
-    from fsl_mrs_dl.basis.simulate import simulate_basis_set
-    from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
+    from fsl_mrs_dl.api.basis import check_compact, simulate_basis
     from fsl_mrs_dl.core.errors import ConfigError
-    from fsl_mrs_dl.core.files import new_output_folder, write_json
+    from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.reports.manifest import entry_names
 
-    limits = (("points", 16, 1 << 20), ("dwell", 1e-6, 0.1), ("linewidth", 0.0, 100.0), ("positions", 8, 4096))
-    for name, low, high in limits:
-        value = getattr(args, name)
-        if value is not None and not low <= value <= high:
-            raise ConfigError(f"--{name} is out of range", expected=f"{low:g} to {high:g}", got=value)
+    if args.positions is not None and not 8 <= args.positions <= 4096:
+        raise ConfigError("--positions is out of range", expected="8 to 4096", got=args.positions)
     for name in ("compact", "lcmodel"):
         target = getattr(args, name)
         if target is not None and not target.parent.is_dir():
@@ -136,25 +131,16 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     _check_inputs(args, scratch)
     systems = _systems(args)
     protocol = _protocol(args)
-    if args.compact is not None and protocol.mega is None:
-        raise ConfigError("--compact holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
-    with new_output_folder(args.output, overwrite=args.overwrite, names=entry_names()) as folder:
-        signals = simulate_basis_set(systems, protocol.experiments, protocol.description, scratch, workers=workers)
-        bases = protocol.bases(signals, macromolecules=args.mm)
-        write_basis_set(folder, bases, protocol, systems)
-        settings = {
-            "sequence": protocol.description,
-            "metabolites": [system.name for system in systems],
-            "macromolecules": args.mm,
-            "version": __version__,
-        }
-        # FSL-MRS takes every .json in the folder of an unedited basis for a metabolite
-        write_json(folder / ("simulation.json" if len(bases) > 1 else "simulation.txt"), settings)
-    print(f"written to {args.output}: {', '.join(bases)}")
-    if args.lcmodel is not None:
-        print(f"for LCModel: {', '.join(map(str, write_lcmodel(args.lcmodel, bases, protocol)))}")
     if args.compact is not None:
-        write_compact(args.compact, signals, protocol)
+        check_compact(protocol)
+    with new_output_folder(args.output, overwrite=args.overwrite, names=entry_names()) as folder:
+        found = simulate_basis(protocol, metabolites=systems, macromolecules=args.mm, workers=workers, keep=scratch)
+        found.write_into(folder)
+    print(f"written to {args.output}: {', '.join(found)}")
+    if args.lcmodel is not None:
+        print(f"for LCModel: {', '.join(map(str, found.write_lcmodel(args.lcmodel)))}")
+    if args.compact is not None:
+        found.write_compact(args.compact)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -203,55 +189,24 @@ def _systems(args: argparse.Namespace) -> list[Any]:
 
 
 def _protocol(args: argparse.Namespace) -> Protocol:
-    """The protocol that the arguments describe."""
+    """The protocol that the options describe."""
+    import logging
 
-    from fsl_mrs_dl.basis.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
-    from fsl_mrs_dl.basis.protocol import Protocol
-    from fsl_mrs_dl.core.errors import ConfigError
-    from fsl_mrs_dl.core.reading import read_json
-    from fsl_mrs_dl.physics.sequences import MegaPress
+    from fsl_mrs_dl.api.basis import make_protocol
+    from fsl_mrs_dl.io.protocol import protocol_like
 
     sampling = {"n_points": args.points, "dwell_s": args.dwell, "lw_hz": args.linewidth}
     fields = _fields(args)
-    if args.sequence is None:
-        if args.sequence_off is not None:
-            raise ConfigError(
-                "--sequence-off needs --sequence", hint="Give FSL-MRS's file of the edit_on condition too"
-            )
-        return Protocol.of_mega_press(_mega_press(args, fields), **sampling)
-    if fields or args.like is not None:
-        name = "like" if args.like is not None else next(iter(fields))
-        raise ConfigError(
-            "the protocol is given twice",
-            expected="--sequence, or --like, --vendor, --te and the like",
-            got=f"--sequence and {name}",
-        )
-    read: dict[Path, Any] = {}
-    for path in (args.sequence, args.sequence_off):
-        if path is None:
-            continue
-        read[path] = read_json(path, "sequence", ConfigError)
-    values = read[args.sequence]
-    if not isinstance(values, dict):
-        raise ConfigError("a sequence is a JSON object", where=args.sequence, got=type(values).__name__)
-    if is_fsl_sequence(values):
-        if args.positions is not None:
-            raise ConfigError(
-                "--positions does not belong to FSL-MRS's sequences", hint="Change 'resolution' in the file"
-            )
-        on = parse_fsl_sequence(values, str(args.sequence))
-        off = None if args.sequence_off is None else parse_fsl_sequence(read[args.sequence_off], str(args.sequence_off))
-        return Protocol.of_fsl(on, off, autophase_ppm=args.autophase, **sampling)
-    if args.sequence_off is not None or args.autophase is not None:
-        name = "--sequence-off" if args.sequence_off is not None else "--autophase"
-        raise ConfigError(f"{name} belongs to FSL-MRS's sequences", where=args.sequence, got="fields of MegaPress")
-    if args.positions is not None:
-        values = {**values, "n_positions": args.positions}
-    return Protocol.of_mega_press(MegaPress.from_dict(values, str(args.sequence)), **sampling)
+    if args.sequence is not None:
+        return make_protocol(args.sequence, args.like, sampling, fields)
+    if args.like is not None:
+        fields = {**protocol_like(args.like), **fields}
+        logging.getLogger(__name__).info("timing and pulses: preset %s", fields.get("vendor", "universal"))
+    return make_protocol(None, None, sampling, _with_pulses(args, fields))
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
-    """What the options say of the protocol, as arguments of `mega_press`."""
+    """What the options say of the protocol, as arguments of `fsl_mrs_dl.simulate_basis`."""
     names = {
         "vendor": "vendor",
         "te": "te_s",
@@ -262,20 +217,18 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
         "voxel": "voxel_mm",
         "edit_pulse": "edit_pulse",
         "refocusing_pulse": "refocusing_pulse",
+        "positions": "n_positions",
+        "sequence_off": "sequence_off",
+        "autophase": "autophase_ppm",
     }
     return {field: getattr(args, name) for name, field in names.items() if getattr(args, name) is not None}
 
 
-def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
-    import logging
-
+def _with_pulses(args: argparse.Namespace, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with waveforms in place of their files."""
     from fsl_mrs_dl.core.errors import ConfigError
-    from fsl_mrs_dl.io.protocol import protocol_like
     from fsl_mrs_dl.io.pulse_files import read_pulse
-    from fsl_mrs_dl.physics.sequences import mega_press
 
-    if args.autophase is not None:
-        raise ConfigError("--autophase belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
     for name, owner in (
         ("refocusing_duration", "refocusing_pulse"),
         ("refocusing_b1", "refocusing_pulse"),
@@ -285,8 +238,6 @@ def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
             raise ConfigError(f"--{name.replace('_', '-')} belongs to --{owner.replace('_', '-')}")
     if args.conjugate_pulses and args.edit_pulse is None and args.refocusing_pulse is None:
         raise ConfigError("--conjugate-pulses belongs to --edit-pulse and --refocusing-pulse")
-    if args.like is not None:
-        fields = {**protocol_like(args.like), **fields}
     if args.edit_pulse is not None:
         fields["edit_pulse"] = read_pulse(
             args.edit_pulse,
@@ -301,8 +252,4 @@ def _mega_press(args: argparse.Namespace, fields: dict[str, Any]) -> Any:
             b1_max_hz=args.refocusing_b1,
             conjugate=args.conjugate_pulses,
         )
-    if args.positions is not None:
-        fields["n_positions"] = args.positions
-    if args.like is not None:
-        logging.getLogger(__name__).info("timing and pulses: preset %s", fields.get("vendor", "universal"))
-    return mega_press(**fields)
+    return fields

@@ -41,21 +41,21 @@ def preprocess_by_fsl(data: Path | None, reference: Path | None, *, data_off: Pa
         When FSL-MRS is not there, or could not process the data: its last line is quoted.
     """
     if data is None or data_off is not None:
-        raise ConfigError("fsl_mrs_preproc_edit takes one raw file", where="--preproc fsl", expected="--data FILE")
+        raise ConfigError("fsl_mrs_preproc_edit takes one raw file", where="preproc='fsl'", expected="data= alone")
     if reference is None:
-        raise ConfigError("fsl_mrs_preproc_edit needs a water reference", where="--preproc fsl", hint="Add --h2o FILE")
+        raise ConfigError("fsl_mrs_preproc_edit needs a water reference", where="preproc='fsl'", hint="Give h2o=")
     raw = read_acquisition(data)
     if raw.n_conditions != 2 or raw.fids.shape[2] < 2:
         raise DataError(
             "fsl_mrs_preproc_edit takes raw data with OFF and ON",
             where=data,
             got=f"{raw.n_conditions} conditions, {raw.fids.shape[2]} transients",
-            hint="Leave --preproc fsl out",
+            hint="Leave preproc='fsl' out",
         )
     if not has_fsl_mrs():
         raise DataError(
             "FSL-MRS is not installed in this environment",
-            where="--preproc fsl",
+            where="preproc='fsl'",
             got=sys.executable,
             hint="Leave it out, or install fsl_mrs_dl where FSL-MRS is (docs/fsl_mrs.md)",
         )
@@ -76,7 +76,7 @@ def preprocess_by_fsl(data: Path | None, reference: Path | None, *, data_off: Pa
         files = [folder / f"{name}.nii.gz" for name in ("edit_0", "edit_1", "wref")]
         if done.returncode or not all(file.is_file() for file in files):
             last = ([line for line in done.stderr.splitlines() if line.strip()] or ["no message"])[-1]
-            raise DataError("fsl_mrs_preproc_edit failed", where=data, got=last.strip(), hint="Leave --preproc fsl out")
+            raise DataError("fsl_mrs_preproc_edit failed", where=data, got=last.strip(), hint="Leave preproc='fsl' out")
         first, second = (read_acquisition(file) for file in files[:2])
         result = preprocess(_pair(raw, first, second), read_reference(files[2]))
     said = Flag("preprocessed_by_fsl")

@@ -141,7 +141,7 @@ def split(file: MrsFile, block: int | None = 1) -> MrsFile:
             where=file.path,
             got=f"{n_dynamics} dynamics",
             expected=f"a multiple of {2 * max(row, 1)}",
-            hint="See --block",
+            hint="See block=",
         )
     number = np.arange(n_dynamics) // row % 2
     data = np.stack([np.take(file.data, np.flatnonzero(number == k), axis=axis) for k in (0, 1)], axis=-1)

@@ -58,7 +58,7 @@ def protocol_like(path: Path) -> dict[str, Any]:
             "what it says of its editing pulses cannot be used",
             where=path,
             got="; ".join(notes),
-            hint="Correct it, or name the protocol by --te, --edit-on and the like",
+            hint="Correct it, or name the protocol by te_s=, edit_on_ppm= and the like",
         )
     vendor = vendor_of(header)
     if vendor is not None:

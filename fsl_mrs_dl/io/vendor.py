@@ -72,7 +72,7 @@ def detect_format(path: Path) -> str:
         return _by_manufacturer(_first_dicom(path))
     if not _is_dicom(path):
         known = ", ".join(f"{name} ({text})" for name, text in FORMATS.items())
-        raise DataError("the format is not known", where=path, expected=known, hint="Say it with --format")
+        raise DataError("the format is not known", where=path, expected=known, hint="Say it with form=")
     return _by_manufacturer(path)
 
 
@@ -94,7 +94,7 @@ def _first_dicom(folder: Path) -> Path:
                 "no DICOM file is in this folder",
                 where=folder,
                 got=f"{FORMATS[form]}, {what}: {', '.join(names[:6])}",
-                hint="Name one file, or two that are the conditions: --off FILE --on FILE",
+                hint="Name one file, or two that are the conditions: off= and on=",
             )
     raise DataError("no DICOM file is in this folder", where=folder, hint="Name a single file of another format")
 

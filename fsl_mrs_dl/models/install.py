@@ -123,7 +123,7 @@ def _check_name(name: str, model: ModelFolder, target: Path, overwrite: bool) ->
     raise ConfigError(
         f"there is a model '{name}' already, which is another one",
         where=target / name,
-        hint="Add --overwrite to replace it",
+        hint="Say overwrite=True to replace it",
     )
 
 

@@ -46,7 +46,7 @@ class Editing:
         if self.order is not None and self.order not in ORDERS:
             raise ConfigError("unknown order", expected=", ".join(ORDERS), got=self.order)
         if self.block is not None and self.block < 1:
-            raise ConfigError("--block is out of range", expected="1 or more, or half", got=self.block)
+            raise ConfigError("block= is out of range", expected="1 or more, or half", got=self.block)
         for name, pulse in self.pulses.items():
             if not 1e-3 <= pulse.get("PulseDuration", 0.014) <= 0.05:
                 raise ConfigError(
@@ -125,7 +125,7 @@ def convert_scan(
         for target in [name for path, _ in placed for name in (path, *([sidecar_path(path)] if sidecar else []))]:
             check_inputs_kept(target, inputs)
             if target.exists() and not overwrite:
-                raise DataError("the file exists", where=target, hint="Add --overwrite to replace it")
+                raise DataError("the file exists", where=target, hint="Say overwrite=True to replace it")
         placed.sort(key=lambda pair: pair[1] is main)  # the scan itself last: it stands for all of them
         done = []
         for target, item in placed:
@@ -172,11 +172,11 @@ def _save(file: MrsFile, target: Path, inputs: Sequence[Path | None]) -> None:
 
 def _check_arguments(paths: Sequence[Path], output: Path, on: Path | None, off: Path | None) -> None:
     if not output.name.endswith(".nii.gz"):
-        raise ConfigError("--output is the name of a NIfTI-MRS file", expected="NAME.nii.gz", got=output)
+        raise ConfigError("output= is not the name of a NIfTI-MRS file", expected="NAME.nii.gz", got=output)
     if not output.parent.is_dir():
         raise DataError("the folder does not exist", where=output.parent, hint="Create it first")
     if bool(paths) == (on is not None or off is not None) or (on is None) != (off is None):
-        raise ConfigError("what is to be converted?", expected="one scan, or --on and --off")
+        raise ConfigError("no scan was named, or two were", expected="one scan, or on= and off=")
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def order_of(path: Path) -> tuple[str, str]:
         raise DataError(
             "ON and OFF cannot be told apart by NAA at 2.01 ppm",
             where=path,
-            hint="Say --order on-off or --order off-on",
+            hint="Say order='on-off' or order='off-on'",
         )
     return ("ON", "OFF") if order == ("edit_on", "edit_off") else ("OFF", "ON")
 
@@ -263,18 +263,18 @@ def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> C
         return Converted(file.path, label(file, file.labels, editing.pulses))
     if editing.pulses:
         raise ConfigError(
-            "editing pulses are given, but which condition is ON is not known", where=file.path, hint="Say --order"
+            "editing pulses are given, but which condition is ON is not known", where=file.path, hint="Say order="
         )
     if "DIM_EDIT" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_EDIT")]
-        note = "which condition is ON is not in the file: say --order" if length == 2 else f"{length} conditions"
+        note = "which condition is ON is not in the file: say order=" if length == 2 else f"{length} conditions"
         return Converted(file.path, file, (note,))
     unnamed = _pairs_without_name(file)
     if unnamed:
         return Converted(file.path, file, (f"if ON and OFF are in {file.tags[unnamed[0]]}, say --order",))
     if "DIM_DYN" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_DYN")]
-        return Converted(file.path, file, (f"if ON and OFF are among the {length} dynamics, say --order",))
+        return Converted(file.path, file, (f"if ON and OFF are among the {length} dynamics, say order=",))
     return Converted(file.path, file)
 
 

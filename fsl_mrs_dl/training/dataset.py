@@ -45,7 +45,7 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
         When the folder is there already and `overwrite` is not set.
     """
     if n < 1:
-        raise ConfigError("a data set needs at least one spectrum", where="--n", got=n)
+        raise ConfigError("a data set needs at least one spectrum", where="n=", got=n)
     recipe = synthesiser.recipe
     with new_output_folder(output, overwrite=overwrite) as folder:
         arrays: dict[str, Any] = {}

@@ -202,5 +202,5 @@ def test_files_of_different_echo_times_are_not_joined(tmp_path):
     "arguments", [{"paths": []}, {"paths": [Path("a.rda")], "on": Path("b.rda")}, {"paths": [], "on": Path("b.rda")}]
 )
 def test_one_scan_or_two_conditions(tmp_path, arguments):
-    with pytest.raises(ConfigError, match="what is to be converted"):
+    with pytest.raises(ConfigError, match="no scan was named, or two were"):
         convert_scan(output=tmp_path / "a.nii.gz", editing=Editing(), **arguments)

@@ -38,7 +38,7 @@ def find_lcmodel(path: Path | None = None) -> Path | None:
     named = path or (Path(os.environ["LCMODEL"]) if os.environ.get("LCMODEL") else None)
     if named is not None:
         if not (named.is_file() and os.access(named, os.X_OK)):
-            raise DataError("not a program", where=named, expected="LCModel's binary", hint="Check --lcmodel, $LCMODEL")
+            raise DataError("not a program", where=named, expected="LCModel's binary", hint="Check lcmodel=, $LCMODEL")
         return named.resolve()
     found = shutil.which("lcmodel")
     return Path(found) if found else None

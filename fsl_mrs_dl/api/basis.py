@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`simulate_basis`: a basis set of a protocol, in memory and as files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl import __version__
+from fsl_mrs_dl.basis.files import ConditionBasis
+from fsl_mrs_dl.basis.protocol import Protocol
+from fsl_mrs_dl.basis.protocol_file import read_protocol
+from fsl_mrs_dl.basis.simulate import Signals, simulate_basis_set
+from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.files import new_output_folder, write_json
+from fsl_mrs_dl.io.protocol import protocol_like
+from fsl_mrs_dl.metabolites.table import BRAIN
+from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
+from fsl_mrs_dl.physics.spins import SpinSystem, load_system
+
+_LIMITS = {"n_points": (16, 1 << 20), "dwell_s": (1e-6, 0.1), "lw_hz": (0.0, 100.0), "workers": (1, 1024)}
+
+
+@dataclass(frozen=True, eq=False)
+class BasisSet(Mapping[str, ConditionBasis]):
+    """A simulated basis set: a mapping of a condition (``edit_off``, ``edit_on``, ``diff``) to its `ConditionBasis`.
+
+    Parameters
+    ----------
+    bases : mapping of str to ConditionBasis
+        Names, FIDs (complex, shape ``(n_metabolites, n_points)``) and sampling of each condition.
+    protocol : Protocol
+    systems : tuple of SpinSystem
+    signals : mapping
+        The lines of each metabolite, exact at any sampling.
+    macromolecules : bool
+        Whether they were added.
+    """
+
+    bases: Mapping[str, ConditionBasis]
+    protocol: Protocol
+    systems: tuple[SpinSystem, ...]
+    signals: Signals
+    macromolecules: bool = False
+
+    def __getitem__(self, condition: str) -> ConditionBasis:
+        return self.bases[condition]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.bases)
+
+    def __len__(self) -> int:
+        return len(self.bases)
+
+    def __repr__(self) -> str:
+        names = ", ".join(system.name for system in self.systems)
+        return f"<BasisSet of {', '.join(self.bases)}: {names}>"
+
+    def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write FSL-MRS's JSON files, whole or not at all; returns the folder.
+
+        Raises
+        ------
+        DataError
+            When something else is there, or it cannot be written.
+        """
+        with new_output_folder(folder, overwrite=overwrite) as scratch:
+            self.write_into(scratch)
+        return Path(folder)
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `write` into a folder that is there."""
+        write_basis_set(folder, self.bases, self.protocol, self.systems)
+        settings = {
+            "sequence": self.protocol.description,
+            "metabolites": [system.name for system in self.systems],
+            "macromolecules": self.macromolecules,
+            "version": __version__,
+        }
+        # FSL-MRS takes every .json in the folder of an unedited basis for a metabolite
+        write_json(folder / ("simulation.json" if len(self.bases) > 1 else "simulation.txt"), settings)
+
+    def write_lcmodel(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write LCModel's ``.BASIS``, of an edited pair for DIFF with OFF and ON beside; returns the files."""
+        return write_lcmodel(Path(path), self.bases, self.protocol)
+
+    def write_compact(self, path: str | os.PathLike[str]) -> None:
+        """Write the line list of an edited pair (``.npz``), as the package ships its own.
+
+        Raises
+        ------
+        ConfigError
+            When the protocol is one of FSL-MRS's sequence files.
+        """
+        check_compact(self.protocol)
+        write_compact(Path(path), self.signals, self.protocol)
+
+
+def check_compact(protocol: Protocol) -> None:
+    """Raise `ConfigError` where the protocol has no compact form."""
+    if protocol.mega is None:
+        raise ConfigError("compact= holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
+
+
+def simulate_basis(
+    sequence: str | os.PathLike[str] | MegaPress | Protocol | None = None,
+    *,
+    like: str | os.PathLike[str] | None = None,
+    metabolites: Sequence[str | SpinSystem] | None = None,
+    macromolecules: bool = False,
+    n_points: int | None = None,
+    dwell_s: float | None = None,
+    lw_hz: float | None = None,
+    workers: int = 1,
+    keep: str | os.PathLike[str] | None = None,
+    **fields: Any,
+) -> BasisSet:
+    """Simulate a basis set with full density matrices, shaped pulses and slice profiles.
+
+    Parameters
+    ----------
+    sequence : path-like, MegaPress or Protocol, optional
+        JSON of a sequence (fields of `MegaPress`, or a sequence of FSL-MRS), or the object. Otherwise `fields` and
+        `like` name the protocol.
+    like : path-like, optional
+        NIfTI-MRS file or BIDS sidecar to take timing, field and editing pulses from; `fields` win.
+    metabolites : sequence of str or SpinSystem, optional
+        All brain metabolites otherwise.
+    macromolecules : bool
+        Add FSL-MRS's default macromolecules, MM0.91 co-edited with 3.0.
+    n_points : int, optional
+        Of each FID (4096).
+    dwell_s, lw_hz : float, optional
+        Sampling interval in s (0.0005), Lorentzian width in Hz (2).
+    workers : int
+        Processes; the result does not depend on their number.
+    keep : path-like, optional
+        Folder for metabolites that are done, so that a run that was stopped goes on from there; a temporary one
+        otherwise. Remove it when the basis is written.
+    **fields
+        Without `sequence`: arguments of `fsl_mrs_dl.physics.sequences.mega_press` (``vendor``, ``te_s``, ``f0_mhz``,
+        ``edit_on_ppm``, ``edit_off_ppm``, ``edit_duration_s``, ``voxel_mm`` ...). With one of FSL-MRS's files:
+        ``sequence_off``, ``autophase_ppm``.
+
+    Returns
+    -------
+    BasisSet
+
+    Raises
+    ------
+    ConfigError
+        For an unknown metabolite, vendor or field, values out of range, or a protocol that is given twice.
+    DataError
+        When a file cannot be read, or `keep` is not usable.
+    """
+    sampling = {"n_points": n_points, "dwell_s": dwell_s, "lw_hz": lw_hz}
+    for name, value in {**sampling, "workers": workers}.items():
+        low, high = _LIMITS[name]
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g}", got=value)
+    systems = tuple(
+        load_system(given) if isinstance(given, str) else given
+        for given in (BRAIN if metabolites is None else metabolites)
+    )
+    if not systems:
+        raise ConfigError("metabolites= names none")
+    protocol = sequence if isinstance(sequence, Protocol) else make_protocol(sequence, like, sampling, fields)
+    with contextlib.ExitStack() as stack:
+        if keep is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_"))) / "basis"
+        else:
+            folder = Path(keep)
+        signals = simulate_basis_set(systems, protocol.experiments, protocol.description, folder, workers=workers)
+    bases = protocol.bases(signals, macromolecules=macromolecules)
+    return BasisSet(bases, protocol, systems, signals, macromolecules)
+
+
+def make_protocol(
+    sequence: str | os.PathLike[str] | MegaPress | None,
+    like: str | os.PathLike[str] | None,
+    sampling: Mapping[str, Any],
+    fields: Mapping[str, Any],
+) -> Protocol:
+    """The protocol that arguments of `simulate_basis` describe; raises as it does."""
+    of_file = {name: fields[name] for name in ("sequence_off", "autophase_ppm", "n_positions") if name in fields}
+    if sequence is None:
+        if "sequence_off" in fields:
+            raise ConfigError("sequence_off= needs sequence=", hint="Give FSL-MRS's file of the edit_on condition too")
+        if "autophase_ppm" in fields:
+            raise ConfigError("autophase_ppm= belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
+        described = {**(protocol_like(Path(like)) if like is not None else {}), **fields}
+        return Protocol.of_mega_press(mega_press(**described), **sampling)
+    others = [name for name in fields if name not in of_file]
+    if others or like is not None:
+        raise ConfigError(
+            "the protocol is given twice",
+            expected="sequence=, or like=, vendor=, te_s= and the like",
+            got=f"sequence= and {'like' if like is not None else others[0]}=",
+        )
+    if isinstance(sequence, MegaPress):
+        if of_file:
+            raise ConfigError(f"{next(iter(of_file))}= belongs to a file of a sequence", got="a MegaPress object")
+        return Protocol.of_mega_press(sequence, **sampling)
+    off = of_file.pop("sequence_off", None)
+    return read_protocol(Path(sequence), None if off is None else Path(off), **of_file, **sampling)
