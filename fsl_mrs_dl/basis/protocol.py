@@ -25,6 +25,8 @@ UNEDITED = "spectrum"
 _NO_SIGNAL = 1e-4
 """Largest signal, relative to a proton's, below which a sequence is taken for a mistake."""
 
+_SAMPLING_LIMITS = {"n_points": (16, 1 << 20), "dwell_s": (1e-6, 0.1), "lw_hz": (0.0, 100.0)}
+
 _DEFAULT_SAMPLING = {"n_points": 4096, "dwell_s": 5e-4, "lw_hz": 2.0}
 
 
@@ -198,6 +200,10 @@ class Protocol:
 
 
 def _sampling(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    for name, (low, high) in _SAMPLING_LIMITS.items():
+        value = given.get(name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g}", got=value)
     return {key: default[key] if given.get(key) is None else given[key] for key in _DEFAULT_SAMPLING}
 
 

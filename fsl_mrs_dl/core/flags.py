@@ -13,11 +13,6 @@ Severity = Literal["info", "caution", "refused"]
 CATALOGUE: dict[str, tuple[Severity, str]] = {
     # reading and the order of conditions
     "order_from_header": ("info", "The order of ON and OFF was taken from the header."),
-    "order_from_options": ("info", "ON and OFF are the files that were given as such."),
-    "options_swapped": (
-        "caution",
-        "The files given as ON and OFF are swapped, as NAA at 2.01 ppm tells; NAA was followed.",
-    ),
     "order_from_naa": ("info", "The header does not say which condition is OFF; NAA at 2.01 ppm decided."),
     "order_assumed": ("caution", "Neither the header nor NAA tells ON from OFF; OFF first was assumed."),
     "order_contradiction": (
@@ -70,16 +65,6 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "it): there are no concentrations by water.",
     ),
     "alignment_failed": ("caution", "Transients could not be aligned reliably."),
-    "receiver_clipped": (
-        "caution",
-        "The receiver was driven beyond its range: the FID is cut off at its largest value, which distorts every line.",
-    ),
-    "clipped_left_out": ("info", "Transients that the receiver cut off were left out of the average."),
-    "reference_clipped": (
-        "caution",
-        "The receiver was driven beyond its range by the water reference: it was not used, and there are no "
-        "concentrations by water.",
-    ),
     # quality
     "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),
     "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
@@ -114,6 +99,22 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     # the answer
     "refused": ("refused", "The data are not usable for this model; no values are given."),
+    # added later: LCModel's tables number a flag by its place here, so that new ones stand last
+    "order_from_options": ("info", "ON and OFF are the files that were given as such."),
+    "options_swapped": (
+        "caution",
+        "The files given as ON and OFF are swapped, as NAA at 2.01 ppm tells; NAA was followed.",
+    ),
+    "receiver_clipped": (
+        "caution",
+        "The receiver was driven beyond its range: the FID is cut off at its largest value, which distorts every line.",
+    ),
+    "clipped_left_out": ("info", "Transients that the receiver cut off were left out of the average."),
+    "reference_clipped": (
+        "caution",
+        "The receiver was driven beyond its range by the water reference: it was not used, and there are no "
+        "concentrations by water.",
+    ),
 }
 """Code: (severity, sentence). Every flag that the program can raise stands here."""
 
