@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 ALIASES: Mapping[str, str] = {
     "anonymise": "anon",
+    "by_naa": "split_by_naa",
     "form": "format",
     "macromolecules": "mm",
     "te_s": "te",

@@ -189,7 +189,7 @@ def _single(paths: Sequence[Path]) -> Path:
             "one file is one scan",
             expected="one file, or one folder of DICOM files",
             got=f"{len(paths)}: {', '.join(path.name for path in paths[:6])}",
-            hint="Give two files that are the conditions as --off FILE --on FILE",
+            hint="Give two files that are the conditions as off= and on=",
         )
     return paths[0]
 

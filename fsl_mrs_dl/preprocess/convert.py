@@ -271,7 +271,7 @@ def _edited(file: MrsFile, editing: Editing, *, given: bool, scratch: Path) -> C
         return Converted(file.path, file, (note,))
     unnamed = _pairs_without_name(file)
     if unnamed:
-        return Converted(file.path, file, (f"if ON and OFF are in {file.tags[unnamed[0]]}, say --order",))
+        return Converted(file.path, file, (f"if ON and OFF are in {file.tags[unnamed[0]]}, say order=",))
     if "DIM_DYN" in file.tags:
         length = file.data.shape[4 + file.tags.index("DIM_DYN")]
         return Converted(file.path, file, (f"if ON and OFF are among the {length} dynamics, say order=",))

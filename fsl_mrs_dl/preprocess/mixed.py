@@ -127,7 +127,7 @@ def _mixed(acq: Acquisition, got: str) -> DataError:
         where=acq.source,
         expected="DIM_EDIT, or one condition",
         got=got,
-        hint="Add --split-by-naa to tell each transient by its NAA, or convert the scanner's file again: "
+        hint="Say by_naa=True to tell each transient by its NAA, or convert the scanner's file again: "
         "fsl_mrs_dl convert --order auto",
     )
 
@@ -166,7 +166,7 @@ def split_by_naa(acq: Acquisition) -> Acquisition:
             "the transients are not those of ON and of OFF, or Cr does not stand above their noise",
             where=acq.source,
             expected="NAA in some and none in others",
-            hint="Leave --split-by-naa out",
+            hint="Leave by_naa= out",
         )
     groups = [fids[0][:, ~edited & np.any(fids[0], axis=(0, 2))], fids[0][:, edited]]
     return replace(acq, fids=filled(groups), conditions=("edit_off", "edit_on"), named_by="naa", counts=counted(groups))

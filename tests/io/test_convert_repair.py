@@ -40,7 +40,7 @@ def test_conditions_that_the_header_names_need_no_order(tmp_path):
 
 def test_without_an_order_it_is_said_what_to_say(tmp_path):
     made = convert_scan([pair_in("DIM_USER_0", tmp_path)], tmp_path / "o.nii.gz", Editing())
-    assert "if ON and OFF are in DIM_USER_0, say --order" in made[0].notes
+    assert "if ON and OFF are in DIM_USER_0, say order=" in made[0].notes
 
 
 def test_two_niftis_are_joined(tmp_path):
@@ -84,9 +84,9 @@ def test_an_error_of_one_of_two_files_names_that_one(tmp_path):
 
 def test_two_rda_files_point_to_the_options_for_conditions(tmp_path):
     paths = [write_rda(tmp_path / f"{name}.rda", fid_of({3.0: 1.0})) for name in ("a", "b")]
-    with pytest.raises(ConfigError, match="--off FILE --on FILE"):
+    with pytest.raises(ConfigError, match="off= and on="):
         convert_scan(paths, tmp_path / "o.nii.gz", Editing())
-    with pytest.raises(DataError, match=r"one averaged spectrum each: a.rda, b.rda. .*--off FILE --on FILE"):
+    with pytest.raises(DataError, match=r"one averaged spectrum each: a.rda, b.rda. .*off= and on="):
         detect_format(tmp_path)
 
 

@@ -43,7 +43,7 @@ def test_transients_of_both_conditions_are_an_error_and_can_be_split(order, labe
     rows = heap(order)
     assert list(edited_transients(rows, DWELL_S, F0_MHZ)) == [bool(on) for on in order]
     data = acquisition(rows[None, None] if labelled == "dynamics" else rows[None, :, None])
-    with pytest.raises(DataError, match=rf"got {order.count(0)} with NAA and {order.count(1)} without .*split-by-naa"):
+    with pytest.raises(DataError, match=rf"got {order.count(0)} with NAA and {order.count(1)} without .*by_naa=True"):
         preprocess(data)
     split = split_by_naa(data)
     assert split.conditions == ("edit_off", "edit_on")
