@@ -17,15 +17,12 @@ MAX_MODULE_LINES = 400
 
 OVER = frozenset(
     {
-        "api/functions.py fit",
         "basis/bank.py bank_of",
         "basis/bank_config.py __post_init__",
         "basis/fsl_sequence.py describe_as_fsl",
         "basis/fsl_sequence.py parse_fsl_sequence",
         "cli/bids.py run",
         "cli/pulse.py run",
-        "cli/simulate.py _basis_set",
-        "cli/simulate.py _protocol",
         "cli/simulate.py _systems",
         "cli/simulate.py add_arguments",
         "fsl_plugin/arguments.py check_arguments",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,9 @@ from fsl_mrs_dl.io.protocol import protocol_like
 from fsl_mrs_dl.metabolites.table import BRAIN
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.physics.spins import SpinSystem, load_system
+
+_OF_FILE = ("sequence_off", "autophase_ppm", "n_positions")
+"""Fields that may stand beside a file of a sequence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,19 +134,15 @@ def simulate_basis(
         All brain metabolites otherwise.
     macromolecules : bool
         Add FSL-MRS's default macromolecules, MM0.91 co-edited with 3.0.
-    n_points : int, optional
-        Of each FID (4096).
-    dwell_s, lw_hz : float, optional
-        Sampling interval in s (0.0005), Lorentzian width in Hz (2).
+    n_points, dwell_s, lw_hz : int and float, optional
+        Points of each FID (4096), sampling interval in s (0.0005), Lorentzian width in Hz (2).
     workers : int
         Processes; the result does not depend on their number.
     keep : path-like, optional
-        Folder for metabolites that are done, so that a run that was stopped goes on from there; a temporary one
-        otherwise. Remove it when the basis is written.
+        Folder for metabolites that are done, so that a run that was stopped goes on from there; remove it at the end.
     **fields
-        Without `sequence`: arguments of `fsl_mrs_dl.physics.sequences.mega_press` (``vendor``, ``te_s``, ``f0_mhz``,
-        ``edit_on_ppm``, ``edit_off_ppm``, ``edit_duration_s``, ``voxel_mm`` ...). With one of FSL-MRS's files:
-        ``sequence_off``, ``autophase_ppm``.
+        Arguments of `fsl_mrs_dl.physics.sequences.mega_press` (``vendor``, ``te_s``, ``edit_on_ppm`` ...); with one
+        of FSL-MRS's files ``sequence_off`` and ``autophase_ppm``.
 
     Returns
     -------
@@ -152,29 +150,26 @@ def simulate_basis(
 
     Raises
     ------
-    ConfigError
-        For an unknown metabolite, vendor or field, values out of range, or a protocol that is given twice.
-    DataError
-        When a file cannot be read, or `keep` is not usable.
+    ConfigError, DataError
+        An unknown metabolite, vendor or field, a value out of range, a protocol given twice; a file cannot be read.
     """
-    sampling = {"n_points": n_points, "dwell_s": dwell_s, "lw_hz": lw_hz}
     if not 1 <= workers <= 1024:
         raise ConfigError("workers= is out of range", expected="1 to 1024", got=workers)
-    systems = tuple(
-        load_system(given) if isinstance(given, str) else given
-        for given in (BRAIN if metabolites is None else metabolites)
-    )
-    if not systems:
-        raise ConfigError("metabolites= names none")
+    systems = _systems(metabolites)
+    sampling = {"n_points": n_points, "dwell_s": dwell_s, "lw_hz": lw_hz}
     protocol = sequence if isinstance(sequence, Protocol) else make_protocol(sequence, like, sampling, fields)
-    with contextlib.ExitStack() as stack:
-        if keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_"))) / "basis"
-        else:
-            folder = Path(keep)
+    with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
+        folder = Path(scratch) / "basis" if keep is None else Path(keep)
         signals = simulate_basis_set(systems, protocol.experiments, protocol.description, folder, workers=workers)
     bases = protocol.bases(signals, macromolecules=macromolecules)
     return BasisSet(bases, protocol, systems, signals, macromolecules)
+
+
+def _systems(metabolites: Sequence[str | SpinSystem] | None) -> tuple[SpinSystem, ...]:
+    wanted = BRAIN if metabolites is None else metabolites
+    if not wanted:
+        raise ConfigError("metabolites= names none")
+    return tuple(load_system(given) if isinstance(given, str) else given for given in wanted)
 
 
 def make_protocol(
@@ -184,20 +179,15 @@ def make_protocol(
     fields: Mapping[str, Any],
 ) -> Protocol:
     """The protocol that arguments of `simulate_basis` describe; raises as it does."""
-    of_file = {name: fields[name] for name in ("sequence_off", "autophase_ppm", "n_positions") if name in fields}
     if sequence is None:
-        if "sequence_off" in fields:
-            raise ConfigError("sequence_off= needs sequence=", hint="Give FSL-MRS's file of the edit_on condition too")
-        if "autophase_ppm" in fields:
-            raise ConfigError("autophase_ppm= belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
-        described = {**(protocol_like(Path(like)) if like is not None else {}), **fields}
-        return Protocol.of_mega_press(mega_press(**described), **sampling)
-    others = [name for name in fields if name not in of_file]
-    if others or like is not None:
+        return _described(like, sampling, fields)
+    of_file = {name: fields[name] for name in _OF_FILE if name in fields}
+    others = [*(["like"] if like is not None else []), *(name for name in fields if name not in of_file)]
+    if others:
         raise ConfigError(
             "the protocol is given twice",
             expected="sequence=, or like=, vendor=, te_s= and the like",
-            got=f"sequence= and {'like' if like is not None else others[0]}=",
+            got=f"sequence= and {others[0]}=",
         )
     if isinstance(sequence, MegaPress):
         if of_file:
@@ -205,3 +195,13 @@ def make_protocol(
         return Protocol.of_mega_press(sequence, **sampling)
     off = of_file.pop("sequence_off", None)
     return read_protocol(Path(sequence), None if off is None else Path(off), **of_file, **sampling)
+
+
+def _described(like: str | os.PathLike[str] | None, sampling: Mapping[str, Any], fields: Mapping[str, Any]) -> Protocol:
+    """The protocol of MEGA-PRESS that a data set and fields describe."""
+    if "sequence_off" in fields:
+        raise ConfigError("sequence_off= needs sequence=", hint="Give FSL-MRS's file of the edit_on condition too")
+    if "autophase_ppm" in fields:
+        raise ConfigError("autophase_ppm= belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
+    told = {} if like is None else protocol_like(Path(like))
+    return Protocol.of_mega_press(mega_press(**{**told, **fields}), **sampling)

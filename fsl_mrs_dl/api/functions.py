@@ -41,9 +41,9 @@ def fit(
     Parameters
     ----------
     data : path-like, nifti_mrs.NIFTI_MRS, nibabel image or the result of `load`, optional
-        Raw data, an averaged OFF/ON pair, a DIFF or an edit_off. With `data_off` and `data_on` it is not needed.
+        Raw data, an averaged OFF/ON pair, a DIFF or an edit_off.
     data_off, data_on : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
-        The two conditions in files of their own, both or none.
+        The two conditions in files of their own, in place of `data`.
     h2o : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
         Unsuppressed water reference: for eddy currents, coils, and concentrations by water.
     by_naa : bool
@@ -54,8 +54,7 @@ def fit(
     model : str, path-like or the result of `open_model`, optional
         Name of a model (`list_models`) or folder of any; otherwise chosen by the kind of sample, brain or solution.
     basis : path-like, optional
-        FSL-MRS basis for the classical fits beside the network; the shipped one otherwise. A model that is told the
-        protocol learns it from there.
+        FSL-MRS basis for the classical fits beside the network; a model that is told the protocol learns it there.
     protocol : mapping, optional
         What the header does not say of the protocol, for such a model: some of ``te_s``, ``vendor``, ``edit_on_ppm``,
         ``edit_off_ppm``, ``edit_duration_s``.
@@ -67,36 +66,30 @@ def fit(
 
     Raises
     ------
-    DataError
-        When a file cannot be used.
-    ConfigError
-        When the arguments make no sense together, or there is no such model.
-    ModelError
-        When the model is incomplete or altered, or was not trained for these conditions.
+    DataError, ConfigError, ModelError
+        A file cannot be used; the arguments make no sense together; the model is damaged or does not suit the data.
     """
-    arguments = {
-        "data": data,
-        "data_off": data_off,
-        "data_on": data_on,
-        "h2o": h2o,
-        "by_naa": by_naa or None,
-        "tissue": tissue,
-        "model": model,
-        "basis": basis,
-        "protocol": protocol or None,
-    }
-    answering = open_model(model) if model is not None else None
+    given = {name: value for name, value in locals().items() if value is not None and value is not False}
+    answering = None if model is None else open_model(model)
     fractions = None if tissue is None else _tissue(tissue)
-    if isinstance(data, Preprocessed):
-        if any(other is not None for other in (data_off, data_on, h2o)):
-            raise ConfigError("data= was loaded already", hint="Give data_off=, data_on= and h2o= to load")
-        prepared = data
-    else:
-        prepared = load(data, data_off=data_off, data_on=data_on, h2o=h2o, by_naa=by_naa)
-    result = analyse(
-        prepared, answering, basis=None if basis is None else Path(basis), tissue=fractions, protocol=protocol
-    )
-    return Fit(result, prepared, {name: _described(value) for name, value in arguments.items() if value is not None})
+    prepared = _prepared(data, data_off, data_on, h2o, by_naa)
+    where = None if basis is None else Path(basis)
+    found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol)
+    return Fit(found, prepared, {name: _described(value) for name, value in given.items()})
+
+
+def _prepared(
+    data: Source | Acquisition | Preprocessed | None,
+    data_off: Source | Acquisition | None,
+    data_on: Source | Acquisition | None,
+    h2o: Source | Acquisition | None,
+    by_naa: bool,
+) -> Preprocessed:
+    if not isinstance(data, Preprocessed):
+        return load(data, data_off=data_off, data_on=data_on, h2o=h2o, by_naa=by_naa)
+    if by_naa or any(other is not None for other in (data_off, data_on, h2o)):
+        raise ConfigError("data= was loaded already", hint="Give data_off=, data_on=, h2o= and by_naa= to load")
+    return data
 
 
 def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> LoadedModel:

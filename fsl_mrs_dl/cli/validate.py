@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    parser.add_argument("--json", action="store_true", help="print the content of validation.json")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,6 +54,11 @@ def run(args: argparse.Namespace) -> None:
     ) as folder:
         cases = cases_of()
         result = write_outputs(folder, cases, ", ".join(sorted({case.model for case in cases})))
+    if args.json:
+        import json
+
+        print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
+        return
     print(text_table(result))
     print(f"written to {args.output}")
 
