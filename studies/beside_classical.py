@@ -24,10 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fsl_mrs_dl import fit
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
-from fsl_mrs_dl.preprocess.load import load
-from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.signals import basis_signals
 from fsl_mrs_dl.validation.programs.lcmodel import LCModel, find_lcmodel
 from fsl_mrs_dl.validation.programs.task import Program, tasks
@@ -52,11 +51,10 @@ def main() -> None:
     parser.add_argument("figure", type=Path)
     parser.add_argument("--lcmodel", type=Path)
     args = parser.parse_args()
-    spectra = load(args.raw).spectra
-    result = quantify(spectra)
-    if result.refused:
+    fitted = fit(args.raw)
+    if fitted.refused:
         raise SystemExit(f"{args.raw} was refused")
-    ratios = {e.name: e for e in result.ratios()}
+    spectra, result, ratios = fitted.spectra, fitted.quantification, fitted.ratios
     found: dict[str, dict[str, float]] = {"own fit": dict(result.classical)}
     programs: dict[str, Program] = {}
     if importlib.util.find_spec("fsl_mrs") is not None:

@@ -28,11 +28,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl import fit
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
-from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.synthesise.recipe import Synthesiser
 from fsl_mrs_dl.training.calibrate import with_sums
 from fsl_mrs_dl.training.trained_on import trained_on
@@ -85,10 +84,10 @@ def _halves(model: LoadedModel, path: Path, orders: list[NDArray]) -> Halves:
         row: dict[str, list[float]] = {}
         for part in (order[: n_dynamics // 2], order[n_dynamics // 2 :]):
             half = dataclasses.replace(scan, fids=scan.fids[:, :, np.sort(part)])
-            result = quantify(preprocess(half).spectra, model)
-            if result.refused:
+            found = fit(half, model=model)
+            if found.refused:
                 raise SystemExit(f"a half of {path} was refused")
-            for e in result.ratios():
+            for e in found.ratios.values():
                 row.setdefault(e.name, []).extend(
                     [e.value, (e.interval68[1] - e.interval68[0]) / 2, (e.interval95[1] - e.interval95[0]) / 2]
                 )
