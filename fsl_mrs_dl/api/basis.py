@@ -22,6 +22,7 @@ from fsl_mrs_dl.io.protocol import protocol_like
 from fsl_mrs_dl.metabolites.table import BRAIN
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.physics.spins import SpinSystem, load_system
+from fsl_mrs_dl.reports.manifest import entry_names
 
 _OF_FILE = ("sequence_off", "autophase_ppm", "n_positions")
 """Fields that may stand beside a file of a sequence."""
@@ -70,7 +71,7 @@ class BasisSet(Mapping[str, ConditionBasis]):
         DataError
             When something else is there, or it cannot be written.
         """
-        with new_output_folder(folder, overwrite=overwrite) as scratch:
+        with new_output_folder(folder, overwrite=overwrite, names=entry_names()) as scratch:
             self.write_into(scratch)
         return Path(folder)
 
