@@ -15,7 +15,7 @@ from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 _BASELINE = re.compile(r"\s*(off|poly(nomial)?\s*,?\s*-?\d+|spline\s*,?\s*([\d.]+|[\w-]+))\s*", re.IGNORECASE)
 
 
-def check_arguments(options: Any, names: Sequence[str], outputs: Sequence[str]) -> list[str]:
+def check_arguments(options: Any, names: Sequence[str], known: Sequence[str]) -> list[str]:
     """Names of the basis functions that will be fitted.
 
     Parameters
@@ -24,8 +24,8 @@ def check_arguments(options: Any, names: Sequence[str], outputs: Sequence[str]) 
         Parsed arguments of fsl_mrs or fsl_mrsi.
     names : sequence of str
         Of the basis.
-    outputs : sequence of str
-        What the network estimates.
+    known : sequence of str
+        Those whose amplitude the network gives.
 
     Raises
     ------
@@ -41,11 +41,12 @@ def check_arguments(options: Any, names: Sequence[str], outputs: Sequence[str]) 
         parts = [part for name in _flat(getattr(options, option, None)) for part in name.split("+")]
         hint = "Name another one, for example: --internal_ref NAA" if option == "internal_ref" else None
         _known(f"--{option}", parts, used, hint)
-    scaled = [name for name in _flat(getattr(options, "ind_scale", None)) if name in outputs]
+    scaled = [name for name in _flat(getattr(options, "ind_scale", None)) if name in known]
     if scaled:
         raise ConfigError(
             f"--ind_scale would put {', '.join(scaled)} on a scale of its own, and the network's ratios would be lost",
-            expected="functions that the network does not estimate, such as macromolecules",
+            expected=", ".join(name for name in names if name not in known)
+            or "none: the network estimates all of them",
         )
     _groups(_flat(getattr(options, "metab_groups", None)), used)
     baseline = getattr(options, "baseline", None)

@@ -11,6 +11,8 @@ import importlib.util
 import inspect
 from types import ModuleType
 
+from fsl_mrs_dl.core.errors import ConfigError
+
 FIT_ARGUMENTS = ("mrs", "method", "ppmlim", "metab_groups", "model", "baseline_order")
 """Arguments of ``fit_FSLModel`` that every supported version has."""
 
@@ -51,6 +53,17 @@ def problem_with(fitting: ModuleType) -> str:
     methods = ("combine", "to_file", "getConc", "getUncertainties", "calculateConcScaling", "predictedFID")
     missing = [name for name in methods if not hasattr(result, name)]
     return f"FitRes has no {', '.join(missing)}" if missing else ""
+
+
+def require_supported(fitting: ModuleType) -> None:
+    """Raise `ConfigError` where this FSL-MRS does not have what the back end needs."""
+    problem = problem_with(fitting)
+    if problem:
+        raise ConfigError(
+            f"--algo dl does not work with this FSL-MRS ({fsl_version()}): {problem}",
+            expected="FSL-MRS 2.2 to 2.4",
+            hint="Install another version of FSL-MRS, or use: fsl_mrs_dl fit",
+        )
 
 
 def takes_baseline_object(result: type) -> bool:

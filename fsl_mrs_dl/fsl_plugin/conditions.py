@@ -87,7 +87,7 @@ def find_conditions(data: Path, environment: Mapping[str, str] | None = None) ->
         )
     named = {key: environment.get(key, "") for key in (OFF_VARIABLE, ON_VARIABLE)}
     if any(named.values()):
-        return _named(single, named)
+        return named_conditions(single, named)
     folders = dict.fromkeys((data.parent, data.resolve().parent))
     for folder in folders:
         found = [next((folder / (n + e) for e in ENDINGS if (folder / (n + e)).is_file()), None) for n in _NEIGHBOURS]
@@ -99,7 +99,16 @@ def find_conditions(data: Path, environment: Mapping[str, str] | None = None) ->
 _NEIGHBOURS = ("edit_0", "edit_1")
 
 
-def _named(single: Acquisition, named: Mapping[str, str]) -> Conditions:
+def named_conditions(single: Acquisition, named: Mapping[str, str]) -> Conditions:
+    """The pair that `FSL_MRS_DL_OFF` and `FSL_MRS_DL_ON` name, or `single` alone where both say ``none``.
+
+    Raises
+    ------
+    ConfigError
+        When only one is set.
+    DataError
+        When the two do not subtract to `single`.
+    """
     if not all(named.values()):
         missing = next(key for key, value in named.items() if not value)
         raise ConfigError("both conditions must be named", where="environment", expected=f"{missing} beside the other")
@@ -183,3 +192,43 @@ def _subtraction(pair: Acquisition, data: NDArray) -> tuple[float, float]:
         return 1.0, float("inf")
     factor = float(np.vdot(difference, data).real / power)
     return factor, float(np.linalg.norm(data - factor * difference) / size)
+
+
+def mean_of_voxels(data: Path, mask: Path | None = None) -> Acquisition:
+    """The mean spectrum of an image, as one acquisition.
+
+    Parameters
+    ----------
+    data : Path
+        NIfTI-MRS image.
+    mask : Path, optional
+        Voxels to take; all that are not zero otherwise.
+
+    Raises
+    ------
+    DataError
+        When the image cannot be read, or holds no voxel of finite values.
+    """
+    from nifti_mrs.nifti_mrs import NIFTI_MRS
+
+    try:
+        image = NIFTI_MRS(str(data))
+        fids = np.asarray(image[:], complex).reshape(*image.shape[:4], -1)[..., 0]
+        dwell_s, f0_mhz = float(image.dwelltime), float(image.spectrometer_frequency[0])
+        te_s = image.hdr_ext.to_dict().get("EchoTime")
+        chosen = None if mask is None else _values(mask).reshape(fids.shape[:3]) > 0
+    except Exception as error:  # nifti_mrs and nibabel raise a dozen kinds
+        raise DataError("the image cannot be read", where=data, got=f"{type(error).__name__}: {error}") from error
+    there = np.isfinite(fids).all(axis=-1) & np.any(fids, axis=-1)
+    there = there if chosen is None else there & chosen
+    if not there.any():
+        raise DataError("no voxel has data", where=data, hint="Is the mask that of this image?")
+    return Acquisition(fids[there].mean(axis=0)[None, None, None], dwell_s, f0_mhz, data, te_s=te_s)
+
+
+def _values(image: Path) -> NDArray:
+    import nibabel
+
+    loaded = nibabel.load(image)
+    assert isinstance(loaded, nibabel.Nifti1Image)
+    return np.asanyarray(loaded.dataobj)

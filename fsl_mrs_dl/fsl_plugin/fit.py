@@ -6,8 +6,8 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,26 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.core.flags import Flag
-from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions
+from fsl_mrs_dl.fsl_plugin.checks import check_basis
+from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions, named_conditions
+from fsl_mrs_dl.fsl_plugin.facts import DlFacts
+from fsl_mrs_dl.fsl_plugin.functions import Functions, in_unit_of_gaba, relative_norms, sort_functions
+from fsl_mrs_dl.fsl_plugin.messages import tell
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, NuisanceFit, fit_nuisance
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared, prepare_fit
-from fsl_mrs_dl.fsl_plugin.request import Request, check_basis, environment_pair, estimate_file, tell, tell_once
-from fsl_mrs_dl.fsl_plugin.result import DlFacts, DlFitRes
-from fsl_mrs_dl.models.calibrated import LoadedModel
-from fsl_mrs_dl.quantify.host import cached_model, common_unit, covariance, estimate, unit_ratios
+from fsl_mrs_dl.fsl_plugin.request import (
+    Answer,
+    Request,
+    answer_to,
+    environment_pair,
+    estimate_file,
+    model_of,
+    model_of_image,
+    same_fid,
+    with_times,
+)
+from fsl_mrs_dl.fsl_plugin.result import DlFitRes
+from fsl_mrs_dl.quantify.host import cached_model, common_unit, covariance, unit_ratios
 from fsl_mrs_dl.quantify.result import Quantification
 
 SAME_FID = 1e-4
@@ -48,7 +61,7 @@ def fit(
     original : callable
         FSL-MRS's own ``fit_FSLModel``, which prepares the baseline.
     model_name : str
-        Empty for the default.
+        Empty where the model is to be chosen by the kind of sample.
     request : Request
     args, kwargs
         Arguments of ``fit_FSLModel``.
@@ -58,38 +71,68 @@ def fit(
     DataError, ModelError, ConfigError
         In fsl_mrsi, data that cannot be used are a refused voxel instead.
     """
-    model = cached_model(model_name or None)
     bound = inspect.signature(original).bind(*args, **kwargs)
     mrs = bound.arguments["mrs"]
-    check_basis(known_functions(mrs.names, model.outputs), model.outputs, getattr(request.options, "basis", None))
-    conditions, quantification, spectra = _estimated(mrs, model, model_name, request)
+    if request.host == "fsl_mrsi" and not model_name:
+        model_name = model_of_image(request.options)
+    answer = _answer(mrs, model_name, request)
     prepared = prepare_fit(original, bound)
-    factors = _column_factors(mrs)
-    held, expected, notes = _held(mrs, quantification, spectra, conditions, factors, request)
-    problem = _problem(mrs, prepared)
-    gaussian = problem.gaussian
-    if quantification.refused:
-        x, amplitude, unscaled = _nothing(problem).vector(gaussian=gaussian), 1.0, ""
+    basis = _HostBasis.of(mrs, getattr(request.options, "basis", None))
+    functions = basis.sorted(answer, prepared.ppmlim)
+    check_basis(functions.known, answer.outputs, mrs.names, basis.where)
+    problem, shown = _problem(mrs, prepared), answer.conditions.factor
+    held = _held(functions, answer.quantification, basis)
+    expected, notes = _expected(basis, answer, 1.0 if shown is None else abs(shown), float(mrs.scaling["FID"]))
+    if answer.quantification.refused:
+        x, amplitude, unscaled = _nothing(problem).vector(gaussian=problem.gaussian), 1.0, ""
     else:
         solution = fit_nuisance(problem, held)
         solution, more = _with_sane_amplitude(solution, held, expected)
         # a fitted amplitude is never the expected one to the last bit
         unscaled = _unscaled(solution, amplitude_taken=solution.amplitude == expected)
-        notes += more + _remarks(solution, quantification, list(mrs._basis.names))
-        x, amplitude = solution.vector(gaussian=gaussian), solution.amplitude
+        notes += more + _remarks(solution, answer.quantification, functions, list(mrs._basis.names))
+        x, amplitude = solution.vector(gaussian=problem.gaussian), solution.amplitude
     # a baseline that is off has parameters all the same
     if prepared.disabled:
         x = np.concatenate([x, np.zeros(prepared.regressors.shape[1])])
-    facts = _facts(mrs, model, quantification, spectra, conditions, request, amplitude, factors, notes)
-    facts = replace(facts, unscaled=unscaled)
+    facts = replace(_facts(answer, request, functions, basis, amplitude, notes), unscaled=unscaled)
     result = DlFitRes(facts, mrs, x, prepared)
-    if request.host != "fsl_mrsi":
-        _announce(facts)
     if request.host != "fsl_mrsi":
         from fsl_mrs_dl.fsl_plugin.report import add_to_report
 
+        _announce(facts)
         add_to_report()
     return result
+
+
+@dataclass(frozen=True)
+class _HostBasis:
+    """The basis as FSL-MRS fits with it, per unit of its own functions.
+
+    `fids` of shape ``(n_names, n_points)`` are in the sign of `fsl_mrs_dl.core.units`; `factors` are those by which
+    FSL-MRS multiplied each function.
+    """
+
+    names: tuple[str, ...]
+    fids: NDArray
+    factors: NDArray
+    dwell_s: float
+    f0_mhz: float
+    lw_hz: float
+    where: object
+
+    @classmethod
+    def of(cls, mrs: Any, where: object) -> _HostBasis:
+        factors = _column_factors(mrs)
+        fids = np.asarray(mrs.basis).T / factors[:, None]
+        f0_mhz = float(mrs.centralFrequency) / 1e6
+        return cls(tuple(mrs.names), fids, factors, float(mrs.dwellTime), f0_mhz, _basis_lw_hz(mrs), where)
+
+    def sorted(self, answer: Answer, ppmlim: tuple[float, float]) -> Functions:
+        sampled = self.dwell_s, self.f0_mhz
+        shown = relative_norms(self.names, self.fids, *sampled, ppmlim)
+        mm30 = "diff" in answer.spectra.present and in_unit_of_gaba(self.names, self.fids, *sampled)
+        return sort_functions(self.names, answer.outputs, shown, mm30=mm30)
 
 
 def _unscaled(solution: NuisanceFit, *, amplitude_taken: bool) -> str:
@@ -101,43 +144,33 @@ def _unscaled(solution: NuisanceFit, *, amplitude_taken: bool) -> str:
     return ""
 
 
-def _estimated(
-    mrs: Any, model: LoadedModel, model_name: str, request: Request
-) -> tuple[Conditions, Quantification, EditedSpectra]:
+def _answer(mrs: Any, model_name: str, request: Request) -> Answer:
     """From the file where FSL-MRS's FID is that of the file, for its neighbours and header; else from the FID."""
     fid = np.asarray(mrs.FID) / mrs.scaling["FID"]
-    data = request.data
-    if data is not None:
-        found = estimate_file(data, model_name, bool(mrs.conj_FID))
-        whole = found[0].acquisition.fids[:, 0, 0]
-        factor = found[0].factor
-        own = whole[0] if factor is None else factor * (whole[1] - whole[0])
-        own = own.conj() if mrs.conj_FID else own
+    turned = bool(mrs.conj_FID)
+    if request.data is not None:
+        found = estimate_file(request.data, model_name, turned, request)
         # named files need not subtract to the data exactly
-        limit = SAME_FID if factor is None else STRANGE
-        if own.shape == fid.shape and np.linalg.norm(fid - own) < limit * np.linalg.norm(fid):
+        limit = SAME_FID if found.conditions.factor is None else STRANGE
+        if same_fid(found.conditions, fid, turned, limit):
             return found
-    if not request.host and any(environment_pair()):
-        tell_once(
-            f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are used by the program fsl_mrs only; DIFF alone is shown"
-        )
-    source = data or Path(str(getattr(request.options, "data", None) or "data"))
-    dwell_s, f0_mhz = float(mrs.dwellTime), float(mrs.centralFrequency) / 1e6
-    acquisition = Acquisition(fid[None, None, None], dwell_s, f0_mhz, source)
-    conditions = Conditions(acquisition, "the spectrum that FSL-MRS was given, alone", (source,))
+    source = request.data or Path(str(getattr(request.options, "data", None) or "data"))
+    single = Acquisition(fid[None, None, None], float(mrs.dwellTime), float(mrs.centralFrequency) / 1e6, source)
+    single = with_times(single, request.times)
+    conditions = Conditions(single, "the spectrum that FSL-MRS was given, alone", (source,))
     try:
-        _check_values(acquisition)
-        quantification, spectra = estimate(acquisition, model)
+        _check_values(single)
+        if not request.host and any(environment_pair()):
+            conditions = named_conditions(
+                single, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment_pair(), strict=True))
+            )
+        return answer_to(conditions, model_of(model_name))
     except Exception as error:
         # one voxel of thousands must not end the run, whatever is wrong with it
         if request.host != "fsl_mrsi":
             raise
         reason = str(error) if isinstance(error, FslMrsDlError) else f"{type(error).__name__}: {error}"
-        quantification, spectra = _refused(acquisition, model, reason)
-    if request.host == "fsl_mrsi":
-        # thousands of voxels: no pictures
-        quantification = replace(quantification, panels=(), fitted_fid=None, history={})
-    return conditions, quantification, spectra
+        return _refused(conditions, model_name, reason)
 
 
 def _check_values(acquisition: Acquisition) -> None:
@@ -157,13 +190,15 @@ def _check_values(acquisition: Acquisition) -> None:
         raise DataError("all data are zero", where=acquisition.source)
 
 
-def _refused(acquisition: Acquisition, model: LoadedModel, reason: str) -> tuple[Quantification, EditedSpectra]:
+def _refused(conditions: Conditions, model_name: str, reason: str) -> Answer:
     """A voxel without answer: outside of the head there are zeros and noise."""
+    acquisition = conditions.acquisition
     fid = np.nan_to_num(acquisition.fids[0, 0, 0])
     spectra = EditedSpectra(acquisition.dwell_s, acquisition.f0_mhz, acquisition.source, diff=fid)
-    facts = {"name": model.folder.name, "hash": model.folder.digest, "ranges": model.folder.card.as_written("ranges")}
+    folder = cached_model(model_name).folder
+    facts = {"name": folder.name, "hash": folder.digest, "ranges": folder.card.as_written("ranges")}
     empty = Quantification((), (), ("NAA",), (), {}, {}, (), facts, (Flag("refused", reason),))
-    return empty, spectra
+    return Answer(conditions, empty, spectra, tuple(folder.outputs))
 
 
 def _column_factors(mrs: Any) -> NDArray:
@@ -177,35 +212,31 @@ def _column_factors(mrs: Any) -> NDArray:
     return np.linalg.norm(scaled, axis=0) / np.where(size > 0, size, 1.0)
 
 
-def known_functions(names: Sequence[str], outputs: Sequence[str]) -> tuple[str, ...]:
-    """Basis functions whose concentration the network gives: metabolites of the same name.
+def _held(functions: Functions, q: Quantification, basis: _HostBasis) -> NDArray:
+    """Relative concentration of each basis function; NaN where it is to be fitted, 0 where it has no value."""
+    values = {e.name: e.value for e in q.estimates if not e.flag}
+    held = np.zeros(len(basis.names))
+    for k, name in enumerate(basis.names):
+        if name in functions.fitted:
+            held[k] = np.nan
+        else:
+            held[k] = sum(values.get(part, 0.0) for part in functions.stands_for.get(name, ()))
+    return held / basis.factors
 
-    A macromolecule is another signal in every basis, and in another unit: those are fitted.
+
+def _expected(basis: _HostBasis, answer: Answer, shown: float, scaling: float) -> tuple[float | None, list[str]]:
+    """The common amplitude to expect from the unit of a DIFF basis, where it tells one, and what to say of its sense.
+
+    `shown`: the data over ON - OFF; `scaling`: the factor by which FSL-MRS multiplied them.
     """
-    return tuple(name for name in names if name in outputs and not name.upper().startswith("MM"))
-
-
-def _held(
-    mrs: Any, q: Quantification, spectra: EditedSpectra, conditions: Conditions, factors: NDArray, request: Request
-) -> tuple[NDArray, float | None, list[str]]:
-    """Relative concentrations per basis function (NaN: to be fitted), the amplitude to expect, and notes."""
-    known = known_functions(mrs.names, [e.name for e in q.estimates])
-    values = {e.name: 0.0 if e.flag else e.value for e in q.estimates if e.name in known}
-    held = np.array([values.get(name, np.nan) for name in mrs.names]) / factors
-    f0_mhz, dwell_s = float(mrs.centralFrequency) / 1e6, float(mrs.dwellTime)
-    unit = None
-    if "diff" in spectra.present:
-        columns = np.asarray(mrs.basis).T / factors[:, None]
-        unit = common_unit(
-            unit_ratios(mrs.names, columns, dwell_s, f0_mhz, _basis_lw_hz(mrs)), getattr(request.options, "basis", None)
-        )
-    expected, notes = None, []
-    if unit is not None and spectra.diff is not None:
-        shown = abs(conditions.factor) if conditions.factor is not None else 1.0
-        expected = shown * float(mrs.scaling["FID"]) / abs(unit)
-        if unit < 0:
-            notes.append("The basis is OFF - ON: data and basis were compared in that sense.")
-    return held, expected, notes
+    if "diff" not in answer.spectra.present or answer.spectra.diff is None:
+        return None, []
+    ratios = unit_ratios(basis.names, basis.fids, basis.dwell_s, basis.f0_mhz, basis.lw_hz)
+    unit = common_unit(ratios, basis.where)
+    if unit is None:
+        return None, []
+    notes = ["The basis is OFF - ON: data and basis were compared in that sense."] if unit < 0 else []
+    return shown * scaling / abs(unit), notes
 
 
 def _basis_lw_hz(mrs: Any) -> float:
@@ -283,7 +314,7 @@ def _with_sane_amplitude(solution: NuisanceFit, held: NDArray, expected: float |
     return replace(solution, concentrations=concentrations, amplitude=expected), [note]
 
 
-def _remarks(solution: NuisanceFit, q: Quantification, names: list[str]) -> list[str]:
+def _remarks(solution: NuisanceFit, q: Quantification, functions: Functions, names: list[str]) -> list[str]:
     """What the reader of FSL-MRS's figures will wonder about."""
     remarks = []
     if np.cos(solution.phi0) < 0:
@@ -291,12 +322,15 @@ def _remarks(solution: NuisanceFit, q: Quantification, names: list[str]) -> list
             "The data stand upside down relative to the basis (fsl_mrs_preproc_edit subtracts in the order of the raw "
             "file): a zero-order phase of about 180 degrees repairs it."
         )
+    for name, parts in functions.carriers.items():
+        remarks.append(f"The function {name} of the basis stands for {'+'.join(parts)}: it fits the lines of both.")
     if solution.left > POOR_FIT:
         remarks.append(
             f"The fit with this basis leaves {100 * solution.left:.0f} % of the spectrum: is it the basis of this "
             "spectrum (DIFF, same sequence)? The network does not use it; fit, baseline and water scaling do."
         )
-    left = [e.name for e in q.estimates if e.name not in names and not e.flag and e.value > 2 * e.sd]
+    carried = {part for parts in functions.stands_for.values() for part in parts}
+    left = [e.name for e in q.estimates if e.name not in (*names, *carried) and not e.flag and e.value > 2 * e.sd]
     if any(name.upper().startswith("MM") for name in names):
         left = [name for name in left if not name.startswith("MM")]
     if left:
@@ -307,28 +341,26 @@ def _remarks(solution: NuisanceFit, q: Quantification, names: list[str]) -> list
 
 
 def _facts(
-    mrs: Any,
-    model: LoadedModel,
-    q: Quantification,
-    spectra: EditedSpectra,
-    conditions: Conditions,
-    request: Request,
-    amplitude: float,
-    factors: NDArray,
-    notes: list[str],
+    answer: Answer, request: Request, functions: Functions, basis: _HostBasis, amplitude: float, notes: list[str]
 ) -> DlFacts:
-    names = tuple(mrs.names)
-    known = known_functions(names, model.outputs)
-    hidden = {e.name for e in q.estimates if e.flag and e.name in known}
-    if q.refused:
-        hidden = set(names)
-    scale = amplitude / factors
+    q, conditions, names = answer.quantification, answer.conditions, basis.names
+    if request.host == "fsl_mrsi":
+        # thousands of voxels: no pictures
+        q = replace(q, panels=(), fitted_fid=None, history={})
+    visible = {e.name for e in q.estimates if not e.flag}
+    hidden = {name for name, parts in functions.stands_for.items() if not visible & set(parts)} | {*functions.unseen}
+    scale = amplitude / basis.factors
+    carried = np.array(
+        [[float(part in functions.stands_for.get(name, ())) for part in answer.outputs] for name in names]
+    )
+    shared = carried * [part in visible for part in answer.outputs]
     return DlFacts(
         quantification=q,
-        spectra=spectra,
-        known=known,
-        hidden=tuple(name for name in names if name in hidden),
-        covariance=covariance(q, names) * np.outer(scale, scale),
+        spectra=answer.spectra,
+        functions=functions,
+        outputs=answer.outputs,
+        hidden=names if q.refused else tuple(name for name in names if name in hidden),
+        covariance=(shared @ covariance(q, answer.outputs) @ shared.T) * np.outer(scale, scale),
         scale=dict(zip(names, scale.tolist(), strict=True)),
         conditions=conditions.sentence,
         factor=conditions.factor,
@@ -347,5 +379,7 @@ def _announce(facts: DlFacts) -> None:
             tell(f"REFUSED: {flag.detail}. No value is given")
         elif flag.severity == "caution":
             tell(f"caution: {flag.sentence}")
+        elif flag.code == "model_chosen":
+            tell(f"note: {flag.sentence}")
     for note in facts.notes:
         tell(f"note: {note}")

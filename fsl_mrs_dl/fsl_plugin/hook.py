@@ -13,18 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-HOSTS = ("fsl_mrs", "fsl_mrsi")
-
-MARK = "_fsl_mrs_dl"
-"""Attribute of a wrapped function."""
-
-
-def model_asked_for(method: object) -> str | None:
-    """``""`` for the method ``dl``, the name for ``dl:NAME``, None for every other method."""
-    if not isinstance(method, str):
-        return None
-    head, _, name = method.partition(":")
-    return name if head.lower() == "dl" else None
+from fsl_mrs_dl.fsl_plugin.host import MARK, host_and_options, model_asked_for
 
 
 def install(fitting: ModuleType) -> bool:
@@ -43,22 +32,10 @@ def install(fitting: ModuleType) -> bool:
     model = model_asked_for(getattr(options, "algo", None))
     if host == "fsl_mrsi" and model is not None:
         # it makes its folder itself, and imports the module of fits before
-        from fsl_mrs_dl.fsl_plugin.request import check_before_writing
+        from fsl_mrs_dl.fsl_plugin.checks import check_before_writing
 
         check_before_writing(fitting, model, host, options)
     return True
-
-
-def host_and_options() -> tuple[str, Any]:
-    """``fsl_mrs`` or ``fsl_mrsi`` and its parsed arguments, where one of them is among the callers; else ``""``."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        host = os.path.splitext(os.path.basename(frame.f_code.co_filename))[0]
-        options = frame.f_locals.get("args") if host in HOSTS else None
-        if hasattr(options, "algo") and hasattr(options, "data"):
-            return host, options
-        frame = frame.f_back  # type: ignore[assignment]
-    return "", None
 
 
 def is_installed(fitting: ModuleType) -> bool:
@@ -75,7 +52,7 @@ def wrapped_fit(original: Callable[..., Any], fitting: ModuleType) -> Callable[.
         model = model_asked_for(method)
         if model is None:
             return original(*args, **kwargs)
-        from fsl_mrs_dl.fsl_plugin.request import run_fit
+        from fsl_mrs_dl.fsl_plugin.run import run_fit
 
         return run_fit(original, fitting, model, args, kwargs)
 
@@ -92,7 +69,7 @@ def wrapped_folder(original: Callable[..., Any], fitting: ModuleType) -> Callabl
         model = model_asked_for(getattr(options, "algo", None))
         pair = None
         if model is not None and os.environ.get("FSL_MRS_DL_DISABLE", "") in ("", "0"):
-            from fsl_mrs_dl.fsl_plugin.request import check_before_writing
+            from fsl_mrs_dl.fsl_plugin.checks import check_before_writing
 
             pair = check_before_writing(fitting, model, "fsl_mrs", options)
         made = original(*args, **kwargs)

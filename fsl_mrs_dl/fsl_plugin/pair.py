@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file with both conditions as fsl_mrs's ``--data``, which by itself fits one spectrum only.
 
-Its conditions and their difference are written into the output folder, under the names that ``fsl_mrs_preproc_edit``
-gives, and fsl_mrs goes on with the difference. So its links point to files that stay, and ``fsl_mrs_summarise`` reads
-the folder as any other.
+Its conditions and their difference are written into the output folder as they are, under the names that
+``fsl_mrs_preproc_edit`` gives, and fsl_mrs goes on with the difference. So its links point to files that stay, and
+``fsl_mrs_summarise`` reads the folder as any other.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
-from fsl_mrs_dl.io.nifti import read_acquisition
-from fsl_mrs_dl.preprocess.load import load
-from fsl_mrs_dl.preprocess.outputs import write_preprocessed
-from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+from fsl_mrs_dl.io.nifti import read_acquisition, write_spectrum
 
 FOLDER = "conditions"
 """In the output folder of fsl_mrs."""
 
 
-def pair_in(data: Path | None, options: Any) -> Preprocessed | None:
-    """The pair of an averaged file with two conditions, aligned and referenced; None for any other file.
+def pair_in(data: Path | None, options: Any) -> Acquisition | None:
+    """An averaged file with two conditions; None for any other file.
 
     Parameters
     ----------
@@ -53,12 +51,33 @@ def pair_in(data: Path | None, options: Any) -> Preprocessed | None:
             where=data,
             hint="Leave it out, or give the DIFF alone as --data",
         )
-    return load(acquisition)
+    return acquisition
 
 
-def split_into(output: Path, pair: Preprocessed, options: Any) -> None:
+def write_conditions(pair: Acquisition, folder: Path) -> Path:
+    """Write ``edit_0``, ``edit_1`` and ``diff = (edit_1 - edit_0) / 2`` of `pair`, in the order of its file.
+
+    Nothing is done to them: whoever splits the file by other means gets the same.
+
+    Returns
+    -------
+    Path
+        Of ``diff.nii.gz``.
+    """
+    header = {key: value for key, value in pair.header.items() if not key.startswith("dim_")}
+    common: dict[str, Any] = {"dwell_s": pair.dwell_s, "f0_mhz": pair.f0_mhz, "affine": pair.affine, "header": header}
+    fids = pair.fids[:, 0, 0]
+    for index, fid in enumerate(fids):
+        named = None if pair.conditions is None else (pair.conditions[index],)
+        write_spectrum(
+            folder / f"edit_{index}.nii.gz", fid[None], dims=("DIM_EDIT", None, None), conditions=named, **common
+        )
+    write_spectrum(folder / "diff.nii.gz", (fids[1] - fids[0]) / 2, **common)
+    return folder / "diff.nii.gz"
+
+
+def split_into(output: Path, pair: Acquisition, options: Any) -> None:
     """Write the conditions of `pair` into `output`, and let fsl_mrs read their difference instead of its ``--data``."""
     folder = output / FOLDER
     folder.mkdir()
-    write_preprocessed(pair, folder)
-    options.data = type(options.data)(folder / "diff.nii.gz")
+    options.data = type(options.data)(write_conditions(pair, folder))

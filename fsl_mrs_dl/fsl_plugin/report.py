@@ -12,8 +12,8 @@ from typing import Any
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.compat import fsl_version
-from fsl_mrs_dl.fsl_plugin.hook import MARK
-from fsl_mrs_dl.fsl_plugin.request import tell
+from fsl_mrs_dl.fsl_plugin.host import MARK
+from fsl_mrs_dl.fsl_plugin.messages import in_words_of_fsl, tell
 
 OWN_REPORT = "dl_report.html"
 """This program's own report, beside FSL-MRS's: spectra of both conditions, intervals; opens with no network."""
@@ -84,7 +84,7 @@ def summary_block(res: Any) -> str:
     lines = ['<div id="fsl_mrs_dl" style="border:2px solid #0072B2;padding:0.5em 1em;margin:1em 0;text-align:left">']
     lines.append(f"<h2>Deep-learning estimates (--algo dl, fsl_mrs_dl {html.escape(__version__)})</h2>")
     refused = [flag.sentence for flag in q.flags if flag.severity == "refused"]
-    lines += [f'<p style="color:#b00020"><b>REFUSED. {html.escape(text)}</b></p>' for text in refused]
+    lines += [f'<p style="color:#b00020"><b>REFUSED. {_escaped(text)}</b></p>' for text in refused]
     lines.append(
         f"<p>Model <b>{html.escape(str(model.get('name')))}</b>, SHA-256 "
         f"<code>{html.escape(str(model.get('hash')))}</code><br/>Spectra shown to the network: "
@@ -93,10 +93,10 @@ def summary_block(res: Any) -> str:
     others: list[str] = [flag.sentence for flag in q.flags if flag.severity == "caution"] + list(res.notes())
     remarks: list[str] = [flag.sentence for flag in q.flags if flag.severity == "info"]
     for heading, texts in (("Cautions", others), ("Remarks", remarks)):
-        items = "".join(f"<li>{html.escape(text)}</li>" for text in texts) or "<li>none</li>"
+        items = "".join(f"<li>{_escaped(text)}</li>" for text in texts) or "<li>none</li>"
         lines.append(f"<p><b>{heading}</b></p><ul>{items}</ul>")
     lines.append(_range_table(q))
-    fitted = [name for name in res.original_metabs if name not in facts.known]
+    fitted = facts.functions.fitted
     if fitted:
         lines.append(
             f"<p>Not estimated by the network but fitted with the rest held, with FSL-MRS's own CRLB: "
@@ -104,11 +104,20 @@ def summary_block(res: Any) -> str:
         )
     if facts.hidden and not q.refused:
         lines.append(f"<p>Without a value, because they do not show: {html.escape(', '.join(facts.hidden))}.</p>")
+    for name, partner in facts.functions.covered.items():
+        lines.append(
+            f"<p>{html.escape(name)} has no value of its own: the network knows {html.escape(partner)} alone, which "
+            "stands for both.</p>"
+        )
     lines.append(
         "<p>The columns that FSL-MRS calls CRLB hold the network's calibrated standard deviation, not "
         f'Cram&eacute;r-Rao bounds. Intervals: quantities.json and <a href="{OWN_REPORT}">{OWN_REPORT}</a>.</p></div>'
     )
     return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(in_words_of_fsl(text))
 
 
 def _range_table(q: Any) -> str:
@@ -142,7 +151,7 @@ def methods_text(res: Any) -> str:
     if q.refused:
         refusal = f"The data were refused as unusable for the model {name}; no concentrations are reported. "
         return start + refusal + reference
-    fitted = [m for m in res.original_metabs if m not in facts.known]
+    fitted = facts.functions.fitted
     extra = f"The basis functions {html.escape(', '.join(fitted))} were fitted. " if fitted else ""
     amplitude = "one common amplitude, line" if not facts.unscaled.startswith("the common amplitude") else "line"
     own = ", of the fitted functions FSL-MRS's" if fitted else ""

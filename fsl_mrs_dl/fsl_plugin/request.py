@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FSL-MRS was asked for: its arguments, the check before anything is written, and errors as one line."""
+"""What FSL-MRS was asked for, and the network's answer to the data that it was given."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import logging
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
-from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.core.errors import ConfigError, DataError, FslMrsDlError
-from fsl_mrs_dl.fsl_plugin.arguments import check_arguments, check_file, check_water
-from fsl_mrs_dl.fsl_plugin.compat import fsl_version, problem_with
-from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, Conditions, existing, find_conditions
-from fsl_mrs_dl.fsl_plugin.hook import host_and_options
-from fsl_mrs_dl.fsl_plugin.pair import pair_in
-from fsl_mrs_dl.preprocess.outputs import write_preprocessed
-from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+import numpy as np
+from numpy.typing import NDArray
+
+from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
+from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.fsl_plugin.conditions import (
+    OFF_VARIABLE,
+    ON_VARIABLE,
+    Conditions,
+    existing,
+    find_conditions,
+    mean_of_voxels,
+)
+from fsl_mrs_dl.fsl_plugin.host import host_and_options
+from fsl_mrs_dl.models.calibrated import LoadedModel, find_model
+from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.quantify.host import cached_model, estimate
 from fsl_mrs_dl.quantify.result import Quantification
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,48 +51,36 @@ class Request:
         name = getattr(self.options, "data", None)
         return existing(Path(name)) if self.host == "fsl_mrs" and isinstance(name, (str, Path)) else None
 
+    @property
+    def times(self) -> tuple[float | None, float | None]:
+        """Echo and repetition time in s, where ``--TE`` (ms) and ``--TR`` (s) give them; they go before the header."""
+        te_ms, tr_s = (getattr(self.options, name, None) for name in ("TE", "TR"))
+        return None if te_ms is None else float(te_ms) * 1e-3, None if tr_s is None else float(tr_s)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The network's answer.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        What it was shown.
+    quantification : Quantification
+    spectra : EditedSpectra
+    outputs : tuple of str
+        What the model estimates, of a refusal too.
+    """
+
+    conditions: Conditions
+    quantification: Quantification
+    spectra: EditedSpectra
+    outputs: tuple[str, ...]
+
 
 def find_request() -> Request:
     """Look for the arguments of fsl_mrs or fsl_mrsi among the callers."""
     return Request(*host_and_options())
-
-
-def tell(message: str) -> None:
-    """A line for the user."""
-    sys.stderr.write(f"fsl_mrs_dl: {message}\n")
-
-
-@functools.cache
-def tell_once(message: str) -> None:
-    """`tell`, once in each process: fsl_mrsi fits thousands of voxels."""
-    tell(message)
-
-
-def estimate_file(data: Path, model_name: str, turned: bool) -> tuple[Conditions, Quantification, EditedSpectra]:
-    """Find the conditions of a file and estimate; once, though it is asked for before writing and in the fit.
-
-    `turned`: whether FSL-MRS takes the complex conjugate of the file.
-    """
-    status = data.stat()
-    state = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return _estimate_file(data, state, model_name, turned, environment_pair())
-
-
-@functools.lru_cache(maxsize=4)
-def _estimate_file(
-    data: Path, _state: tuple[int, ...], model_name: str, turned: bool, environment: tuple[str, str]
-) -> tuple[Conditions, Quantification, EditedSpectra]:
-    import dataclasses
-
-    from fsl_mrs_dl.quantify.host import cached_model, estimate
-
-    model = cached_model(model_name or None)
-    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment, strict=True)))
-    acquisition = conditions.acquisition
-    if turned:
-        acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())
-    quantification, spectra = estimate(acquisition, model)
-    return conditions, quantification, spectra
 
 
 def environment_pair() -> tuple[str, str]:
@@ -98,137 +88,96 @@ def environment_pair() -> tuple[str, str]:
     return os.environ.get(OFF_VARIABLE, ""), os.environ.get(ON_VARIABLE, "")
 
 
-def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> Preprocessed | None:
-    """Find out what would go wrong, and end the program with one line while the disk is as it was.
+def model_of(name: str) -> LoadedModel | None:
+    """The model that was named; None where `quantify` is to choose."""
+    return cached_model(name) if name else None
 
-    Returns
-    -------
-    Preprocessed or None
-        The pair, where the data file of fsl_mrs holds both conditions.
+
+def answer_to(conditions: Conditions, model: LoadedModel | None) -> Answer:
+    """Estimate, with the model that `quantify` chooses where none was named.
 
     Raises
     ------
-    SystemExit
-        With the exit code of the error.
+    DataError
+        When the data cannot be used.
+    ModelError
+        When the model does not suit them.
     """
-    try:
-        return _check(fitting, model_name, Request(host, options))
-    except FslMrsDlError as error:
-        _leave(error, host)
-    except Exception as error:
-        _leave(_internal(error), host)
+    quantification, spectra = estimate(conditions.acquisition, model)
+    outputs = model.outputs if model is not None else open_model(find_model(quantification.model["name"])).outputs
+    return Answer(conditions, quantification, spectra, tuple(outputs))
 
 
-def _internal(error: Exception) -> FslMrsDlError:
-    """An error that should not be, as one line; with its traceback for who listens to the log."""
-    log.debug("internal error", exc_info=error)
-    return FslMrsDlError(
-        f"internal error, {type(error).__name__}: {error}",
-        hint="Report it, please; fsl_mrs_dl doctor tells the versions",
+def estimate_file(data: Path, model_name: str, turned: bool, request: Request | None = None) -> Answer:
+    """Find the conditions of a file and estimate; once, though it is asked for before writing and in the fit.
+
+    `turned`: whether FSL-MRS takes the complex conjugate of the file.
+    """
+    status = data.stat()
+    state = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return _estimate_file(data, state, model_name, turned, environment_pair(), (request or Request()).times)
+
+
+@functools.lru_cache(maxsize=4)
+def _estimate_file(
+    data: Path,
+    _state: tuple[int, ...],
+    model_name: str,
+    turned: bool,
+    environment: tuple[str, str],
+    times: tuple[float | None, float | None],
+) -> Answer:
+    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment, strict=True)))
+    acquisition = with_times(conditions.acquisition, times)
+    if turned:
+        acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())
+    return answer_to(dataclasses.replace(conditions, acquisition=acquisition), model_of(model_name))
+
+
+def with_times(acquisition: Acquisition, times: tuple[float | None, float | None]) -> Acquisition:
+    """The acquisition with echo and repetition time replaced by those of `times` that are given."""
+    te_s, tr_s = times
+    return dataclasses.replace(
+        acquisition, te_s=acquisition.te_s if te_s is None else te_s, tr_s=acquisition.tr_s if tr_s is None else tr_s
     )
 
 
-def _check(fitting: ModuleType, model_name: str, request: Request) -> Preprocessed | None:
-    require_supported(fitting)
-    from fsl_mrs_dl.quantify.host import cached_model
+@functools.lru_cache(maxsize=2)
+def answer_to_image(data: Path, mask: Path | None) -> Answer:
+    """The answer to the mean of all voxels of an image, by the model that suits it: fsl_mrsi takes one for all.
 
-    model = _loaded(functools.partial(cached_model, model_name or None))
-    options = request.options
-    check_file(options.data, "a NIfTI-MRS file")
-    mrsi, pair = request.host == "fsl_mrsi", None
-    if mrsi and any(environment_pair()):
-        tell(f"caution: {OFF_VARIABLE} and {ON_VARIABLE} are not used by fsl_mrsi, which shows each voxel's DIFF")
-    check_file(getattr(options, "h2o", None), "--h2o: a file")
-    if not mrsi:
-        check_water(getattr(options, "h2o", None), request.data)
-        pair = pair_in(request.data, options)
-        if pair is not None:
-            # FSL-MRS will be given the files of the pair: what they would end in has to show before it writes
-            with tempfile.TemporaryDirectory() as scratch:
-                write_preprocessed(pair, scratch)
-                estimate_file(Path(scratch) / "diff.nii.gz", model_name, False)
-        elif request.data is not None:
-            # conjugation is forced here or found later by FSL-MRS itself
-            estimate_file(request.data, model_name, getattr(options, "conjfid", None) is True)
-    _check_basis_file(options, model.outputs)
-    return pair
-
-
-def _loaded(load: Callable[[], Any]) -> Any:
-    try:
-        return load()
-    except ImportError as error:
-        raise DataError(
-            f"the package '{error.name or 'onnxruntime'}' is needed for --algo dl and cannot be imported",
-            hint="Run: fsl_mrs_dl doctor",
-        ) from error
-
-
-def _check_basis_file(options: Any, outputs: Sequence[str]) -> None:
-    """Read the basis and check it with the arguments that name its functions.
-
-    With our own readers: fsl_mrsi has its imports half done when it asks.
+    Raises
+    ------
+    DataError
+        When the image cannot be used.
     """
-    from fsl_mrs_dl.basis.files import read_fsl_basis
-    from fsl_mrs_dl.basis.lcmodel_file import read_lcmodel_basis
-
-    path = Path(options.basis)
-    if path.is_dir():
-        basis = read_fsl_basis(path)
-    elif path.is_file() and path.suffix.lower() == ".basis":
-        basis = read_lcmodel_basis(path)
-    else:
-        raise DataError("the basis cannot be read", where=path, expected="a folder of JSON files, or a .BASIS file")
-    names, fids, dwell_s, f0_mhz = list(basis.names), basis.fids, basis.dwell_s, basis.f0_mhz
-    used = check_arguments(options, names, outputs)
-    check_basis(used, outputs, options.basis)
-    from fsl_mrs_dl.quantify.host import common_unit, unit_ratios
-
-    common_unit(unit_ratios(names, fids, dwell_s, f0_mhz, basis.lw_hz), options.basis)
+    mean = mean_of_voxels(data, mask)
+    return answer_to(Conditions(mean, "the mean of all voxels", (data,)), None)
 
 
-def check_basis(names: Sequence[str], outputs: Sequence[str], where: object) -> None:
-    """Refuse a basis that holds nothing the network estimates."""
-    if not set(names) & set(outputs):
-        raise DataError(
-            "the basis has none of the metabolites that the network estimates",
-            where=where,
-            expected=", ".join(outputs),
-            got=", ".join(names),
-        )
+def model_of_image(options: Any) -> str:
+    """Name of the model for all voxels of the image that fsl_mrsi was given."""
+    mask = getattr(options, "mask", None)
+    return str(answer_to_image(image_of(options), None if mask is None else Path(mask)).quantification.model["name"])
 
 
-def require_supported(fitting: ModuleType) -> None:
-    """Raise `ConfigError` where this FSL-MRS does not have what the back end needs."""
-    problem = problem_with(fitting)
-    if problem:
-        raise ConfigError(
-            f"--algo dl does not work with this FSL-MRS ({fsl_version()}): {problem}",
-            expected="FSL-MRS 2.2 to 2.4",
-            hint="Install another version of FSL-MRS, or use: fsl_mrs_dl fit",
-        )
+def image_of(options: Any) -> Path:
+    """The image file of fsl_mrsi.
+
+    Raises
+    ------
+    DataError
+        When it is not NIfTI-MRS: another format cannot be read before FSL-MRS reads it.
+    """
+    found = existing(Path(options.data))
+    if found is None:
+        raise DataError("not a NIfTI-MRS file", where=options.data, expected="a name ending in .nii or .nii.gz")
+    return found
 
 
-def run_fit(
-    original: Callable[..., Any], fitting: ModuleType, model_name: str, args: tuple, kwargs: Mapping[str, Any]
-) -> Any:
-    """The fit that was asked for with ``dl``; from fsl_mrs, errors are one line and an exit code."""
-    request = find_request()
-    try:
-        require_supported(fitting)
-        from fsl_mrs_dl.fsl_plugin.fit import fit
-
-        return _loaded(functools.partial(fit, original, model_name, request, args, kwargs))
-    except FslMrsDlError as error:
-        if request.host != "fsl_mrs":
-            raise
-        _leave(error, request.host)
-    except Exception as error:
-        if request.host != "fsl_mrs":
-            raise
-        _leave(_internal(error), request.host)
-
-
-def _leave(error: FslMrsDlError, host: str) -> NoReturn:
-    sys.stderr.write(f"{host} --algo dl: error: {error}\n")
-    raise SystemExit(error.exit_code) from None
+def same_fid(conditions: Conditions, fid: NDArray, turned: bool, limit: float) -> bool:
+    """Whether FSL-MRS's FID is that of the file (up to `limit`, relative)."""
+    whole, factor = conditions.acquisition.fids[:, 0, 0], conditions.factor
+    own = whole[0] if factor is None else factor * (whole[1] - whole[0])
+    own = own.conj() if turned else own
+    return own.shape == fid.shape and bool(np.linalg.norm(fid - own) < limit * np.linalg.norm(fid))

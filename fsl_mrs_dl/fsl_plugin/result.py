@@ -8,8 +8,7 @@ workers can send it back.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +16,17 @@ import numpy as np
 from fsl_mrs.utils.results import FitRes
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.fsl_plugin.facts import DlFacts
+from fsl_mrs_dl.fsl_plugin.messages import tell, tell_once
 from fsl_mrs_dl.fsl_plugin.prepared import Prepared
-from fsl_mrs_dl.fsl_plugin.request import tell, tell_once
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS, REFERENCE_MIN_SD
+from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.host import ratio_sd
-from fsl_mrs_dl.quantify.result import Quantification
 
 VISIBLE = 0.02
 """Integral of a water-scaling reference per unit of concentration, relative to NAA's, below which it does not show."""
 
-WATER_ARGUMENTS = "--wref_metabolite NAA --ref_protons 3 --ref_int_limits 1.8 2.2"
-"""Arguments of fsl_mrs for water scaling in DIFF, besides --h2o_scale."""
-
-
-@dataclass(frozen=True)
-class DlFacts:
-    """What the result object knows beside FSL-MRS's parameters.
-
-    Parameters
-    ----------
-    quantification : Quantification
-    spectra : EditedSpectra
-    known : tuple of str
-        Basis functions whose concentration the network gave; the others were fitted.
-    hidden : tuple of str
-        Basis functions without a value: not visible in what was measured, or refused.
-    covariance : array, shape ``(n_basis, n_basis)``
-        Of FSL-MRS's raw concentrations; rows of fitted functions are zero.
-    scale : mapping of str to float
-        FSL-MRS's raw concentration of one unit of the network's amplitude.
-    conditions : str
-        Which spectra the network was shown.
-    files : tuple of str
-    notes : tuple of str
-    host, reproduce : str
-        Program that asked, and its command line.
-    factor : float or None
-        The data over ON - OFF (0.5 as fsl_mrs_preproc_edit makes them); None where it is not known.
-    unscaled : str
-        Why the fit is no ground for concentrations by water; empty where it is.
-    """
-
-    quantification: Quantification
-    spectra: EditedSpectra
-    known: tuple[str, ...]
-    hidden: tuple[str, ...]
-    covariance: NDArray
-    scale: Mapping[str, float]
-    conditions: str
-    files: tuple[str, ...]
-    notes: tuple[str, ...]
-    host: str
-    reproduce: str
-    factor: float | None = None
-    unscaled: str = ""
-
-    @property
-    def water_arguments(self) -> str:
-        """What to give fsl_mrs for water scaling."""
-        if self.factor is None:
-            half = "2 where DIFF is half of ON - OFF, as fsl_mrs_preproc_edit makes it"
-            return f"{WATER_ARGUMENTS} --h2o_scale 2 ({half})"
-        return f"{WATER_ARGUMENTS} --h2o_scale {1 / abs(self.factor):.3g}"
+GABA_PLUS = "GABA+"
 
 
 class DlFitRes(FitRes):
@@ -97,19 +44,49 @@ class DlFitRes(FitRes):
     def __init__(self, facts: DlFacts, mrs: Any, x: NDArray, prepared: Prepared) -> None:
         self.dl = facts
         self.dl_notes: list[str] = []
+        self._plain = self._water_asked = False
         self.concScalings: dict[str, Any] = {}
         common: dict[str, Any] = {"metab_groups": prepared.metab_groups, "ppmlim": prepared.ppmlim}
         refused = facts.quantification.refused
         super().__init__(mrs, x, prepared.model, "dl", **common, **prepared.baseline, runqc=not refused)
         if refused:
             self._no_quality()
-        for name in facts.hidden if not refused else ():
+        for name in self.without_value() if not refused else ():
             # the line widths of nothing
             self.SNR.peaks[f"SNR_{name}"] = math.nan
             self.FWHM[f"fwhm_{name}"] = math.nan
+        if facts.plus:
+            self._add_gaba_plus()
         # the scaling that FitRes makes of itself is replaced by the caller's
         self.dl_notes.clear()
         self._told = True
+
+    def _without_value(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.dl.hidden, *self.dl.functions.covered)))
+
+    def _add_gaba_plus(self) -> None:
+        """A row for GABA+, which is no sum of basis functions: the network counts MM30 in units of GABA."""
+        total = self._sum_of(GABA_PLUS)
+        raw = total.value * self.dl.scale["GABA"] if total is not None else 0.0
+        self.fitResults[GABA_PLUS] = raw
+        self.params_names_inc_comb.append(GABA_PLUS)
+        self.metabs.append(GABA_PLUS)
+        self._combined_crlb: NDArray
+        spread = 0.0 if total is None else (total.sd * self.dl.scale["GABA"]) ** 2
+        self._combined_crlb = np.concatenate([np.asarray(self._combined_crlb), [spread]])
+
+    def _sum_of(self, name: str) -> Estimate | None:
+        return next((e for e in self.dl.quantification.combinations if e.name == name), None)
+
+    def combine(self, combineList: Any) -> None:
+        """FSL-MRS's sums; GABA with MM30 is the network's GABA+."""
+        super().combine(combineList)
+        for parts in combineList:
+            if self._is_plus("+".join(parts)):
+                self.fitResults["+".join(parts)] = self.fitResults[GABA_PLUS]
+
+    def _is_plus(self, name: str) -> bool:
+        return name == GABA_PLUS or (self.dl.plus and set(name.split("+")) == {"GABA", "MM30"})
 
     def _no_quality(self) -> None:
         """SNR and line widths of a refusal: none."""
@@ -141,14 +118,32 @@ class DlFitRes(FitRes):
 
     def parts(self, name: str) -> list[str]:
         """Basis functions of a metabolite or of a combination."""
-        return [name] if name in self.original_metabs else name.split("+")
+        if name in self.original_metabs:
+            return [name]
+        return ["GABA"] if self._is_plus(name) else name.split("+")
 
     def is_hidden(self, name: str) -> bool:
-        """Whether there is no value for a metabolite or combination."""
-        return any(part in self.dl.hidden for part in self.parts(name))
+        """Whether there is no value for a metabolite or combination.
+
+        A combination has one where each of its parts does. Of a sum of metabolites that share their lines (Cr+PCr),
+        one is enough: what the network gives for it stands for the sum.
+        """
+        if self._is_plus(name):
+            return self._sum_of(GABA_PLUS) is None
+        parts = self.parts(name)
+        without = [part in self.dl.hidden or part in self.dl.functions.covered for part in parts]
+        shared = any(set(parts) == set(members) for members in COMBINATIONS.values())
+        if shared:
+            return all(without)
+        return any(
+            no and (part in self.dl.hidden or self.dl.functions.covered[part] not in parts)
+            for part, no in zip(parts, without, strict=True)
+        )
 
     def getConc(self, scaling: str = "raw", metab: Any = None, function: Any = "mean") -> Any:
         """Concentrations as FSL-MRS gives them; NaN for what was not measured."""
+        if self._plain:
+            return super().getConc(scaling, metab, function)
         if scaling != "raw" and self.concScalings[scaling] is None:
             values = super().getConc("raw", metab, function) * np.nan
         else:
@@ -172,41 +167,85 @@ class DlFitRes(FitRes):
     def _spread(self, name: str, kind: str) -> float:
         if self.is_hidden(name):
             return math.nan
-        cov, weights = self.cov, self._weights(name)
-        value = float(self.fitResults[name].mean())
-        variance = float(weights @ cov @ weights)
+        value, sd = float(self.fitResults[name].mean()), self._raw_sd(name)
         if kind == "raw":
-            return math.sqrt(variance)
+            return sd
         if kind == "percentage":
-            return min(999.0, 100 * math.sqrt(variance) / value) if value > 0 else 999.0
+            return min(999.0, 100 * sd / value) if value > 0 else 999.0
         if kind in ("molarity", "molality"):
             scaling = self.concScalings[kind]
-            return math.nan if scaling is None else math.sqrt(variance) * float(scaling)
+            return math.nan if scaling is None else sd * float(scaling)
         if kind != "internal":
             raise ValueError("type must be raw, percentage, internal, molarity or molality")
-        if self.concScalings["internal"] is None:
-            return math.nan
-        return self._ratio_spread(name, value, variance)
+        internal = self.concScalings["internal"]
+        return math.nan if internal is None or math.isnan(internal) else self._ratio_spread(name, value, sd)
 
-    def _ratio_spread(self, name: str, value: float, variance: float) -> float:
-        references = [part for metab in self.referenceMetab for part in self.parts(metab)]
-        if set(self.parts(name)) == set(references):
-            return 0.0
+    def interval95(self, name: str) -> tuple[float, float]:
+        """95 % interval of the ratio to the internal reference: the network's, or of 1.96 standard deviations."""
+        value = float(self.getConc("internal", name))
+        sd = self.getUncertainties("internal", name)
+        found = None if math.isnan(value) else self._calibrated_ratio(name)
+        if found is not None:
+            scale = self._scale(name) / self.dl.scale[self.parts(self.referenceMetab[0])[0]]
+            return found.interval95[0] * scale, found.interval95[1] * scale
+        return float(np.maximum(0.0, value - 1.96 * sd)), value + 1.96 * sd
+
+    def _raw_sd(self, name: str) -> float:
+        own = self._network_estimate(name, (*self.dl.quantification.estimates, *self.dl.quantification.combinations))
+        if own is not None:
+            return own.sd * self._scale(name)
+        weights = self._weights(name)
+        return math.sqrt(float(weights @ self.cov @ weights))
+
+    def _shown(self, names: Sequence[str]) -> frozenset[str]:
+        """Outputs of the network whose sum the given metabolites or combinations are; empty where some are fitted."""
         q = self.dl.quantification
-        scales = [self.dl.scale[part] for part in references]
-        if set(references) == set(q.reference) and math.isclose(min(scales), max(scales), rel_tol=1e-6):
-            parts = self.parts(name)
-            sums = (total for total, members in COMBINATIONS.items() if set(members) == set(parts))
-            calibrated = {e.name: e.sd for e in q.calibrated_ratios}.get(next(sums, name))
-            own = [self.dl.scale[part] for part in parts]
-            if calibrated is not None and set(parts) <= set(self.dl.known) and math.isclose(min(own), max(own)):
-                return calibrated * own[0] / scales[0]
+        visible = {e.name for e in q.estimates if not e.flag}
+        if any(self._is_plus(name) for name in names):
+            return frozenset(visible & {"GABA", "MM30"}) if len(names) == 1 else frozenset()
+        parts = [part for name in names for part in self.parts(name)]
+        scales = [self.dl.scale[part] for part in parts]
+        if any(part in self.dl.functions.fitted for part in parts) or max(scales) > min(scales) * (1 + 1e-9):
+            return frozenset()
+        return frozenset(visible & {o for part in parts for o in self.dl.functions.stands_for.get(part, ())})
+
+    def _scale(self, name: str) -> float:
+        return self.dl.scale[self.parts(name)[0]]
+
+    def _network_estimate(self, name: str, estimates: Sequence[Estimate]) -> Estimate | None:
+        """The network's own estimate of a metabolite or combination, with its calibrated interval; None without."""
+        shown = self._shown([name])
+        visible = {e.name for e in self.dl.quantification.estimates if not e.flag}
+
+        def members(found: Estimate) -> frozenset[str]:
+            return frozenset(visible & set(COMBINATIONS.get(found.name, (found.name,))))
+
+        return next((e for e in estimates if shown and members(e) == shown), None)
+
+    def _calibrated_ratio(self, name: str) -> Estimate | None:
+        """The network's ratio to the internal reference, with its calibrated interval; None where there is none."""
+        q, reference = self.dl.quantification, self._shown(self.referenceMetab)
+        visible = {e.name for e in q.estimates if not e.flag}
+        for parts, ratios in ((q.reference, q.ratios()), (q.second_reference, q.second_ratios())):
+            if reference and reference == visible & set(parts):
+                return self._network_estimate(name, ratios)
+        return None
+
+    def _ratio_spread(self, name: str, value: float, sd: float) -> float:
+        if not self._is_plus(name) and self._shown([name]) == self._shown(self.referenceMetab) != frozenset():
+            return 0.0
+        references = [part for metab in self.referenceMetab for part in self.parts(metab)]
+        if not self._is_plus(name) and set(self.parts(name)) == set(references):
+            return 0.0
+        calibrated = self._calibrated_ratio(name)
+        if calibrated is not None:
+            return calibrated.sd * self._scale(name) / self.dl.scale[references[0]]
         total, weights = np.zeros(len(self.cov)), self._weights(name)
         for part in references:
             total += self._weights(part)
         reference_value = float(sum(self.fitResults[part].mean() for part in references))
         cov = self.cov
-        return ratio_sd(value, reference_value, variance, float(total @ cov @ total), float(weights @ cov @ total))
+        return ratio_sd(value, reference_value, sd**2, float(total @ cov @ total), float(weights @ cov @ total))
 
     def _weights(self, name: str) -> NDArray:
         weights = np.zeros(len(self.params_names))
@@ -219,7 +258,7 @@ class DlFitRes(FitRes):
     ) -> None:
         """FSL-MRS's scalings, without those whose reference was not measured."""
         references = ["Cr", "PCr"] if internal_reference is None else list(internal_reference)
-        nothing = math.nan if self.dl.host == "fsl_mrsi" else None
+        asked = quant_info is not None
         if mrs.H2O is not None and quant_info is not None:
             problem = self._water_problem(mrs, quant_info)
             if problem:
@@ -231,34 +270,36 @@ class DlFitRes(FitRes):
                     f"{quant_info.add_corr:.3g}: concentrations by water are wrong by that. Use: --h2o_scale "
                     f"{1 / abs(self.dl.factor):.3g}"
                 )
-        present = [name for name in references if name in self.metabs]
-        measured = len(present) < len(references) or self._is_measured(present)
-        if measured:
+        self.referenceMetab, self.intrefstr = references, "+".join(references)
+        there = all(part in self.original_metabs for name in references for part in self.parts(name))
+        measured = not there or self._is_measured(references)  # FSL-MRS says what is not there
+        # what has no value counts for nothing in FSL-MRS's own sums: its parameter is 0
+        self._plain = True
+        try:
             super().calculateConcScaling(mrs, quant_info, references, **kwargs)
-        else:
-            # a reference that does exist, for the formula; the internal scaling is taken away again
-            visible = [name for name in self.original_metabs if not self.is_hidden(name)]
-            if visible and quant_info is not None:
-                super().calculateConcScaling(mrs, quant_info, visible, **kwargs)
-            else:
-                quiet = {"molarity": None, "molality": None, "quant_info": None, "ref_info": None}
-                self.concScalings = {**self.concScalings, **quiet}
-            self.referenceMetab, self.intrefstr = references, "+".join(references)
-            self.concScalings["internal"] = nothing
-            self.concScalings["internalRef"] = None
+        finally:
+            self._plain = False
+        if not measured:
+            self.concScalings["internal"] = math.nan
             if not self.dl.quantification.refused:
                 self._note(
                     f"{'+'.join(references)} was not measured in what is there, so no ratio to it is given. "
                     "For ratios to NAA: --internal_ref NAA"
                 )
+        self._water_asked = mrs.H2O is not None and asked
         if self.dl.host == "fsl_mrsi" and mrs.H2O is not None:
             for key in ("molarity", "molality"):
                 if self.concScalings[key] is None:
                     self.concScalings[key] = math.nan
 
     def _is_measured(self, names: list[str]) -> bool:
-        if any(self.is_hidden(name) for name in names):
+        q, shown = self.dl.quantification, self._shown(names)
+        if any(self.is_hidden(name) for name in names) and self.is_hidden("+".join(names)):
             return False
+        visible = {e.name for e in q.estimates if not e.flag}
+        for parts, estimate in ((q.reference, q.reference_estimate), (q.second_reference, q.second_reference_estimate)):
+            if shown and shown == visible & set(parts):
+                return estimate is not None
         weights = np.zeros(len(self.params_names))
         for name in names:
             weights += self._weights(name)
@@ -299,25 +340,23 @@ class DlFitRes(FitRes):
         """All that the reader of the result has to know."""
         return (*self.dl.notes, *self.dl_notes)
 
+    def scalings(self) -> list[str]:
+        """Scalings that the tables have columns for: what was asked for has one, measured or not."""
+        water = [key for key in ("molality", "molarity") if self._water_asked or self.concScalings[key] is not None]
+        return ["raw", "internal", *water]
+
     def to_file(self, filename: Any, what: str = "concentrations") -> None:
         """FSL-MRS's files; beside ``summary.csv``, ``quantities.json`` and ``lcmodel/`` too."""
-        if what == "parameters":
-            self._parameters_to_file(filename)
+        from fsl_mrs_dl.fsl_plugin import files
+
+        own = {
+            "parameters": files.write_parameters,
+            "concentrations": files.write_concentrations,
+            "summary": files.write_summary,
+        }
+        if what not in own:
+            super().to_file(filename, what)
             return
-        super().to_file(filename, what)
+        own[what](self, Path(filename))
         if what == "summary" and self.dl.host == "fsl_mrs":
-            from fsl_mrs_dl.fsl_plugin.files import write_beside
-
-            write_beside(self, Path(filename).parent)
-
-    def _parameters_to_file(self, filename: Any) -> None:
-        """``parameter,mean,std``: numbers in `mean` throughout, for fsl_mrs_summarise makes the fit from them."""
-        import pandas as pd
-
-        std = np.sqrt(np.diagonal(self.cov))
-        nothing = self.dl.quantification.refused
-        std = [
-            np.nan if nothing or name in self.dl.hidden else s for name, s in zip(self.params_names, std, strict=True)
-        ]
-        frame = pd.DataFrame({"parameter": self.params_names, "mean": self.params, "std": std})
-        frame.to_csv(filename, index=False, header=True)
+            files.write_beside(self, Path(filename).parent)

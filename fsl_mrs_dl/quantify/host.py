@@ -40,14 +40,15 @@ def cached_model(name: str | None) -> LoadedModel:
     return load_model(name)
 
 
-def estimate(acquisition: Acquisition, model: LoadedModel) -> tuple[Quantification, EditedSpectra]:
+def estimate(acquisition: Acquisition, model: LoadedModel | None = None) -> tuple[Quantification, EditedSpectra]:
     """Preprocess and quantify one voxel.
 
     Parameters
     ----------
     acquisition : Acquisition
         An averaged pair or a single spectrum.
-    model : LoadedModel
+    model : LoadedModel, optional
+        Otherwise `quantify` chooses the shipped one for the kind of sample.
 
     Returns
     -------

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FSL-MRS's own program in this process, without its figures, and its tables beside quantities.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+
+
+def run_fsl_mrs(*arguments):
+    """Run ``fsl_mrs`` with ``dl`` registered; gives what it would exit with."""
+    from fsl_mrs.scripts import fsl_mrs
+    from fsl_mrs.utils import report
+
+    from fsl_mrs_dl.fsl_plugin.start import register
+
+    register()
+    argv = ["fsl_mrs", *map(str, arguments), "--overwrite"]
+    with mock.patch.object(sys, "argv", argv), mock.patch.object(report, "fitting_summary_fig"):
+        return fsl_mrs.main()
+
+
+def basis_without(folder, target, *names):
+    """A copy of a basis folder without some functions."""
+    shutil.copytree(folder, target)
+    for name in names:
+        (target / f"{name}.json").unlink()
+    return target
+
+
+def tables_of(folder):
+    """summary.csv, concentrations.csv as FSL-MRS reads it, and quantities.json."""
+    import pandas as pd
+
+    folder = Path(folder)
+    summary = pd.read_csv(folder / "summary.csv", index_col=0)
+    concentrations = pd.read_csv(folder / "concentrations.csv", index_col=0, header=[0, 1])
+    return summary, concentrations, json.loads((folder / "quantities.json").read_text("utf-8"))
+
+
+def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
+    """Where the files of an output folder of ``fsl_mrs --algo dl``, or `fit`, do not say the same.
+
+    Parameters
+    ----------
+    folder : path-like
+    fit : dict, optional
+        quantities.json of ``fsl_mrs_dl fit`` of the same data.
+    reference : str
+        Of the internal scaling.
+    """
+    summary, concentrations, found = tables_of(folder)
+    wrong = []
+
+    def same(what, first, second):
+        first, second = (np.nan if x is None else float(x) for x in (first, second))
+        if not np.isclose(first, second, rtol=rel, atol=1e-12, equal_nan=True):
+            wrong.append(f"{what}: {first!r} is not {second!r}")
+
+    if list(summary.index) != sorted(concentrations.index):
+        wrong.append(f"rows {list(summary.index)} are not {list(concentrations.index)}")
+    columns = {
+        f"/{reference}": ("mean", "internal"),
+        f"/{reference} CRLB": ("std", "internal"),
+        "Raw conc": ("mean", "raw"),
+        "Raw CRLB": ("std", "raw"),
+    }
+    for name in summary.index:
+        for column, other in columns.items():
+            same(f"{name} {column} of concentrations.csv", summary.loc[name, column], concentrations.loc[name, other])
+    quantities, ratios = found["metabolites"], _ratios(found, reference)
+    for row, name in _pairs(summary.index, found):
+        quantity = quantities[name]
+        if quantity["flag"]:
+            same(f"{row}, which does not show", summary.loc[row, f"/{reference}"], None)
+            continue
+        same(f"{row} %CRLB", summary.loc[row, "%CRLB"], quantity["percent_sd"])
+        ratio = ratios.get(name, {"value": None, "sd": None, "interval95": (None, None)})
+        same(f"{row} ratio", summary.loc[row, f"/{reference}"], ratio["value"])
+        same(f"{row} sd of the ratio", summary.loc[row, f"/{reference} CRLB"], ratio["sd"])
+        for end, column in zip(ratio["interval95"], ("lo95", "hi95"), strict=True):
+            same(f"{row} {column}", summary.loc[row, f"/{reference} {column}"], end)
+    for name, quantity in quantities.items() if fit is not None else ():
+        for key in ("value", "sd"):
+            same(f"{name} {key} of fit", quantity[key], fit["metabolites"][name][key])
+    return wrong
+
+
+def _ratios(found, reference):
+    """Ratios to the reference, by quantity."""
+    if found["reference"] == reference:
+        return found["metabolites"]
+    short = next((k for k, parts in COMBINATIONS.items() if "+".join(parts) == reference), reference)
+    ratios = {name: entry["ratios"].get(short) for name, entry in found["metabolites"].items()}
+    return {name: ratio for name, ratio in ratios.items() if ratio is not None}
+
+
+def _pairs(rows, found):
+    """Row of FSL-MRS's tables, and the quantity that it is."""
+    by_network = found["fsl_mrs"]["by_network"]
+    outputs = {name for name, entry in found["metabolites"].items() if not entry["combination"]}
+    members = {name: frozenset(outputs & set(COMBINATIONS.get(name, (name,)))) for name in found["metabolites"]}
+    pairs = []
+    for row in rows:
+        parts = [row] if row in by_network else row.split("+")
+        if row == "GABA+":
+            pairs.append((row, row))
+        elif all(part in by_network for part in parts):
+            carried = frozenset(quantity for part in parts for quantity in by_network[part])
+            pairs += [(row, name) for name, own in members.items() if own == carried]
+    return pairs
