@@ -84,6 +84,8 @@ def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
         same(f"{row} %CRLB", summary.loc[row, "%CRLB"], quantity["percent_sd"])
         ratio = ratios.get(name, {"value": None, "sd": None, "interval95": (None, None)})
         same(f"{row} ratio", summary.loc[row, f"/{reference}"], ratio["value"])
+        if row == reference:
+            continue  # 1 without spread; a model that knows Cr alone gives Cr a spread of its own
         same(f"{row} sd of the ratio", summary.loc[row, f"/{reference} CRLB"], ratio["sd"])
         for end, column in zip(ratio["interval95"], ("lo95", "hi95"), strict=True):
             same(f"{row} {column}", summary.loc[row, f"/{reference} {column}"], end)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Macromolecules as basis functions for fits: FSL-MRS's default peaks, and the co-edited pair of MEGA-PRESS.
+"""Macromolecules as basis functions for fits: FSL-MRS's default peaks, and the co-edited lines of MEGA-PRESS.
 
 Positions, amplitudes and widths are those that FSL-MRS's ``basis_tools add_set`` uses (``--add_MM``, ``--add_MM_MEGA``;
 FSL-MRS 2.4.11). Co-editing: Rothman et al. 1993, PNAS 90:5662; Behar et al. 1994, Magn Reson Med 32:294.
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import voigt_decay
 
@@ -60,12 +61,31 @@ DEFAULT_PEAKS: Mapping[str, BroadPeaks] = {
 COEDITED = BroadPeaks((0.915, 3.0), (3.75, 2.0), *_widths(10, 0))
 """What a macromolecule coupled to partners near 1.7 ppm leaves in DIFF: FSL-MRS's default set for MEGA-PRESS."""
 
+COEDITED_09 = BroadPeaks((0.915,), (3.75,), *_widths(10, 0))
+"""Its line at 0.9 ppm alone."""
+
+COEDITED_30 = BroadPeaks((3.0,), (1.0,), *_widths(10, 0))
+"""Its line at 3.0 ppm alone, of unit area."""
+
+GABA_RANGE_PPM = (2.8, 3.2)
+"""Where GABA+ is measured in DIFF."""
+
+NOT_COEDITED = 0.05
+"""Co-editing below which there is no MM30: symmetric editing is made to have none."""
+
 COUPLING_PARTNER_PPM = 1.7
 """Where the protons stand to which those at 3.0 ppm are coupled (Behar et al. 1994)."""
 
 
 def macromolecule_fids(
-    conditions: tuple[str, ...], sequence: MegaPress | None, n_points: int, dwell_s: float, f0_mhz: float
+    conditions: tuple[str, ...],
+    sequence: MegaPress | None,
+    n_points: int,
+    dwell_s: float,
+    f0_mhz: float,
+    *,
+    tied: bool = False,
+    gaba_area: float = MM30_DIFF_AREA,
 ) -> dict[str, dict[str, NDArray]]:
     """Basis functions of macromolecules for each condition.
 
@@ -77,25 +97,36 @@ def macromolecule_fids(
         Its editing pulses tell what is left of each line; needed for edited conditions.
     n_points, dwell_s, f0_mhz
         Sampling.
+    tied : bool
+        Whether the co-edited line at 3.0 ppm is part of MM09, in the ratio that FSL-MRS takes, instead of MM30.
+    gaba_area : float
+        Area of one unit of GABA in DIFF from 2.8 to 3.2 ppm, protons: the area of one unit of MM30, so that
+        GABA+ = GABA + MM30.
 
     Returns
     -------
     fids : mapping of condition to mapping of name to complex array, shape ``(n_points,)``
-        ``diff`` is ``edit_on - edit_off``. MM09's change between the conditions is `COEDITED` times `coediting`, all
-        that DIFF shows of it; the others lose in ON what the pulse takes from uncoupled protons.
+        ``diff`` is ``edit_on - edit_off``. MM09's change between the conditions is `COEDITED` (or `COEDITED_09`) times
+        `coediting`, all that DIFF shows of it; MM30 is in ``edit_on`` and ``diff`` alone: in ``edit_off`` the outer
+        lines of its multiplet cancel the inner ones. The others lose in ON what the pulse takes from uncoupled
+        protons.
     """
     if sequence is None:
         plain = {name: peaks.fid(n_points, dwell_s, f0_mhz) for name, peaks in DEFAULT_PEAKS.items()}
         return {condition: dict(plain) for condition in conditions}
     fids: dict[str, dict[str, NDArray]] = {"edit_off": {}, "edit_on": {}, "diff": {}}
+    share = coediting(sequence)
     for name, peaks in DEFAULT_PEAKS.items():
         ppm = np.array(peaks.ppm)
         off = peaks.fid(n_points, dwell_s, f0_mhz, sequence.survival("edit_off", ppm))
         if name == "MM09":
-            on = off + coediting(sequence) * COEDITED.fid(n_points, dwell_s, f0_mhz)
+            on = off + share * (COEDITED if tied else COEDITED_09).fid(n_points, dwell_s, f0_mhz)
         else:
             on = peaks.fid(n_points, dwell_s, f0_mhz, sequence.survival("edit_on", ppm))
         fids["edit_off"][name], fids["edit_on"][name], fids["diff"][name] = off, on, on - off
+    if not tied and abs(share) > NOT_COEDITED:
+        line = share * gaba_area * COEDITED_30.fid(n_points, dwell_s, f0_mhz)
+        fids["edit_on"]["MM30"] = fids["diff"]["MM30"] = line
     return {condition: fids[condition] for condition in conditions}
 
 

@@ -6,17 +6,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fsl_mrs_dl.basis.files import ConditionBasis, describe
 from fsl_mrs_dl.basis.fsl_sequence import FslSequence
-from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
+from fsl_mrs_dl.basis.macromolecules import GABA_RANGE_PPM, macromolecule_fids
 from fsl_mrs_dl.basis.simulate import Signals
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.units import ppm_to_hz
+from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.physics.sequences import Block, Experiment, MegaPress
-from fsl_mrs_dl.physics.simulate import add, simulate
+from fsl_mrs_dl.physics.simulate import LineList, add, simulate
 from fsl_mrs_dl.physics.spins import SpinGroup, SpinSystem
 
 UNEDITED = "spectrum"
@@ -151,15 +153,17 @@ class Protocol:
         given = str(next(iter(self.sources.values())).get("sequenceName", "")) if self.sources else "MEGA-PRESS"
         return f"{given} {condition}" if len(self.experiments) == 2 else given
 
-    def bases(self, signals: Signals, *, macromolecules: bool = False) -> dict[str, ConditionBasis]:
+    def bases(
+        self, signals: Signals, *, macromolecules: Literal["separate", "tied"] | None = None
+    ) -> dict[str, ConditionBasis]:
         """The basis of each condition.
 
         Parameters
         ----------
         signals : mapping
             Of `simulate_basis_set`.
-        macromolecules : bool
-            Whether to add `fsl_mrs_dl.basis.macromolecules`'s.
+        macromolecules : {"separate", "tied"}, optional
+            Add `fsl_mrs_dl.basis.macromolecules`'s, the co-edited line at 3.0 ppm as MM30 or as part of MM09.
         """
         lines = dict(signals)
         if len(lines) == 2:
@@ -175,7 +179,15 @@ class Protocol:
                     got="two sequence files of FSL-MRS",
                     hint="Leave out macromolecules= and add them with FSL-MRS's basis_tools add_set --add_MM_MEGA",
                 )
-            broad = macromolecule_fids(tuple(lines), self.mega, self.n_points, self.dwell_s, self.f0_mhz)
+            broad = macromolecule_fids(
+                tuple(lines),
+                self.mega,
+                self.n_points,
+                self.dwell_s,
+                self.f0_mhz,
+                tied=macromolecules == "tied",
+                gaba_area=self._gaba_area(lines.get("diff", {})),
+            )
         bases = {}
         for condition, by_name in lines.items():
             fids = [line.fid(self.n_points, self.dwell_s, lorentz_hz=self.lw_hz) for line in by_name.values()]
@@ -189,6 +201,15 @@ class Protocol:
                 )
             bases[condition] = ConditionBasis(names, np.array(fids), self.dwell_s, self.f0_mhz, self.lw_hz)
         return bases
+
+    def _gaba_area(self, diff: Mapping[str, LineList]) -> float:
+        """Area of GABA's lines from 2.8 to 3.2 ppm; that of our sequences where there are none."""
+        if "GABA" not in diff:
+            return MM30_DIFF_AREA
+        low_hz, high_hz = ppm_to_hz(np.array(GABA_RANGE_PPM), self.f0_mhz)
+        shift_hz = diff["GABA"].shift_hz
+        area = float(diff["GABA"].amplitude.real[(shift_hz > low_hz) & (shift_hz < high_hz)].sum())
+        return area if area > 0 else MM30_DIFF_AREA
 
     def sequence_block(self, condition: str, basis: ConditionBasis) -> dict[str, Any]:
         """The ``seq`` block of a condition's basis files."""

@@ -67,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parts.add_argument("--spin-systems", type=Path, metavar="FILE.json", help="your own, in FSL-MRS's form, besides")
     parts.add_argument(
-        "--mm", action="store_true", help="add FSL-MRS's default macromolecules, MM0.91 co-edited with 3.0"
+        "--mm",
+        nargs="?",
+        const="separate",
+        choices=("separate", "tied"),
+        help="add FSL-MRS's default macromolecules and the co-edited line at 3.0 ppm: as MM30 (default), or tied to MM09",
     )
 
     signal = parser.add_argument_group("signal")

@@ -61,7 +61,8 @@ class DlFitRes(FitRes):
         self.dl_notes.clear()
         self._told = True
 
-    def _without_value(self) -> tuple[str, ...]:
+    def without_value(self) -> tuple[str, ...]:
+        """Basis functions without a value: they do not show, or another stands for them."""
         return tuple(dict.fromkeys((*self.dl.hidden, *self.dl.functions.covered)))
 
     def _add_gaba_plus(self) -> None:
@@ -232,14 +233,14 @@ class DlFitRes(FitRes):
         return None
 
     def _ratio_spread(self, name: str, value: float, sd: float) -> float:
-        if not self._is_plus(name) and self._shown([name]) == self._shown(self.referenceMetab) != frozenset():
-            return 0.0
         references = [part for metab in self.referenceMetab for part in self.parts(metab)]
         if not self._is_plus(name) and set(self.parts(name)) == set(references):
             return 0.0
         calibrated = self._calibrated_ratio(name)
         if calibrated is not None:
             return calibrated.sd * self._scale(name) / self.dl.scale[references[0]]
+        if not self._is_plus(name) and self._shown([name]) == self._shown(self.referenceMetab) != frozenset():
+            return 0.0
         total, weights = np.zeros(len(self.cov)), self._weights(name)
         for part in references:
             total += self._weights(part)

@@ -21,6 +21,9 @@ from fsl_mrs_dl.metabolites.macromolecules import macromolecule_fid
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress
 
+BROAD_NAMES = ("MM09", "MM30")
+"""Quantities whose signals are made here and never taken from a basis, where the same names mean other lines."""
+
 _MIDDLE_PPM = 2.8
 """Middle of the shifts of a basis."""
 
@@ -68,7 +71,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     # what the editing pulse leaves of macromolecules; a basis folder does not tell its pulse
     protocol = found.protocol or MegaPress(f0_mhz=spectra.f0_mhz)
     time_s = time_axis(spectra.n_points, spectra.dwell_s)
-    broad = [name for name in ("MM09", "MM30") if name in names]
+    broad = [name for name in BROAD_NAMES if name in names]
     fids = {}
     for condition in conditions:
         rows = [macromolecule_fid(name, condition, time_s, spectra.f0_mhz, protocol) for name in broad]
@@ -100,7 +103,8 @@ def _of_shipped(spectra: EditedSpectra, names: Sequence[str], conditions: Sequen
 
 def _of_user(spectra: EditedSpectra, names: Sequence[str], conditions: Sequence[str], basis: Path) -> _Simulated:
     stored = {c: _stored(basis, c, spectra, len(conditions)) for c in conditions}
-    simulated = tuple(name for name in names if all(name in own.names for own in stored.values()))
+    there = set.intersection(*(set(own.names) for own in stored.values())) - set(BROAD_NAMES)
+    simulated = tuple(name for name in names if name in there)
     if not simulated:
         raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
     scale, centre_hz = _scale_to_naa(stored), float(ppm_to_hz(_MIDDLE_PPM, spectra.f0_mhz))

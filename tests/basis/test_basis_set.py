@@ -17,9 +17,11 @@ import pytest
 from fsl_mrs_dl.basis import simulate as basis_set
 from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, read_fsl_basis
 from fsl_mrs_dl.basis.lcmodel_file import read_lcmodel_basis, write_lcmodel_basis
-from fsl_mrs_dl.basis.macromolecules import COEDITED, DEFAULT_PEAKS, coediting, macromolecule_fids
+from fsl_mrs_dl.basis.macromolecules import COEDITED, COEDITED_09, DEFAULT_PEAKS, coediting, macromolecule_fids
 from fsl_mrs_dl.basis.simulate import simulate_basis_set
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.fsl_plugin.functions import in_unit_of_gaba
+from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import SpinGroup, SpinSystem, load_system
@@ -64,13 +66,38 @@ def folder(tmp_path_factory):
 def test_each_condition_holds_molecules_and_macromolecules(folder):
     expected = ["GABA", "NAA", "Drug", *DEFAULT_PEAKS]
     for condition in ("edit_off", "edit_on", "diff"):
-        assert sorted(read_fsl_basis(folder / "out" / condition).names) == sorted(expected)
+        # what is co-edited at 3.0 ppm cancels in OFF
+        coedited = [] if condition == "edit_off" else ["MM30"]
+        assert sorted(read_fsl_basis(folder / "out" / condition).names) == sorted([*expected, *coedited])
     assert not (folder / "out.partial").exists()
 
 
 def test_diff_is_on_minus_off(folder):
     off, on, diff = (read_fsl_basis(folder / "out" / c) for c in ("edit_off", "edit_on", "diff"))
-    np.testing.assert_allclose(diff.fids, on.fids - off.fids, atol=1e-6)
+    assert on.names == diff.names
+    for name, fid, difference in zip(on.names, on.fids, diff.fids, strict=True):
+        before = off.fids[off.names.index(name)] if name in off.names else 0.0
+        np.testing.assert_allclose(difference, fid - before, atol=1e-6)
+
+
+def test_mm30_is_a_function_of_its_own_in_units_of_gaba(folder):
+    diff = read_fsl_basis(folder / "out" / "diff")
+    grid = PpmGrid(2.8, 3.2, 401)
+    # both as narrow as they are: 2 Hz and 3.2 Hz
+    areas = grid.evaluate(diff.fids, diff.dwell_s, diff.f0_mhz).real.sum(axis=1)
+    at = {name: index for index, name in enumerate(diff.names)}
+    assert areas[at["MM30"]] / areas[at["GABA"]] == pytest.approx(1.0, abs=0.1)
+    assert in_unit_of_gaba(diff.names, diff.fids, diff.dwell_s, diff.f0_mhz)
+    # nothing of it is left in MM09
+    assert abs(areas[at["MM09"]] / areas[at["MM30"]]) < 0.05
+
+
+def test_on_request_the_line_at_3_ppm_goes_with_mm09():
+    sampling = 256, 5e-4, 127.73
+    tied = macromolecule_fids(("edit_off", "diff"), MegaPress(), *sampling, tied=True)
+    assert "MM30" not in tied["diff"]
+    np.testing.assert_allclose(tied["diff"]["MM09"], coediting(MegaPress()) * COEDITED.fid(*sampling), atol=1e-9)
+    assert "MM30" not in macromolecule_fids(("diff",), MegaPress(edit_off_ppm=1.5), *sampling)["diff"]
 
 
 def test_signals_are_those_of_the_protocol(folder):
@@ -99,10 +126,11 @@ def test_macromolecules_lose_in_on_what_the_pulse_takes(folder):
         # a singlet there, through the whole sequence
         pair = simulate_metabolite(SpinSystem("X", (SpinGroup((ppm,)),)), protocol)
         expected = pair.diff.amplitude.sum() / pair.edit_off.amplitude.sum()
-        assert diff.fids[at[name], 0] / off.fids[at[name], 0] == pytest.approx(expected, abs=2e-3)
+        assert diff.fids[diff.names.index(name), 0] / off.fids[at[name], 0] == pytest.approx(expected, abs=2e-3)
     part = coediting(protocol)
     assert part == pytest.approx(1.0, abs=0.02)
-    np.testing.assert_allclose(diff.fids[at["MM09"]], part * COEDITED.fid(256, 5e-4, 127.75), atol=1e-9)
+    at_diff = diff.names.index("MM09")
+    np.testing.assert_allclose(diff.fids[at_diff], part * COEDITED_09.fid(256, 5e-4, 127.75), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +144,7 @@ def test_macromolecules_lose_in_on_what_the_pulse_takes(folder):
 )
 def test_the_coedited_pair_goes_with_what_the_pulses_do_to_its_partner(fields, expected):
     assert coediting(MegaPress(**fields)) == pytest.approx(expected, abs=0.01)
-    fids = macromolecule_fids(("diff",), MegaPress(**fields), 256, 5e-4, 127.73)["diff"]["MM09"]
+    fids = macromolecule_fids(("diff",), MegaPress(**fields), 256, 5e-4, 127.73, tied=True)["diff"]["MM09"]
     assert abs(fids[0]) == pytest.approx(abs(expected) * 5.75, abs=0.06)
 
 

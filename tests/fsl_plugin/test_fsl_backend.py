@@ -14,6 +14,7 @@ from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.fsl_plugin import report
 from fsl_mrs_dl.fsl_plugin.arguments import check_arguments
+from fsl_mrs_dl.fsl_plugin.functions import Functions
 from fsl_mrs_dl.fsl_plugin.nuisance import FslProblem, fit_nuisance, spectrum_of
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.host import common_unit, covariance, ratio_sd, unit_ratios
@@ -273,7 +274,7 @@ def result_of(q, **changes):
         "quantification": q,
         "spectra": spectra,
         "conditions": "OFF & ON",
-        "known": ("GABA",),
+        "functions": Functions({"GABA": ("GABA",)}, fitted=("MM<9>",)),
         "hidden": (),
         "unscaled": "",
     }
@@ -352,13 +353,13 @@ def test_a_water_reference_that_is_sampled_otherwise_is_named_before_anything_is
 
 
 def test_what_should_never_happen_is_one_line_too(monkeypatch, capsys):
-    from fsl_mrs_dl.fsl_plugin import request
+    from fsl_mrs_dl.fsl_plugin import checks
 
     def broken(*_):
         raise IndexError("out of range")
 
-    monkeypatch.setattr(request, "_check", broken)
+    monkeypatch.setattr(checks, "_check", broken)
     with pytest.raises(SystemExit) as left:
-        request.check_before_writing(None, "", "fsl_mrs", None)
+        checks.check_before_writing(None, "", "fsl_mrs", None)
     assert left.value.code == 1
     assert capsys.readouterr().err.startswith("fsl_mrs --algo dl: error: internal error, IndexError: out of range. ")

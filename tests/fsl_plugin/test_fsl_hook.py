@@ -429,7 +429,7 @@ def test_preprocessing_by_fsl_says_what_it_needs(tmp_path, arguments, text):
 
 
 def test_what_is_true_of_every_voxel_is_said_once(capsys):
-    from fsl_mrs_dl.fsl_plugin.request import tell, tell_once
+    from fsl_mrs_dl.fsl_plugin.messages import tell, tell_once
 
     for _ in range(3):
         tell_once("caution: a sentence for one process")
