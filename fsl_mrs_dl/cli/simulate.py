@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="separate",
         choices=("separate", "tied"),
-        help="add FSL-MRS's default macromolecules and the co-edited line at 3.0 ppm: as MM30 (default), or tied to MM09",
+        help="add FSL-MRS's default macromolecules; the co-edited line at 3.0 ppm as MM30 (default) or tied to MM09",
     )
 
     signal = parser.add_argument_group("signal")

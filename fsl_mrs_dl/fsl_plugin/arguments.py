@@ -38,9 +38,7 @@ def check_arguments(options: Any, names: Sequence[str], known: Sequence[str]) ->
     keep, ignore = _flat(getattr(options, "keep", None)), _flat(getattr(options, "ignore", None))
     used = [name for name in names if (not keep or name in keep) and name not in ignore]
     for option in ("combine", "internal_ref", "wref_metabolite"):
-        parts = [part for name in _flat(getattr(options, option, None)) for part in name.split("+")]
-        hint = "Name another one, for example: --internal_ref NAA" if option == "internal_ref" else None
-        _known(f"--{option}", parts, used, hint)
+        _check_sum(option, _flat(getattr(options, option, None)), used)
     scaled = [name for name in _flat(getattr(options, "ind_scale", None)) if name in known]
     if scaled:
         raise ConfigError(
@@ -54,6 +52,15 @@ def check_arguments(options: Any, names: Sequence[str], known: Sequence[str]) ->
         raise ConfigError("--baseline is not understood", got=baseline, expected="off, 'poly, N' or 'spline, NAME'")
     _water(options)
     return used
+
+
+def _check_sum(option: str, wanted: Sequence[str], used: Sequence[str]) -> None:
+    """Check names of basis functions and of their sums (``A+B``)."""
+    # a row that the back end adds to FSL-MRS's, if GABA is there
+    parts = [part for name in wanted if name != "GABA+" or "GABA" not in used for part in name.split("+") if part]
+    there = [part for part in parts if part in used] or ["NAA"]
+    hint = f"For example: --internal_ref {' '.join(there)}" if option == "internal_ref" else None
+    _known(f"--{option}", parts, used, hint)
 
 
 def check_file(path: Any, where: str) -> None:

@@ -259,18 +259,9 @@ class DlFitRes(FitRes):
     ) -> None:
         """FSL-MRS's scalings, without those whose reference was not measured."""
         references = ["Cr", "PCr"] if internal_reference is None else list(internal_reference)
-        asked = quant_info is not None
-        if mrs.H2O is not None and quant_info is not None:
-            problem = self._water_problem(mrs, quant_info)
-            if problem:
-                self._note(problem)
-                quant_info = None
-            elif self.dl.factor is not None and not 0.9 < quant_info.add_corr * abs(self.dl.factor) < 1.1:
-                self._note(
-                    f"The data are {abs(self.dl.factor):.3g} times ON - OFF, and water was scaled by "
-                    f"{quant_info.add_corr:.3g}: concentrations by water are wrong by that. Use: --h2o_scale "
-                    f"{1 / abs(self.dl.factor):.3g}"
-                )
+        self._water_asked = mrs.H2O is not None and quant_info is not None
+        if self._water_asked and not self._is_water_usable(mrs, quant_info):
+            quant_info = None
         self.referenceMetab, self.intrefstr = references, "+".join(references)
         there = all(part in self.original_metabs for name in references for part in self.parts(name))
         measured = not there or self._is_measured(references)  # FSL-MRS says what is not there
@@ -287,11 +278,23 @@ class DlFitRes(FitRes):
                     f"{'+'.join(references)} was not measured in what is there, so no ratio to it is given. "
                     "For ratios to NAA: --internal_ref NAA"
                 )
-        self._water_asked = mrs.H2O is not None and asked
         if self.dl.host == "fsl_mrsi" and mrs.H2O is not None:
-            for key in ("molarity", "molality"):
-                if self.concScalings[key] is None:
-                    self.concScalings[key] = math.nan
+            water = {key: math.nan for key in ("molarity", "molality") if self.concScalings[key] is None}
+            self.concScalings.update(water)
+
+    def _is_water_usable(self, mrs: Any, quant_info: Any) -> bool:
+        """Whether there is ground for concentrations by water; what is not right about them is said."""
+        problem = self._water_problem(mrs, quant_info)
+        if problem:
+            self._note(problem)
+            return False
+        factor = self.dl.factor
+        if factor is not None and not 0.9 < quant_info.add_corr * abs(factor) < 1.1:
+            self._note(
+                f"The data are {abs(factor):.3g} times ON - OFF, and water was scaled by {quant_info.add_corr:.3g}: "
+                f"concentrations by water are wrong by that. Use: --h2o_scale {1 / abs(factor):.3g}"
+            )
+        return True
 
     def _is_measured(self, names: list[str]) -> bool:
         q, shown = self.dl.quantification, self._shown(names)

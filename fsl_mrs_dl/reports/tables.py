@@ -95,7 +95,10 @@ def _by_water(quantification: Quantification, name: str, units: Iterable[str]) -
 
 
 def concentrations_csv(quantification: Quantification) -> str:
-    """Two header rows, mean and std over raw, internal and, with water, molality and molarity, as FSL-MRS has them."""
+    """Two header rows, mean and std over raw, internal and, with water, molality and molarity, as FSL-MRS has them.
+
+    ``nan`` where there is no value: pandas takes a first row of empty cells for the name of the index.
+    """
     ratios = {e.name: e for e in quantification.ratios()}
     molar = [unit for unit in water_units(quantification) if unit in _MOLAR]
     kinds = ["raw", "internal", *(_MOLAR[unit] for unit in molar)]
@@ -108,7 +111,7 @@ def concentrations_csv(quantification: Quantification) -> str:
         internal = [ratio.value, ratio.sd] if ratio else [None, None]
         pairs = [e.value, e.sd, *internal, *_by_water(quantification, e.name, molar)]
         rows.append([e.name, *pairs[::2], *pairs[1::2]])
-    return _csv(rows)
+    return _csv(rows, nothing="nan")
 
 
 def qc_csv(quantification: Quantification) -> str:
@@ -287,13 +290,13 @@ def _estimate_dict(e: Estimate) -> dict[str, Any]:
     }
 
 
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
+def _csv(rows: Iterable[Iterable[Any]], nothing: str = "") -> str:
     def cell(value: Any) -> str:
         if value is None:
-            return ""
+            return nothing
         if isinstance(value, str):
             return value
-        return repr(float(value)) if math.isfinite(value) else ""
+        return repr(float(value)) if math.isfinite(value) else nothing
 
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([[cell(value) for value in row] for row in rows])

@@ -35,11 +35,7 @@ def test_one_function_for_a_pair_carries_the_sum(names, carried):
 
 @pytest.mark.parametrize(
     ("names", "covered"),
-    [
-        (("Cr", "PCr"), {"PCr": "Cr"}),
-        (("NAA", "NAAG"), {"NAAG": "NAA"}),
-        (("GABA", "MM30"), {"MM30": "GABA"}),
-    ],
+    [(("Cr", "PCr"), {"PCr": "Cr"}), (("NAA", "NAAG"), {"NAAG": "NAA"}), (("GABA", "MM30"), {"MM30": "GABA"})],
 )
 def test_what_the_network_was_never_shown_is_not_fitted_beside_its_partner(names, covered):
     found = sort_functions(names, PHANTOM)
