@@ -346,7 +346,7 @@ def _facts(
     q, conditions, names = answer.quantification, answer.conditions, basis.names
     if request.host == "fsl_mrsi":
         # thousands of voxels: no pictures
-        q = replace(q, panels=(), fitted_fid=None, history={})
+        q = replace(q, panels=(), fitted_fid=None, function_fids={}, history={})
     visible = {e.name for e in q.estimates if not e.flag}
     hidden = {name for name, parts in functions.stands_for.items() if not visible & set(parts)} | {*functions.unseen}
     scale = amplitude / basis.factors

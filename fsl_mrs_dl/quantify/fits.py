@@ -108,6 +108,11 @@ class Fits:
         )
         return float(np.vdot(a, b).real / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
 
+    def functions(self, *, refused: bool) -> dict[str, NDArray]:
+        """One unit of each quantity as it was fitted, in the condition of the first panel."""
+        fit = self.classical if refused else self.answer
+        return dict(zip(self.signals.names, fit.function_fids, strict=True))
+
     def panels(self, *, refused: bool) -> tuple[Panel, ...]:
         """Pictures of the network's answer, of the classical one where the data were refused; DIFF first."""
         fit, names, grid = self.classical if refused else self.answer, self.signals.names, self.survey.grid

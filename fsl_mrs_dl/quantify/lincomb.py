@@ -60,6 +60,8 @@ class FitResult:
     fitted_fid : complex array, shape ``(n_points,)``
         Fitted signal of DIFF (of the only condition where there is one), without baseline, in the frequency and
         phase of the spectra that were fitted.
+    function_fids : complex array, shape ``(n_names, n_points)``
+        One unit of each quantity in the same: ``amplitudes @ function_fids`` is `fitted_fid`.
     """
 
     amplitudes: NDArray
@@ -69,6 +71,7 @@ class FitResult:
     components: dict[str, NDArray]
     decay: NDArray
     fitted_fid: NDArray
+    function_fids: NDArray
 
 
 def fit_linear_combination(
@@ -218,9 +221,9 @@ class _Problem:
         if len(self.conditions) > 1:
             parameters |= {"diff_shift_hz": float(x[4]), "diff_phase_deg": float(np.rad2deg(x[5]))}
         condition = "diff" if "diff" in self.conditions else self.conditions[0]
-        fitted = amplitudes @ self.signals.fids[condition] * self._factor(x, condition)
+        functions = self.signals.fids[condition] * self._factor(x, condition)
         decay = voigt_decay(self.time_s, x[2], x[3])
-        return FitResult(amplitudes, parameters, data, baseline, components, decay, fitted)
+        return FitResult(amplitudes, parameters, data, baseline, components, decay, amplitudes @ functions, functions)
 
 
 def _spline_columns(grid: PpmGrid, knot_ppm: float) -> NDArray:

@@ -177,6 +177,7 @@ def _without_values(
         range_checks=checks,
         model=_model_facts(seen.model, fits),
         flags=flags,
+        function_fids=fits.functions(refused=refused),
         history=seen.spectra.history,
         protocol=seen.told.to_dict(),
     )

@@ -85,6 +85,8 @@ class Quantification:
         ``name``, ``hash``, ``version`` and further entries of the model card.
     fitted_fid : complex array, shape ``(n_points,)``, or None
         Re-made signal of the first panel's condition in the data's own frequency and phase.
+    function_fids : mapping of str to complex array, shape ``(n_points,)``
+        One unit of each quantity as it was fitted in that condition; of the classical fit where refused.
     flags : tuple of Flag
     calibrated_ratios, calibrated_second_ratios : tuple of Estimate
         Ratios to the references with intervals of their own calibration; without them `ratios` and `second_ratios`
@@ -109,6 +111,7 @@ class Quantification:
     model: Mapping[str, Any]
     flags: tuple[Flag, ...]
     fitted_fid: NDArray | None = None
+    function_fids: Mapping[str, NDArray] = field(default_factory=dict)
     classical: Mapping[str, float] = field(default_factory=dict)
     calibrated_ratios: tuple[Estimate, ...] = ()
     second_reference: tuple[str, ...] = ()

@@ -20,13 +20,14 @@ from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.figures import real, visible
+from fsl_mrs_dl.reports.fsl_folder import ARGUMENTS
 
 _LEVELS: dict[str, Any] = {"info": "info", "caution": "warning", "refused": "FATAL"}
 
 
 def options_text(quantification: Quantification, options: Mapping[str, Any], reproduce: str) -> str:
     """Content of options.txt: the arguments as JSON in line 1, ``--------``, then lines for people."""
-    lines = [json.dumps(tables.finite(dict(options)), allow_nan=False), "--------"]
+    lines = [json.dumps(tables.finite({**ARGUMENTS, **options}), allow_nan=False), "--------"]
     lines += [f"Command:  {' '.join(reproduce.split())}", "Program:  fsl_mrs_dl (deep-learning estimates)", "Versions:"]
     lines += [f"  {name}: {version}" for name, version in tables.versions().items()]
     model = quantification.model

@@ -19,6 +19,7 @@ from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.figures import save_fit_summary
 from fsl_mrs_dl.reports.folder import options_text, write_fit, write_lcmodel
+from fsl_mrs_dl.reports.fsl_folder import write_fsl_files
 from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
 
 
@@ -96,6 +97,10 @@ def _write_fit(folder: Path, run: Run) -> None:
     write_fit(folder / "fit.nii.gz", run.quantification, run.spectra)
 
 
+def _write_fsl_files(folder: Path, run: Run) -> None:
+    write_fsl_files(run.quantification, folder, run.spectra)
+
+
 def _write_lcmodel(folder: Path, run: Run) -> None:
     write_lcmodel(run.quantification, folder / "lcmodel", spectra=run.spectra)
 
@@ -137,6 +142,12 @@ OUTPUTS: tuple[Output, ...] = (
         "the re-made signal (NIfTI-MRS); not of refused data",
         _write_fit,
         when=lambda run: run.quantification.fitted_fid is not None and not run.quantification.refused,
+    ),
+    Output(
+        {"data.nii.gz": "", "basis": ""},
+        "the spectrum and the fitted functions, from which `fsl_mrs_summarise` draws the fit",
+        _write_fsl_files,
+        when=lambda run: bool(run.quantification.function_fids),
     ),
     Output(
         {"report.html": "desc-dl_report.html"},

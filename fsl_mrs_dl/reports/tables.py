@@ -23,6 +23,7 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.metabolites.sums import definition, label, short_name
 from fsl_mrs_dl.models.estimate import NOT_RESOLVED, Estimate
 from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.reports.fsl_folder import parameter_rows
 
 WATER_UNITS = {"mmol_per_kg": "mMol/kg", "mmol_per_l": "mM", "mmol_per_l_alpha": "mM alpha", "institutional": "i.u."}
 """Columns of concentrations by water, by the unit's name in quantities.json."""
@@ -121,10 +122,8 @@ def qc_csv(quantification: Quantification) -> str:
 
 
 def all_parameters_csv(quantification: Quantification) -> str:
-    """``parameter,mean,std``: raw amplitudes, then the parameters of the consistency fit (these without std)."""
-    rows: list[list[Any]] = [[e.name, e.value, e.sd] for e in _own(quantification) if not e.flag]
-    rows += [[name, value, None] for name, value in quantification.fit_parameters.items()]
-    return _csv([["parameter", "mean", "std"], *rows])
+    """``parameter,mean,std`` of FSL-MRS's model, see `fsl_mrs_dl.reports.fsl_folder`."""
+    return _csv([["parameter", "mean", "std"], *parameter_rows(quantification)], nothing="nan")
 
 
 def quantities(quantification: Quantification, *, data: str = "", reproduce: str = "") -> dict[str, Any]:
