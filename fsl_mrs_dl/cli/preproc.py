@@ -26,13 +26,15 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.preprocess.load import load
     from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+    from fsl_mrs_dl.quantify.model_choice import chosen_among
+    from fsl_mrs_dl.quantify.scatter import scatter_record
     from fsl_mrs_dl.reports.manifest import entry_names
 
     with new_output_folder(
         args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
     ) as folder:
         result = load(args.data, h2o=args.reference, by_naa=args.split_by_naa)
-        write_preprocessed(result, folder)
+        write_preprocessed(result, folder, header=scatter_record(result.spectra, chosen_among()))
     for flag in result.spectra.flags:
         print(f"{flag.severity}: {flag.sentence}")
     print(f"written to {args.output}")

@@ -51,6 +51,11 @@ class LoadedModel:
         """Quantities estimated."""
         return self.folder.outputs
 
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """What it was calibrated for: ``edit_off+diff``, ``diff``, ``edit_off``."""
+        return tuple(self.folder.card.calibration)
+
     def predict(self, data: NetworkInput, protocol: NDArray | None = None) -> Prediction:
         """Raw amplitudes: the network's outputs times the input's scale; `protocol` as of `predict_batch`."""
         many = self.predict_batch(data.channels[None], data.present[None], np.array([data.scale]), protocol)

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 
 
-def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Path, ...]:
+def write_preprocessed(
+    pre: Preprocessed, folder: str | os.PathLike, *, header: Mapping[str, Any] | None = None
+) -> tuple[Path, ...]:
     """Write the files that `fsl_mrs_preproc_edit` writes, and ``preproc.json``.
 
     ``edit_0.nii.gz`` (OFF) and ``edit_1.nii.gz`` (ON) have a DIM_EDIT of length 1; ``diff.nii.gz`` is (ON - OFF) / 2
@@ -22,6 +25,8 @@ def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Pa
     pre : Preprocessed
     folder : path-like
         An existing folder, such as `fsl_mrs_dl.core.files.new_output_folder` gives.
+    header : mapping, optional
+        More entries for the headers of the spectra, such as `fsl_mrs_dl.quantify.scatter.scatter_record`.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def write_preprocessed(pre: Preprocessed, folder: str | os.PathLike) -> tuple[Pa
         for name, pulse in spectra.edit_pulse.items()
     }
     voxel: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine}
-    common = {**voxel, "header": {**times, **({"EditPulse": pulses} if pulses else {})}}
+    common = {**voxel, "header": {**times, **({"EditPulse": pulses} if pulses else {}), **(header or {})}}
     for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
         fid = getattr(spectra, condition)
         if fid is not None:

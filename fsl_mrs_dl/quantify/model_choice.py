@@ -22,6 +22,11 @@ def fingerprints() -> tuple[str, ...]:
     return tuple(open_model(find_model(name)).fingerprint for name in MODEL_OF.values())
 
 
+def chosen_among() -> tuple[LoadedModel, ...]:
+    """Every model that may be chosen."""
+    return tuple(_loaded(kind) for kind in MODEL_OF)
+
+
 @functools.cache
 def _loaded(kind: str) -> LoadedModel:
     return load_model(MODEL_OF[kind])

@@ -15,7 +15,7 @@ from fsl_mrs_dl.preprocess.groups import averages_without, blocks
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.preprocess.water import remove_water
 from fsl_mrs_dl.quantify.quantify import quantify
-from fsl_mrs_dl.quantify.scatter import jackknife_sd
+from fsl_mrs_dl.quantify.scatter import HEADER_KEY, jackknife_sd, scatter_record
 from fsl_mrs_dl.validation.run import diff_of
 from tests.helpers import EXAMPLE
 from tests.quantify.test_quantify import DWELL_S, F0_MHZ, N, mixture
@@ -205,3 +205,57 @@ def test_the_example_is_steady_and_an_ensemble_judges_it_too():
     assert len(data.spectra.without_group) == 8
     for name in ("invivo", "phantom"):
         assert "transients_scatter" not in codes(quantify(data.spectra, load_model(name)))
+
+
+@pytest.fixture(scope="module")
+def restless(tmp_path_factory):
+    """A pair whose parts differ, quantified at once and as preprocessed files with the record in their headers."""
+    from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+
+    model, rng = load_model("invivo"), np.random.default_rng(4)
+    spectra = mixture(noise=0.02)
+    parts = []
+    for _ in range(8):
+        gain = 1 + 0.05 * rng.standard_normal(2)
+        off, diff = gain[0] * spectra.edit_off, gain[1] * spectra.diff
+        parts.append(replace(spectra, edit_off=off, edit_on=off + diff, diff=diff))
+    moved = replace(spectra, edit_on=spectra.edit_off + spectra.diff, without_group=tuple(parts))
+    acquired = Acquisition(
+        np.stack([moved.edit_off, moved.edit_on])[:, None, None], DWELL_S, F0_MHZ, Path("made"), ("edit_off", "edit_on")
+    )
+    folder = tmp_path_factory.mktemp("restless")
+    record = scatter_record(moved, [model])
+    write_preprocessed(replace(preprocess(acquired), spectra=moved), folder, header=record)
+    return model, moved, folder
+
+
+def test_the_scatter_goes_with_preprocessed_files(restless):
+    from fsl_mrs_dl.preprocess.load import load
+
+    model, spectra, folder = restless
+    at_once = quantify(spectra, model)
+    plain = quantify(replace(spectra, without_group=()), model)
+    read = load(data_off=folder / "edit_0.nii.gz", data_on=folder / "edit_1.nii.gz").spectra
+    later = quantify(read, model)
+    assert "transients_scatter" in {flag.code for flag in later.flags}
+    for name in ("GABA", "NAA", "Glu"):
+        own, with_record, without = (
+            next(e.sd for e in q.calibrated_ratios if e.name == name) for q in (at_once, later, plain)
+        )
+        assert own > 1.2 * without
+        assert with_record == pytest.approx(own, rel=0.05)
+    # another model has no record there
+    assert "transients_scatter" not in {flag.code for flag in quantify(read, load_model("phantom_cnn")).flags}
+
+
+def test_a_diff_alone_has_a_record_of_its_own_and_a_damaged_one_is_none(restless):
+    from fsl_mrs_dl.preprocess.load import load
+
+    model, _, folder = restless
+    read = load(folder / "diff.nii.gz").spectra
+    widened = quantify(read, model)
+    for damage in (None, {"Value": {model.folder.digest: {"diff": "x"}}}, {"Value": 3}):
+        plain = quantify(replace(read, header={**read.header, HEADER_KEY: damage}), model)
+        for kind in ("estimates", "calibrated_ratios"):
+            naa, before = (next(e for e in getattr(q, kind) if e.name == "Glu") for q in (widened, plain))
+            assert naa.sd > 1.1 * before.sd

@@ -37,8 +37,7 @@ def written(quantification, spectra, folder):
     folder.mkdir()
     write_folder(folder, Run(quantification, spectra, {"data": "x"}, "fit"))
     with (folder / "all_parameters.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return rows
+        return list(csv.DictReader(stream))
 
 
 def test_the_parameters_and_the_basis_make_the_fit_again(spectra, tmp_path):
