@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     ) as folder:
         named = {"data": args.data, "data_off": args.data_off, "data_on": args.data_on, "h2o": args.h2o}
         if args.preproc == "fsl":
-            from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
+            from fsl_mrs_dl.preprocess.by_fsl import preprocess_by_fsl
 
             named = {"data": preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)}
         found = fit(

@@ -118,9 +118,7 @@ def _fsl_mrs() -> list[Finding]:
 
     if not has_fsl_mrs():
         detail = f"not in this environment ({sys.prefix}); fsl_mrs_dl fit works without it"
-        advice = (
-            "For --algo dl install this package where FSL-MRS is: $FSLDIR/bin/python -m pip install FOLDER_OF_THE_CLONE"
-        )
+        advice = "For --algo dl install this package where FSL-MRS is: $FSLDIR/bin/python -m pip install --no-user FOLDER_OF_THE_CLONE"
         return [Finding("FSL-MRS", "missing", detail, advice)]
     try:
         fitting = importlib.import_module("fsl_mrs.utils.fitting")
@@ -138,7 +136,22 @@ def _fsl_mrs() -> list[Finding]:
     if registry:
         detail = f"stands down: FSL-MRS has a registry of methods of its own ({registry})"
         return [*found, Finding("--algo dl", "bad", detail, "Install a newer fsl_mrs_dl")]
-    return [*found, _hook()]
+    hook = _hook()
+    return [*found, hook] if hook.state != "ok" else [*found, hook, _trial()]
+
+
+def _trial() -> Finding:
+    """Whether a real run of fsl_mrs works in a fresh, isolated Python."""
+    from fsl_mrs_dl.cli.fsl_trial import try_fsl_mrs
+
+    failure = try_fsl_mrs()
+    if not failure:
+        return Finding("fsl_mrs --algo dl", "ok", "quantified a made-up DIFF in a fresh Python")
+    advice = (
+        "If fsl_mrs without --algo dl fails too, repair FSL-MRS (numpy 1.26 needs nifti-mrs<1.4: "
+        f"{_pip()} 'nifti-mrs<1.4'); else report this line"
+    )
+    return Finding("fsl_mrs --algo dl", "bad", f"a real fsl_mrs failed: {failure}", advice)
 
 
 def _hook() -> Finding:
@@ -151,7 +164,8 @@ def _hook() -> Finding:
     if done.returncode == 0:
         return Finding("--algo dl", "ok", "fsl_mrs of this environment knows it")
     advice = (
-        f"Install the package into this environment ({_pip()} fsl_mrs_dl; not with --user, not by PYTHONPATH), "
+        f"Install the package into this environment ({_pip()} --no-user FOLDER_OF_THE_CLONE; not with --user, not by "
+        "PYTHONPATH, and with the rights to write there), "
         "or run: fsl_mrs_dl fsl fsl_mrs --algo dl ..."
     )
     if done.returncode == 3:

@@ -106,7 +106,7 @@ def test_own_and_fsl_preprocessing_of_the_same_raw_data_agree(tmp_path):
 
 def test_fsl_preprocessing_that_fails_is_one_line(tmp_path):
     from fsl_mrs_dl.core.errors import DataError
-    from fsl_mrs_dl.fsl_plugin.preprocess import preprocess_by_fsl
+    from fsl_mrs_dl.preprocess.by_fsl import preprocess_by_fsl
 
     damaged = tmp_path / "water.nii.gz"
     damaged.write_bytes(b"damaged")

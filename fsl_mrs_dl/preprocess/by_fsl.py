@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,6 @@ import numpy as np
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.flags import Flag
-from fsl_mrs_dl.fsl_plugin.compat import has_fsl_mrs
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed, preprocess
 
@@ -52,7 +52,7 @@ def preprocess_by_fsl(data: Path | None, reference: Path | None, *, data_off: Pa
             got=f"{raw.n_conditions} conditions, {raw.fids.shape[2]} transients",
             hint="Leave preproc='fsl' out",
         )
-    if not has_fsl_mrs():
+    if importlib.util.find_spec("fsl_mrs") is None:
         raise DataError(
             "FSL-MRS is not installed in this environment",
             where="preproc='fsl'",
