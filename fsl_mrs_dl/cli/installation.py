@@ -118,7 +118,10 @@ def _fsl_mrs() -> list[Finding]:
 
     if not has_fsl_mrs():
         detail = f"not in this environment ({sys.prefix}); fsl_mrs_dl fit works without it"
-        advice = "For --algo dl install this package where FSL-MRS is: $FSLDIR/bin/python -m pip install --no-user FOLDER_OF_THE_CLONE"
+        advice = (
+            "For --algo dl install this package where FSL-MRS is: $FSLDIR/bin/python -m pip install --no-user "
+            "FOLDER_OF_THE_CLONE"
+        )
         return [Finding("FSL-MRS", "missing", detail, advice)]
     try:
         fitting = importlib.import_module("fsl_mrs.utils.fitting")

@@ -37,7 +37,8 @@ class DlFacts:
     conditions : str
         Which spectra the network was shown.
     files : tuple of str
-    notes : tuple of str
+    notes, cautions : tuple of str
+        What the reader of the figures will wonder about, and what he has to mind.
     host, reproduce : str
         Program that asked, and its command line.
     factor : float or None
@@ -60,6 +61,7 @@ class DlFacts:
     reproduce: str
     factor: float | None = None
     unscaled: str = ""
+    cautions: tuple[str, ...] = ()
 
     @property
     def known(self) -> tuple[str, ...]:

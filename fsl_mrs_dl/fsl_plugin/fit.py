@@ -83,19 +83,23 @@ def fit(
     problem, shown = _problem(mrs, prepared), answer.conditions.factor
     held = _held(functions, answer.quantification, basis)
     expected, notes = _expected(basis, answer, 1.0 if shown is None else abs(shown), float(mrs.scaling["FID"]))
+    cautions: list[str] = []
     if answer.quantification.refused:
         x, amplitude, unscaled = _nothing(problem).vector(gaussian=problem.gaussian), 1.0, ""
     else:
         solution = fit_nuisance(problem, held)
-        solution, more = _with_sane_amplitude(solution, held, expected)
+        solution, cautions = _with_sane_amplitude(solution, held, expected)
         # a fitted amplitude is never the expected one to the last bit
         unscaled = _unscaled(solution, amplitude_taken=solution.amplitude == expected)
-        notes += more + _remarks(solution, answer.quantification, functions, list(mrs._basis.names))
+        cautions += _poor_fit(solution)
+        notes += _remarks(solution, answer.quantification, functions, list(mrs._basis.names))
         x, amplitude = solution.vector(gaussian=problem.gaussian), solution.amplitude
     # a baseline that is off has parameters all the same
     if prepared.disabled:
         x = np.concatenate([x, np.zeros(prepared.regressors.shape[1])])
-    facts = replace(_facts(answer, request, functions, basis, amplitude, notes), unscaled=unscaled)
+    facts = replace(
+        _facts(answer, request, functions, basis, amplitude, notes), unscaled=unscaled, cautions=tuple(cautions)
+    )
     result = DlFitRes(facts, mrs, x, prepared)
     if request.host != "fsl_mrsi":
         from fsl_mrs_dl.fsl_plugin.report import add_to_report
@@ -314,6 +318,15 @@ def _with_sane_amplitude(solution: NuisanceFit, held: NDArray, expected: float |
     return replace(solution, concentrations=concentrations, amplitude=expected), [note]
 
 
+def _poor_fit(solution: NuisanceFit) -> list[str]:
+    if solution.left <= POOR_FIT:
+        return []
+    return [
+        f"The fit with this basis leaves {100 * solution.left:.0f} % of the spectrum: is it the basis of this "
+        "spectrum (DIFF, same sequence)? The network does not use it; fit, baseline and water scaling do."
+    ]
+
+
 def _remarks(solution: NuisanceFit, q: Quantification, functions: Functions, names: list[str]) -> list[str]:
     """What the reader of FSL-MRS's figures will wonder about."""
     remarks = []
@@ -324,11 +337,6 @@ def _remarks(solution: NuisanceFit, q: Quantification, functions: Functions, nam
         )
     for name, parts in functions.carriers.items():
         remarks.append(f"The function {name} of the basis stands for {'+'.join(parts)}: it fits the lines of both.")
-    if solution.left > POOR_FIT:
-        remarks.append(
-            f"The fit with this basis leaves {100 * solution.left:.0f} % of the spectrum: is it the basis of this "
-            "spectrum (DIFF, same sequence)? The network does not use it; fit, baseline and water scaling do."
-        )
     carried = {part for parts in functions.stands_for.values() for part in parts}
     left = [e.name for e in q.estimates if e.name not in (*names, *carried) and not e.flag and e.value > 2 * e.sd]
     if any(name.upper().startswith("MM") for name in names):
@@ -381,5 +389,7 @@ def _announce(facts: DlFacts) -> None:
             tell(f"caution: {flag.sentence}")
         elif flag.code == "model_chosen":
             tell(f"note: {flag.sentence}")
+    for caution in facts.cautions:
+        tell(f"caution: {caution}")
     for note in facts.notes:
         tell(f"note: {note}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import functools
 import html
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,12 +92,12 @@ def summary_block(res: Any) -> str:
         f"<code>{html.escape(str(model.get('hash')))}</code><br/>Spectra shown to the network: "
         f"{html.escape(facts.conditions)}.</p>"
     )
-    others: list[str] = [flag.sentence for flag in q.flags if flag.severity == "caution"] + list(res.notes())
-    remarks: list[str] = [flag.sentence for flag in q.flags if flag.severity == "info"]
+    others: list[str] = [flag.sentence for flag in q.flags if flag.severity == "caution"] + list(res.cautions())
+    remarks: list[str] = [flag.sentence for flag in q.flags if flag.severity == "info"] + list(facts.notes)
     for heading, texts in (("Cautions", others), ("Remarks", remarks)):
         items = "".join(f"<li>{_escaped(text)}</li>" for text in texts) or "<li>none</li>"
         lines.append(f"<p><b>{heading}</b></p><ul>{items}</ul>")
-    lines.append(_range_table(q))
+    lines += [_gaba_plus(res), _range_table(q)]
     fitted = facts.functions.fitted
     if fitted:
         lines.append(
@@ -114,6 +116,19 @@ def summary_block(res: Any) -> str:
         f'Cram&eacute;r-Rao bounds. Intervals: quantities.json and <a href="{OWN_REPORT}">{OWN_REPORT}</a>.</p></div>'
     )
     return "\n".join(lines)
+
+
+def _gaba_plus(res: Any) -> str:
+    """GABA+ with its 95 % interval, which FSL-MRS's tables have no column for; empty where there is none."""
+    facts = res.dl
+    if not facts.plus or res.is_hidden("GABA+") or math.isnan(res.getConc("internal", "GABA+")):
+        return ""
+    low, high = res.interval95("GABA+")
+    return (
+        f"<p><b>GABA+</b> (GABA and the co-edited macromolecule at 3.0 ppm, as the area of DIFF from 2.8 to 3.2 ppm in "
+        f"units of GABA's) / {html.escape(res.intrefstr)}: {res.getConc('internal', 'GABA+'):.3f}, 95 % interval "
+        f"{low:.3f} to {high:.3f}. GABA alone depends on what is assumed of the macromolecule.</p>"
+    )
 
 
 def _escaped(text: str) -> str:
@@ -172,7 +187,7 @@ def _baseline(res: Any) -> str:
 
 
 def write_own_report(res: Any, *args: Any, **kwargs: Any) -> None:
-    """Write `OWN_REPORT` beside FSL-MRS's report."""
+    """Write `OWN_REPORT` beside FSL-MRS's report, and let that one show its pictures without the internet."""
     from fsl_mrs_dl.core.files import write_text
     from fsl_mrs_dl.reports.html.report import render_report
 
@@ -184,5 +199,21 @@ def write_own_report(res: Any, *args: Any, **kwargs: Any) -> None:
     try:
         text = render_report(facts.quantification, spectra=facts.spectra, options=options, reproduce=facts.reproduce)
         write_text(Path(filename).with_name(OWN_REPORT), text)
+        page = Path(filename).read_text("utf-8")
+        write_text(Path(filename), without_network(page))
     except (FslMrsDlError, OSError) as error:
         tell(f"caution: {OWN_REPORT} could not be written ({error})")
+
+
+_FROM_NETWORK = re.compile(r"<script[^>]*\ssrc=[\"']https://cdn\.plot\.ly/plotly[^>]*>\s*</script>")
+
+
+def without_network(page: str) -> str:
+    """A page of FSL-MRS with the plotly.js of this environment instead of the one from the internet."""
+    if not _FROM_NETWORK.search(page):
+        return page
+    from plotly.offline import get_plotlyjs
+
+    source = f'<script id="plotly">{get_plotlyjs()}</script>'
+    first = _FROM_NETWORK.sub(lambda _: source, page, count=1)
+    return _FROM_NETWORK.sub("", first)

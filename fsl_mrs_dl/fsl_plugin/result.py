@@ -342,7 +342,11 @@ class DlFitRes(FitRes):
 
     def notes(self) -> tuple[str, ...]:
         """All that the reader of the result has to know."""
-        return (*self.dl.notes, *self.dl_notes)
+        return (*self.cautions(), *self.dl.notes)
+
+    def cautions(self) -> tuple[str, ...]:
+        """Those of the notes that call for caution."""
+        return (*self.dl.cautions, *self.dl_notes)
 
     def scalings(self) -> list[str]:
         """Scalings that the tables have columns for: what was asked for has one, measured or not."""

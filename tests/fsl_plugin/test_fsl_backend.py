@@ -276,6 +276,8 @@ def result_of(q, **changes):
         "conditions": "OFF & ON",
         "functions": Functions({"GABA": ("GABA",)}, fitted=("MM<9>",)),
         "hidden": (),
+        "notes": ("a note",),
+        "plus": False,
         "unscaled": "",
     }
     return SimpleNamespace(
@@ -283,7 +285,8 @@ def result_of(q, **changes):
         original_metabs=["GABA", "MM<9>"],
         metab_groups=[0, 0],
         baseline_order=2,
-        notes=lambda: ("a note",),
+        notes=lambda: ("a caution", "a note"),
+        cautions=lambda: ("a caution",),
     )
 
 
@@ -298,6 +301,9 @@ def test_the_report_says_what_made_the_numbers():
     block, methods = report.summary_block(res), report.methods_text(res)
     for text in ("m&lt;1&gt;", "abcdef0123456789", "OFF &amp; ON", "a note", "0.066 to 0.07", "0.068", "inside"):
         assert text in block
+    cautions, remarks = block.split("<b>Cautions</b>")[1].split("<b>Remarks</b>")
+    assert "a caution" in cautions
+    assert "a note" in remarks
     assert "not known" in block  # the SNR was not checked
     assert "MM&lt;9&gt;" in block
     assert Flag("diff_only").sentence.split(";")[0] in block
@@ -363,3 +369,20 @@ def test_what_should_never_happen_is_one_line_too(monkeypatch, capsys):
         checks.check_before_writing(None, "", "fsl_mrs", None)
     assert left.value.code == 1
     assert capsys.readouterr().err.startswith("fsl_mrs --algo dl: error: internal error, IndexError: out of range. ")
+
+
+def test_the_report_of_fsl_mrs_shows_its_pictures_without_the_internet():
+    pytest.importorskip("plotly", reason="plotly is not installed")
+    script = '<script charset="utf-8" src="https://cdn.plot.ly/plotly-3.1.0.min.js" integrity="x"></script>'
+    page = report.without_network(f"<html>{script}<p>first</p>{script}<p>second</p></html>")
+    assert "cdn.plot.ly/plotly-3" not in page
+    assert page.count('<script id="plotly">') == 1
+    assert page.index('<script id="plotly">') < page.index("first")
+    assert report.without_network("<html></html>") == "<html></html>"
+
+
+def test_messages_name_the_options_that_fsl_mrs_has():
+    from fsl_mrs_dl.fsl_plugin.messages import in_words_of_fsl
+
+    assert in_words_of_fsl("choose another with --model") == "choose another with --algo dl:NAME"
+    assert in_words_of_fsl("--model NAME, or --model-x") == "--algo dl:NAME, or --model-x"
