@@ -111,9 +111,7 @@ def _all_widened(
     return tuple(_widened(e, float(jackknife_sd(total(e.name) / scale))) for e in estimates)
 
 
-def answers_without_groups(
-    spectra: Sequence[EditedSpectra], model: LoadedModel, told: Told | None = None
-) -> NDArray:
+def answers_without_groups(spectra: Sequence[EditedSpectra], model: LoadedModel, told: Told | None = None) -> NDArray:
     """The network's answers to spectra without one group of transients each, shape ``(n_groups, n_outputs)``.
 
     Raises
