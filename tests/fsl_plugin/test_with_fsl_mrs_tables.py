@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One answer everywhere: FSL-MRS's tables, quantities.json and `fit`, and FSL-MRS's dashboard on both kinds of folder."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, write_fsl_folder
+from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
+from fsl_mrs_dl.core.resources import basis_folder, shipped_models
+from tests.fsl_mrs_helpers import basis_without, disagreements, run_fsl_mrs, tables_of
+from tests.helpers import EXAMPLE, SHARED
+
+pytestmark = pytest.mark.with_fsl_mrs
+pytest.importorskip("fsl_mrs", reason="FSL-MRS IS NOT INSTALLED: nothing here was tested against it")
+pytest.importorskip("onnxruntime")
+
+KINDS = {"whole": (), "one of each pair": ("PCr", "GPC", "NAAG"), "without macromolecules": ("MM",)}
+SUMS = (("Glu", "Gln"), ("NAA", "NAAG"), ("GPC", "PCh"))
+
+
+def files_of(folder, count=None):
+    path = SHARED / "data" / folder
+    if not path.exists():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"not here: {path}"))]
+    return [pytest.param(file, id=file.name) for file in sorted(path.glob("*.nii.gz"))[:count]]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    """DIFF bases as `simulate --mm` writes them, with all functions and without some."""
+    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
+    plain = lines.condition("diff", 4096, 5e-4, lw_hz=2.0)
+    broad = macromolecule_fids(("diff",), lines.sequence, 4096, 5e-4, plain.f0_mhz)["diff"]
+    whole = ConditionBasis((*plain.names, *broad), np.vstack([plain.fids, *broad.values()]), 5e-4, plain.f0_mhz, 2.0)
+    root = tmp_path_factory.mktemp("bases")
+    write_fsl_folder(root / "whole", whole, sequence={}, systems={})
+    folders = {"whole": root / "whole"}
+    for kind, without in KINDS.items():
+        if without:
+            names = [name for name in whole.names if any(name == part or part == name[:2] == "MM" for part in without)]
+            folders[kind] = basis_without(root / "whole", root / kind, *names)
+    return folders
+
+
+def answer_of_fit(file, model):
+    from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.preprocess.load import load
+    from fsl_mrs_dl.quantify.quantify import quantify
+    from fsl_mrs_dl.reports.tables import quantities
+
+    return quantities(quantify(load(file).spectra, load_model(model) if model else None))
+
+
+def check(file, model, kind, bases, out):
+    there = {path.stem for path in bases[kind].glob("*.json")}
+    combined = [word for parts in SUMS if set(parts) <= there for word in ("--combine", *parts)]
+    # the default reference is Cr+PCr, for which FSL-MRS needs both functions
+    reference = [] if "PCr" in there else ["--internal_ref", "Cr"]
+    algo = f"dl:{model}" if model else "dl"
+    run_fsl_mrs("--data", file, "--basis", bases[kind], "--output", out, "--algo", algo, *combined, *reference)
+    assert disagreements(out, answer_of_fit(file, model), "Cr" if reference else "Cr+PCr") == []
+
+
+@pytest.mark.with_shared
+@pytest.mark.parametrize("file", [*files_of("phantom_dev", 1), *files_of("invivo_dev", 1)])
+@pytest.mark.parametrize("kind", ["whole", "one of each pair"])
+def test_the_tables_say_what_fit_says(file, kind, bases, tmp_path):
+    check(file, "", kind, bases, tmp_path / "out")
+
+
+@pytest.mark.with_shared
+@pytest.mark.parametrize("file", files_of("phantom_dev", 1))
+def test_a_model_that_knows_cr_alone_gives_ratios_with_a_basis_that_has_pcr(file, bases, tmp_path):
+    check(file, "phantom", "whole", bases, tmp_path / "out")
+    summary, concentrations, found = tables_of(tmp_path / "out")
+    assert summary.loc["NAA", "/Cr+PCr"] == pytest.approx(found["metabolites"]["NAA"]["value"])
+    assert np.isnan(summary.loc["PCr", "/Cr+PCr"])
+    assert not concentrations.loc["Cr+PCr"].isna().any()
+
+
+@pytest.mark.slow
+@pytest.mark.with_shared
+@pytest.mark.parametrize("file", [*files_of("phantom_dev"), *files_of("invivo_dev")])
+def test_the_tables_say_what_fit_says_for_every_model_and_file(file, bases, tmp_path):
+    for model in ("", *shipped_models()):
+        for kind in KINDS:
+            check(file, model, kind, bases, tmp_path / "out")
+
+
+def test_a_pair_in_one_file_is_the_pair_in_two(bases, tmp_path):
+    from fsl_mrs_dl.fsl_plugin.pair import write_conditions
+    from fsl_mrs_dl.io.nifti import read_acquisition, write_spectrum
+    from fsl_mrs_dl.preprocess.load import load
+
+    spectra = load(EXAMPLE / "megapress_raw.nii.gz").spectra
+    pair = np.stack([spectra.edit_off, spectra.edit_on])
+    sampled = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "header": {"EchoTime": 0.068}}
+    write_spectrum(
+        tmp_path / "pair.nii.gz", pair, dims=("DIM_EDIT", None, None), conditions=("edit_off", "edit_on"), **sampled
+    )
+    (tmp_path / "split").mkdir()
+    diff = write_conditions(read_acquisition(tmp_path / "pair.nii.gz"), tmp_path / "split")
+    for name, data in (("one", tmp_path / "pair.nii.gz"), ("two", diff)):
+        run_fsl_mrs("--data", data, "--basis", bases["whole"], "--output", tmp_path / name, "--algo", "dl")
+    one, two = (tables_of(tmp_path / name)[0] for name in ("one", "two"))
+    np.testing.assert_allclose(one["/Cr+PCr"], two["/Cr+PCr"], rtol=1e-6)
+    np.testing.assert_allclose(one["/Cr+PCr CRLB"], two["/Cr+PCr CRLB"], rtol=1e-6)
+    # and what `fit` answers to the file
+    assert disagreements(tmp_path / "one", answer_of_fit(tmp_path / "pair.nii.gz", "")) == []
+
+
+def test_the_dashboard_reads_a_tree_with_folders_of_fit(bases, tmp_path):
+    from fsl_mrs_dl.preprocess.load import load
+    from fsl_mrs_dl.preprocess.outputs import write_preprocessed
+
+    (tmp_path / "pp").mkdir()
+    write_preprocessed(load(EXAMPLE / "megapress_raw.nii.gz"), tmp_path / "pp")
+    diff = tmp_path / "pp" / "diff.nii.gz"
+    run_fsl_mrs("--data", diff, "--basis", bases["whole"], "--output", tmp_path / "tree" / "a" / "dl", "--algo", "dl")
+    fit = [
+        sys.executable,
+        "-m",
+        "fsl_mrs_dl",
+        "fit",
+        "--data",
+        str(diff),
+        "--output",
+        str(tmp_path / "tree" / "a" / "fit"),
+    ]
+    subprocess.run(fit, check=True, capture_output=True)
+    code = (
+        "import dash, sys; dash.Dash.run = lambda self, **k: print('LOADED', len(self.layout.children)); "
+        f"sys.argv = ['fsl_mrs_summarise', 'dir', {str(tmp_path / 'tree')!r}]; "
+        "from fsl_mrs.scripts.fsl_mrs_summarise import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "LOADED" in done.stdout, done.stderr
