@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One answer everywhere: FSL-MRS's tables, quantities.json and `fit`, and FSL-MRS's dashboard on both kinds of folder."""
+"""One answer everywhere: FSL-MRS's tables, quantities.json and `fit`, and FSL-MRS's dashboard on folders of both."""
 
 import subprocess
 import sys
