@@ -53,7 +53,7 @@ def write_concentrations(result: Any, filename: Path) -> None:
         "std": {scaling: result.getUncertainties(scaling) for scaling in scalings},
     }
     frame = pd.concat({kind: pd.DataFrame(values) for kind, values in by_kind.items()}, axis=1)
-    frame.insert(0, "Metabs", result.metabs)
+    frame.insert(0, ("Metabs", ""), result.metabs)
     frame.to_csv(filename, index=False, na_rep="nan")
 
 
