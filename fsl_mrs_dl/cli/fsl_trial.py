@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,5 +57,5 @@ def _make_data(folder: Path) -> None:
     fid = (np.array(list(METABOLITES.values())) @ basis.fids) * decay
     noise = np.random.default_rng(0).normal(size=(2, 2048))
     header = {"EchoTime": 0.068, "RepetitionTime": 2.0}
-    sampled = {"dwell_s": basis.dwell_s, "f0_mhz": basis.f0_mhz}
+    sampled: dict[str, Any] = {"dwell_s": basis.dwell_s, "f0_mhz": basis.f0_mhz}
     write_spectrum(folder / "diff.nii.gz", fid + 0.05 * (noise[0] + 1j * noise[1]), header=header, **sampled)

@@ -82,7 +82,7 @@ def write_fsl_files(quantification: Quantification, folder: Path, spectra: Edite
         return
     times = {"EchoTime": spectra.te_s, "RepetitionTime": spectra.tr_s}
     header = {key: value for key, value in times.items() if value is not None}
-    sampled = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz}
+    sampled: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz}
     write_spectrum(folder / "data.nii.gz", fid, affine=spectra.affine, header=header, **sampled)
     (folder / "basis").mkdir(exist_ok=True)
     for name in names:
