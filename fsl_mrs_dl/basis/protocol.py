@@ -206,7 +206,7 @@ class Protocol:
         """Area of GABA's lines from 2.8 to 3.2 ppm; that of our sequences where there are none."""
         if "GABA" not in diff:
             return MM30_DIFF_AREA
-        low_hz, high_hz = ppm_to_hz(np.array(GABA_RANGE_PPM), self.f0_mhz)
+        low_hz, high_hz = (float(ppm_to_hz(ppm, self.f0_mhz)) for ppm in GABA_RANGE_PPM)
         shift_hz = diff["GABA"].shift_hz
         area = float(diff["GABA"].amplitude.real[(shift_hz > low_hz) & (shift_hz < high_hz)].sum())
         return area if area > 0 else MM30_DIFF_AREA

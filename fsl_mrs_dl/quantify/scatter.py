@@ -168,15 +168,20 @@ def _shown_alone(spectra: Sequence[EditedSpectra], present: tuple[float, float])
     there = spectra[0]
     if (off and there.edit_off is None) or (diff and there.diff is None):
         return []
-    dropped = {**({} if off else {"edit_off": None}), **({} if diff else {"diff": None, "edit_on": None})}
+    dropped: dict[str, Any] = {
+        **({} if off else {"edit_off": None}),
+        **({} if diff else {"diff": None, "edit_on": None}),
+    }
     return [replace(part, **dropped) for part in spectra]
 
 
 def _recorded(result: Quantification, spectra: EditedSpectra, model: LoadedModel) -> NDArray:
     """Answers that `scatter_record` kept for this model and these conditions, in the unit of `result`; else none."""
-    entry = spectra.header.get(HEADER_KEY)
+    entry: Any = spectra.header.get(HEADER_KEY)
     try:
-        rows = np.array(entry["Value"][model.folder.digest][result.estimates[0].sub_spectrum], dtype=float)
+        rows: NDArray = np.array(
+            entry["Value"][model.folder.digest][result.estimates[0].sub_spectrum], dtype=np.float64
+        )
     except (KeyError, TypeError, ValueError):
         return np.zeros((0, len(model.outputs)))
     if rows.ndim != 2 or rows.shape[1] != len(model.outputs) or not np.isfinite(rows).all():
