@@ -25,6 +25,9 @@ class Limits:
     refuse_one_line : float
         Height of the second highest line over the highest of a spectrum that comes alone, below which nothing tells
         what the single line is. DIFFs of 42 solutions have at least 0.056, of brains more.
+    refuse_main_line : float
+        Height of the highest line of NAA, creatine, glutamate and GABA over the highest of all. A pure solution of
+        choline has 0.001.
     refuse_shift_ppm : float
         How far from their places the lines of a spectrum that comes alone may be found: the search ends at 0.4 ppm.
     scale : float
@@ -56,6 +59,7 @@ class Limits:
     refuse_fit: float = 0.10
     refuse_both: tuple[float, float] = (0.04, 0.25)
     refuse_one_line: float = 0.03
+    refuse_main_line: float = 0.05
     refuse_shift_ppm: float = 0.395
     scale: float = 0.15
     refuse_snr: float = 5.0

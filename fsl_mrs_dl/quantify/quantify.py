@@ -21,7 +21,7 @@ from fsl_mrs_dl.quantify.fits import Fits, fit_answer, make_survey
 from fsl_mrs_dl.quantify.kind import Sample, kind_flags, tell_sample
 from fsl_mrs_dl.quantify.model_choice import choose
 from fsl_mrs_dl.quantify.quality import metabolite_quality
-from fsl_mrs_dl.quantify.refusal import Evidence, refusal, second_highest
+from fsl_mrs_dl.quantify.refusal import Evidence, main_height, refusal, second_highest
 from fsl_mrs_dl.quantify.resolution import unresolved
 from fsl_mrs_dl.quantify.result import Quantification, RangeCheck
 from fsl_mrs_dl.quantify.scatter import with_scatter
@@ -107,6 +107,7 @@ class _Seen:
             fwhm_hz=self.fits.fwhm_hz,
             widest_hz=self.model.folder.card.ranges["fwhm_hz"][1],
             second_line=second_highest(survey.fit, survey.names),
+            main_line=main_height(survey.fit, survey.names),
             lipid_ratio=self.figures["lipid_ratio"],
         )
 

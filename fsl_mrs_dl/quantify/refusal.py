@@ -15,6 +15,9 @@ from fsl_mrs_dl.quantify.lincomb import FitResult
 SAME_SUBSTANCE = (("NAA", "NAAG"), ("Cr", "PCr"), ("GPC", "PCh"), ("Glu", "Gln"))
 """Quantities that show as one line, or are told apart by little."""
 
+MAIN = (("NAA", "NAAG"), ("Cr", "PCr"), ("Glu", "Gln"), ("GABA", "MM30"))
+"""Every brain has all of these in sight, and a solution that is edited for GABA at least one."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -31,6 +34,8 @@ class Evidence:
         Line width up to which the model was trained.
     second_line : float
         As of `second_highest`.
+    main_line : float
+        As of `main_height`.
     lipid_ratio : float
         As of `fsl_mrs_dl.quantify.artefacts.lipid_ratio`.
     """
@@ -41,6 +46,7 @@ class Evidence:
     fwhm_hz: float
     widest_hz: float
     second_line: float
+    main_line: float
     lipid_ratio: float
 
 
@@ -76,6 +82,8 @@ def _reasons(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
         yield f"{share:.0f} % of the signal is not that of an edited spectrum of known metabolites"
     elif evidence.survey_left > known and evidence.answer_left > answered:
         yield f"the estimates leave {100 * evidence.answer_left:.0f} % of the signal unexplained"
+    if evidence.main_line < LIMITS.refuse_main_line:
+        yield "none of NAA, creatine, glutamate and GABA is there: neither a brain nor a solution that is known"
     if evidence.fwhm_hz > LIMITS.refuse_width_factor * evidence.widest_hz:
         yield f"lines are {evidence.fwhm_hz:.0f} Hz wide, the model was trained up to {evidence.widest_hz:g} Hz"
     if len(spectra.present) == 1:
@@ -96,6 +104,13 @@ def second_highest(fit: FitResult, names: tuple[str, ...]) -> float:
     groups = {next((same for same in SAME_SUBSTANCE if name in same), (name,)) for name in names}
     heights = sorted(_height(fit, [i for i, name in enumerate(names) if name in group]) for group in groups)
     return heights[-2] / heights[-1] if len(heights) > 1 and heights[-1] > 0 else 0.0
+
+
+def main_height(fit: FitResult, names: tuple[str, ...]) -> float:
+    """Height of the highest of the `MAIN` substances relative to the highest of all; 0 where there is nothing."""
+    highest = max(_height(fit, [row]) for row in range(len(names)))
+    groups = [[row for row, name in enumerate(names) if name in group] for group in MAIN]
+    return max(_height(fit, rows) for rows in groups if rows) / highest if highest > 0 else 0.0
 
 
 def _height(fit: FitResult, rows: list[int]) -> float:

@@ -16,7 +16,7 @@ from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.quality import unexplained
 from fsl_mrs_dl.quantify.quantify import quantify
-from fsl_mrs_dl.quantify.refusal import Evidence, refusal, second_highest
+from fsl_mrs_dl.quantify.refusal import Evidence, main_height, refusal, second_highest
 from fsl_mrs_dl.quantify.signals import basis_signals
 from tests.helpers import SHARED
 
@@ -30,6 +30,7 @@ FOREIGN = {
     "glycerol": [(3.55, 2, 4, 6.0), (3.65, 2, 4, 5.0), (3.78, 1, 5, 5.0)],
     "a doublet": [(1.5, 3, 2, 7.0)],
     "a quartet": [(2.5, 2, 4, 8.0)],
+    "choline": [(3.2, 9, 1, 0.0), (3.52, 2, 3, 5.0), (4.06, 2, 3, 5.0)],
     "oil": [(0.9, 3, 3, 7.0), (1.3, 20, 1, 0.0), (2.05, 2, 3, 6.0), (2.3, 2, 3, 7.0)],
 }
 """Multiplets: ppm, protons, number of lines, splitting in Hz."""
@@ -80,7 +81,7 @@ def test_the_free_fit_stays_as_large_as_the_data():
 
 def evidence(**changed):
     sound = {"survey_left": 0.01, "answer_left": 0.02, "snr": 80.0, "fwhm_hz": 6.0, "widest_hz": 13.0}
-    return Evidence(**{**sound, "second_line": 0.5, "lipid_ratio": 0.05, **changed})
+    return Evidence(**{**sound, "second_line": 0.5, "main_line": 1.0, "lipid_ratio": 0.05, **changed})
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,7 @@ def evidence(**changed):
         ({"survey_left": 0.05, "answer_left": 0.5}, "50 % of the signal unexplained"),
         ({"fwhm_hz": 30.0}, "30 Hz wide"),
         ({"second_line": 0.01}, "single line"),
+        ({"main_line": 0.01}, "neither a brain nor a solution"),
         ({"lipid_ratio": 0.9}, ""),
         ({"lipid_ratio": 0.9, "fwhm_hz": 41.0}, "lipid"),
         ({"snr": 3.0, "survey_left": 0.5}, "3.0 times the noise"),
@@ -114,6 +116,8 @@ def test_the_second_highest_counts_parts_of_one_substance_as_one():
     empty = np.zeros(N, complex)
     fit = FitResult(np.ones(4), {}, {}, {}, {"diff": parts}, empty, empty)
     assert second_highest(fit, ("NAA", "NAAG", "GABA", "Ins")) == pytest.approx(0.1)
+    assert main_height(fit, ("GPC", "PCh", "GABA", "Ins")) == pytest.approx(1.0 / 6.0)
+    assert main_height(fit, ("GPC", "Ins", "Tau", "GABA")) == pytest.approx(0.5 / 6.0)
     assert second_highest(FitResult(np.ones(1), {}, {}, {}, {"diff": parts[:1]}, empty, empty), ("NAA",)) == 0.0
 
 
