@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convert a scanner's own file (Siemens TWIX, RDA, DICOM; Philips SDAT/SPAR, DICOM; GE P-file; UIH) to NIfTI-MRS.
 
-spec2nii reads it; then ON and OFF get their own dimension and their names. docs/convert.md has a section for each
-vendor.
+spec2nii reads it, unless it is NIfTI-MRS to be repaired; then ON and OFF get their own dimension and their names.
+docs/convert.md has a section for each vendor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="NAME.nii.gz", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier files of this name")
     parser.add_argument("--sidecar", action="store_true", help="write BIDS's NAME.json too")
-    parser.add_argument("--format", metavar="F", help="twix, rda, dicom, sdat, philips_dcm, ge or uih (default: found)")
+    parser.add_argument(
+        "--format", metavar="F", help="twix, rda, dicom, sdat, philips_dcm, ge, uih or nifti (default: found)"
+    )
 
     editing = parser.add_argument_group("editing, where the file does not tell it")
     editing.add_argument(

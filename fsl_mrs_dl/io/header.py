@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.core.reading import decode
-
 EXTENSION_CODE = 44
 """Of NIfTI-MRS among the header extensions of NIfTI."""
 
@@ -27,7 +25,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
     try:
         image: Any = nibabel.load(path)
         found = [e for e in image.header.extensions if e.get_code() == EXTENSION_CODE]
-        content = json.loads(decode(bytes(found[0].get_content())).rstrip("\0 \n")) if found else None
+        content = json.loads(found[0].text.lstrip("\ufeff").rstrip("\0 \n")) if found else None
     except (ImageFileError, HeaderDataError, AttributeError, OSError, EOFError, ValueError, zlib.error):
         return None
     return content if isinstance(content, dict) else None
