@@ -35,6 +35,7 @@ def fit(
     model: str | os.PathLike[str] | LoadedModel | None = None,
     basis: str | os.PathLike[str] | None = None,
     protocol: Mapping[str, Any] | None = None,
+    any_protocol: bool = False,
 ) -> Fit:
     """Quantify one MEGA-PRESS data set.
 
@@ -58,6 +59,9 @@ def fit(
     protocol : mapping, optional
         What the header does not say of the protocol, for such a model: some of ``te_s``, ``vendor``, ``edit_on_ppm``,
         ``edit_off_ppm``, ``edit_duration_s``.
+    any_protocol : bool
+        Answer data of an echo time or an editing that the model was not trained on, with a caution; they are refused
+        otherwise.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def fit(
     fractions = None if tissue is None else _tissue(tissue)
     prepared = _prepared(data, data_off, data_on, h2o, by_naa)
     where = None if basis is None else Path(basis)
-    found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol)
+    found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol, any_protocol=any_protocol)
     return Fit(found, prepared, {name: _described(value) for name, value in given.items()})
 
 

@@ -46,7 +46,15 @@ class Outcome:
     message: str = ""
 
 
-def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, skip_existing: bool = False) -> Outcome:
+def process(
+    scan: Scan,
+    root: Path,
+    output: Path,
+    model: LoadedModel | None,
+    *,
+    skip_existing: bool = False,
+    any_protocol: bool = False,
+) -> Outcome:
     """Quantify a scan and write its files; a failure is an outcome, not an exception.
 
     Parameters
@@ -58,6 +66,8 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
         None chooses by the kind of sample.
     skip_existing : bool
         Keep the results of an earlier run of the same input with the same model.
+    any_protocol : bool
+        Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
     """
     stem, folder = scan.name.stem, folder_of(output, scan.name.entities)
     if scan.misplaced:  # results under its name are those of another scan
@@ -65,11 +75,11 @@ def process(scan: Scan, root: Path, output: Path, model: LoadedModel | None, *, 
     if scan.problem is not None:
         return _failed(stem, folder, scan.problem)
     try:
-        digest = _digest(scan, model)
+        digest = _digest(scan, model, any_protocol)
         if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
             return Outcome(stem, "kept")
         try:
-            found = _fit(scan, model)
+            found = _fit(scan, model, any_protocol)
         except DataError as error:
             return _failed(stem, folder, str(error))
         _write(scan, root, output, folder, found, digest, model)
@@ -99,12 +109,12 @@ def _failed(stem: str, folder: Path, message: str) -> Outcome:
     return Outcome(stem, "failed", message + (". Its earlier results were removed" if old else ""))
 
 
-def _fit(scan: Scan, model: LoadedModel | None) -> Fit:
+def _fit(scan: Scan, model: LoadedModel | None, any_protocol: bool) -> Fit:
     acquisition = with_sidecar(read_acquisition(scan.path), scan.metadata)
     reference = None
     if scan.reference is not None:
         reference = with_sidecar(read_reference(scan.reference), scan.reference_metadata)
-    return fit(acquisition, h2o=reference, model=model)
+    return fit(acquisition, h2o=reference, model=model, any_protocol=any_protocol)
 
 
 def _write(
@@ -123,7 +133,8 @@ def _write(
             "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
             "model": None if asked is None else _model_argument(asked),
         }
-        found.write_into(scratch / "fit", report=True, options=options, reproduce=_command(scan, asked))
+        again = _command(scan, asked, any_protocol="any_protocol" in found.arguments)
+        found.write_into(scratch / "fit", report=True, options=options, reproduce=again)
         made = {scratch / "fit" / name: kept for name, kept in bids_names().items()}
         files += [(path, kept) for path, kept in made.items() if path.exists()]
         files += _spectra(scratch, data)
@@ -209,7 +220,7 @@ def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str)
     return "\t".join((name, numbers[0], unit, *numbers[1:], sub, "n/a"))
 
 
-def _command(scan: Scan, model: LoadedModel | None) -> str:
+def _command(scan: Scan, model: LoadedModel | None, *, any_protocol: bool) -> str:
     """What quantifies this scan again, sidecars and all."""
     words = ["fsl_mrs_dl", "bids", "BIDS_DIR", "OUTPUT_DIR", "participant"]
     for key, option in (
@@ -221,7 +232,8 @@ def _command(scan: Scan, model: LoadedModel | None) -> str:
     ):
         if key in scan.name.entities:
             words += [f"--{option}-label", scan.name.entities[key]]
-    return shlex.join([*words, *(["--model", _model_argument(model)] if model is not None else [])])
+    words += ["--model", _model_argument(model)] if model is not None else []
+    return shlex.join([*words, *(["--any-protocol"] if any_protocol else [])])
 
 
 def _model_argument(model: LoadedModel) -> str:
@@ -230,13 +242,13 @@ def _model_argument(model: LoadedModel) -> str:
     return folder.name if folder.parent == weights_folder() else str(folder.resolve())
 
 
-def _digest(scan: Scan, model: LoadedModel | None) -> str:
+def _digest(scan: Scan, model: LoadedModel | None, any_protocol: bool) -> str:
     """Of everything that the result depends on: images, sidecars, model, version of the program."""
     digest = hashlib.sha256()
     for path in (scan.path, scan.reference):
         digest.update(path.read_bytes() if path is not None else b"")
     answering = [model.folder.fingerprint] if model else fingerprints()
-    rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions()]
+    rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions(), any_protocol]
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 

@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of linear algebra in each worker (default 1; the network has one)",
     )
+    parser.add_argument(
+        "--any-protocol",
+        action="store_true",
+        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
+    )
     parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
     parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
     parser.add_argument(
@@ -182,14 +187,16 @@ def _task_options(args: argparse.Namespace) -> list[str]:
     for name in ("workers", "n_threads"):
         if getattr(args, name) not in (None, 1):
             options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    return [*options, "--skip-existing"] if args.skip_existing else options
+    switches = ("skip_existing", "any_protocol")
+    return [*options, *(f"--{name.replace('_', '-')}" for name in switches if getattr(args, name))]
 
 
 def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
     """Outcomes as they come, in one process or several; a session of the network is made once in each."""
+    common = (args.bids_dir, args.output_dir, args.model, args.skip_existing, args.any_protocol)
     if args.workers == 1 or len(scans) == 1:
         for scan in scans:
-            yield _one(scan, args.bids_dir, args.output_dir, args.model, args.skip_existing)
+            yield _one(scan, *common)
         return
     import multiprocessing
     import os
@@ -199,7 +206,6 @@ def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(args.workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
-        common = (args.bids_dir, args.output_dir, args.model, args.skip_existing)
         futures = [pool.submit(_one, scan, *common) for scan in scans]
         try:
             for future in as_completed(futures):
@@ -217,7 +223,7 @@ def _model(name: str | None) -> Any:
     return None if name is None else load_model(name)
 
 
-def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool) -> Any:
+def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool, any_protocol: bool) -> Any:
     from fsl_mrs_dl.bids.participant import process
 
-    return process(scan, root, output, _model(model), skip_existing=skip_existing)
+    return process(scan, root, output, _model(model), skip_existing=skip_existing, any_protocol=any_protocol)

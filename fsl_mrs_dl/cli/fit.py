@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
     )
+    parser.add_argument(
+        "--any-protocol",
+        action="store_true",
+        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
@@ -79,7 +84,13 @@ def run(args: argparse.Namespace) -> None:
 
             named = {"data": preprocess_by_fsl(args.data, args.h2o, data_off=args.data_off)}
         found = fit(
-            **named, by_naa=args.split_by_naa, tissue=args.tissue, model=model, basis=args.basis, protocol=protocol
+            **named,
+            by_naa=args.split_by_naa,
+            tissue=args.tissue,
+            model=model,
+            basis=args.basis,
+            protocol=protocol,
+            any_protocol=args.any_protocol,
         )
         options = {
             key: str(value) if isinstance(value, Path) else value

@@ -47,6 +47,14 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The frequency drifted by more than 10 Hz; alignment corrects the lines, not where the editing pulse acted.",
     ),
+    "start_corrected": (
+        "info",
+        "The first point was not taken at the echo; the phase of first order that this makes was corrected.",
+    ),
+    "centre_moved": (
+        "caution",
+        "All lines stood far from their places and were moved there: the centre is not the one that the header names.",
+    ),
     "water_removed": ("info", "Residual water was removed."),
     "water_suppression_poor": (
         "caution",
@@ -69,6 +77,14 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),
     "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
     "outside_training": ("caution", "A property of the data lies outside the ranges the model was trained on."),
+    "other_protocol": (
+        "caution",
+        "The protocol is not one that the model was trained on, and the values were asked for all the same.",
+    ),
+    "protocol_unknown": (
+        "caution",
+        "The header does not tell the whole protocol: that of the training spectra was assumed.",
+    ),
     "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
     "scale_uncertain": (
         "caution",

@@ -49,7 +49,7 @@ Over 57 simulated pairs (phantoms and brains) and 11 measured DIFFs: OFF at leas
 
 
 @dataclass(frozen=True)
-class _Weighted:
+class Weighted:
     """Spectra of weighted FIDs: `ppm` shape ``(n,)``, `values` complex ``(n_fids, n)``, `noise` ``(n_fids,)``."""
 
     ppm: NDArray
@@ -72,14 +72,15 @@ class _Weighted:
         return float(self.ppm[near][np.argmax(np.abs(self.values[index, near]))])
 
 
-def _weighted(fids: NDArray, dwell_s: float, f0_mhz: float, tau_s: float) -> _Weighted:
+def weighted(fids: NDArray, dwell_s: float, f0_mhz: float, tau_s: float) -> Weighted:
+    """Spectra of FIDs ``(n_fids, n_points)`` weighted with ``t^4 exp(-t / tau_s)``."""
     n_points = fids.shape[-1]
     time = time_axis(n_points, dwell_s) / tau_s
     n_filled = max(16384, 1 << (n_points - 1).bit_length())
     values = np.fft.fftshift(np.fft.fft(fids * time**4 * np.exp(-time), n_filled, axis=-1), axes=-1)
     # lower quartile of a Rayleigh distribution: untouched by the lines, which fill less than half of the axis
     noise = np.quantile(np.abs(values), 0.25, axis=-1) / np.sqrt(-2 * np.log(0.75))
-    return _Weighted(ppm_axis(n_filled, dwell_s, f0_mhz), values, np.maximum(noise, np.finfo(float).tiny))
+    return Weighted(ppm_axis(n_filled, dwell_s, f0_mhz), values, np.maximum(noise, np.finfo(float).tiny))
 
 
 def _offset_ppm(ppm: NDArray, magnitude: NDArray) -> float:
@@ -94,7 +95,7 @@ def _offset_ppm(ppm: NDArray, magnitude: NDArray) -> float:
     return float(offsets[np.argmax(score)])
 
 
-def _spectra_are_equal(spectra: _Weighted, offset_ppm: float) -> bool:
+def _spectra_are_equal(spectra: Weighted, offset_ppm: float) -> bool:
     """Whether both conditions have the same magnitude spectrum from 1.6 to 3.6 ppm, up to a shift and a factor."""
     grid = np.linspace(1.6, 3.6, 1001) + offset_ppm
     first = np.interp(grid, spectra.ppm, np.abs(spectra.values[0]))
@@ -108,14 +109,14 @@ def _spectra_are_equal(spectra: _Weighted, offset_ppm: float) -> bool:
 
 def naa_ratio(fids: NDArray, dwell_s: float, f0_mhz: float) -> float:
     """The larger over the smaller NAA line of two FIDs ``(2, n_points)``; 1 where no NAA is seen."""
-    spectra = _weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
+    spectra = weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
     _, ratio, visible = _naa(spectra, _common_offset(spectra))
     return ratio if visible.any() else 1.0
 
 
 def naa_over(line_ppm: float, fids: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
     """NAA over another line (magnitudes) in each of several FIDs ``(n_fids, n_points)``; NaN where that is not seen."""
-    spectra = _weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
+    spectra = weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
     offset = _common_offset(spectra)
     naa, other = (
         np.array([abs(spectra.line(index, ppm + offset, 0.1)) for index in range(len(spectra.values))])
@@ -124,11 +125,11 @@ def naa_over(line_ppm: float, fids: NDArray, dwell_s: float, f0_mhz: float) -> N
     return np.where(other > 0.5 * SIGNIFICANT * spectra.noise, naa / np.maximum(other, np.finfo(float).tiny), np.nan)
 
 
-def _common_offset(spectra: _Weighted) -> float:
+def _common_offset(spectra: Weighted) -> float:
     return _offset_ppm(spectra.ppm, np.sqrt(np.sum(np.abs(spectra.values) ** 2, axis=0)))
 
 
-def _naa(spectra: _Weighted, offset_ppm: float) -> tuple[NDArray, float, NDArray]:
+def _naa(spectra: Weighted, offset_ppm: float) -> tuple[NDArray, float, NDArray]:
     """Magnitude of NAA's line in both, the larger over the smaller, and whether each stands above the noise."""
     naa = np.array([abs(spectra.line(index, NAA_PPM + offset_ppm, 0.06)) for index in (0, 1)])
     return naa, float(naa.max() / max(naa.min(), np.finfo(float).tiny)), naa / spectra.noise > SIGNIFICANT
@@ -172,7 +173,7 @@ def assign_conditions(
     given = (said[0], said[1]) if said in (("edit_off", "edit_on"), ("edit_on", "edit_off")) else None
     if np.abs(fids[0] - fids[1]).max() <= IDENTICAL * np.abs(fids).max():
         return given or ("edit_off", "edit_on"), (Flag("not_edited", "the two hold the same data"),)
-    spectra = _weighted(fids, dwell_s, f0_mhz, TAU_S)
+    spectra = weighted(fids, dwell_s, f0_mhz, TAU_S)
     offset = _common_offset(spectra)
     naa, ratio, visible = _naa(spectra, offset)
     if ratio < UNEDITED_RATIO and visible.all() and _spectra_are_equal(spectra, offset):
@@ -229,7 +230,7 @@ def classify_single(
         raise DataError(
             "only the edit_on spectrum is there", expected="the OFF/ON pair, a DIFF or an edit_off spectrum"
         )
-    spectra = _weighted(np.asarray(fid)[np.newaxis], dwell_s, f0_mhz, TAU_S)
+    spectra = weighted(np.asarray(fid)[np.newaxis], dwell_s, f0_mhz, TAU_S)
     offset = _offset_ppm(spectra.ppm, np.abs(spectra.values[0]))
     naa = spectra.line(0, NAA_PPM + offset, 0.08)
     on_offset = offset
@@ -258,7 +259,7 @@ def classify_single(
     return _oriented(naa.real > 0, flags)
 
 
-def _is_edit_on(spectra: _Weighted, offset_ppm: float, naa: float) -> bool:
+def _is_edit_on(spectra: Weighted, offset_ppm: float, naa: float) -> bool:
     """Whether both Cr lines stand there in phase with each other and NAA does not.
 
     The two are looked at in one common place: where each is sought for itself, GABA and choline move one against the

@@ -28,8 +28,10 @@ from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
 from fsl_mrs_dl.preprocess.groups import averages_without, blocks
 from fsl_mrs_dl.preprocess.mixed import check_mixed
+from fsl_mrs_dl.preprocess.orientation import offset_of
 from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
 from fsl_mrs_dl.preprocess.reference import line_width_hz, reference_spectra
+from fsl_mrs_dl.preprocess.start import to_echo
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 DRIFT_HZ = 2.0
@@ -133,6 +135,19 @@ def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
     groups = blocks([index for *_, index in parts])
     without = np.stack([averages_without(*part, groups) for part in parts])
     return _Averaged(np.stack(means), without, np.stack(plain), shifts, phases, rejected, failed)
+
+
+def _placed(acq: Acquisition, mean: _Averaged) -> tuple[_Averaged, list[Flag]]:
+    """The averages as if their first point had been taken at the echo, with lines near their places."""
+    flags, rows = [], np.concatenate([mean.fids[:, None], mean.unaligned[:, None], mean.without_group], axis=1)
+    if acq.start_s:
+        rows = np.stack([to_echo(condition, acq.dwell_s, acq.start_s) for condition in rows])
+        flags.append(Flag("start_corrected", f"{1e3 * acq.start_s:+.3g} ms, as the header says"))
+    offset_ppm = offset_of(rows[:, 0], acq.dwell_s, acq.f0_mhz, acq.source)
+    if offset_ppm:
+        rows = apply_alignment(rows, acq.dwell_s, offset_ppm * acq.f0_mhz, 0.0)
+        flags.append(Flag("centre_moved", f"{offset_ppm:+.2f} ppm"))
+    return replace(mean, fids=rows[:, 0], unaligned=rows[:, 1], without_group=rows[:, 2:]), flags
 
 
 def _combined_reference(reference: Acquisition, weights: NDArray | None) -> NDArray:
@@ -280,10 +295,11 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     if reference is not None:
         water = _combined_reference(reference, weights if together else None)
         check_water(water, reference)
-    mean = _average(acq, fids[:, 0])
+        water = to_echo(water[None], dwell_s, reference.start_s)[0]
+    mean, placing_flags = _placed(acq, _average(acq, fids[:, 0]))
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
-    spectra = spectra.with_flags(*clipped_flags, *reference_flags, *header_flags(acq, reference))
+    spectra = spectra.with_flags(*placing_flags, *clipped_flags, *reference_flags, *header_flags(acq, reference))
     if reference is not None and not together:
         water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:

@@ -55,7 +55,7 @@ class Components:
     def fid(self, n_points: int, dwell_s: float, keep: NDArray | None = None) -> NDArray:
         """The sum of the components (those of the mask `keep`), shape ``(n_points,)``."""
         keep = np.ones(self.freq_hz.size, bool) if keep is None else keep
-        return _decays(self.freq_hz[keep], self.damping_hz[keep], n_points, dwell_s) @ self.amplitude[keep]
+        return oscillations(self.freq_hz[keep], self.damping_hz[keep], n_points, dwell_s) @ self.amplitude[keep]
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,14 @@ class WaterRemoval:
         """What remains of other FIDs of the same lines, shape ``(..., n)``; only amplitudes are fitted anew."""
         if self.parts is None or self.inside is None or not fids.size:
             return fids
-        basis = _decays(self.parts.freq_hz, self.parts.damping_hz, fids.shape[-1], dwell_s)
+        basis = oscillations(self.parts.freq_hz, self.parts.damping_hz, fids.shape[-1], dwell_s)
         flat = fids.reshape(-1, fids.shape[-1])
         amplitude = _amplitudes(basis, flat.T)
         return (flat - (basis[:, self.inside] @ amplitude[self.inside]).T).reshape(fids.shape)
 
 
-def _decays(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: float) -> NDArray:
+def oscillations(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: float) -> NDArray:
+    """Damped oscillations of amplitude one, shape ``(n_points, k)``; see `Components`."""
     exponent = (2j * np.pi * freq_hz - damping_hz) * dwell_s
     # n = 64 a + b: two small tables of exponentials and one product instead of n exponentials per component
     block = 64
@@ -207,7 +208,7 @@ def hlsvd(
     damping_hz = np.maximum(-np.log(np.abs(poles)) / dwell_s, -MAX_GROWTH / (n * dwell_s))
     order = np.argsort(freq_hz)
     freq_hz, damping_hz = freq_hz[order], damping_hz[order]
-    basis = _decays(freq_hz, damping_hz, n, dwell_s)
+    basis = oscillations(freq_hz, damping_hz, n, dwell_s)
     return Components(freq_hz, damping_hz, _amplitudes(basis, fid))
 
 

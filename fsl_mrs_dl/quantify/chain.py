@@ -10,6 +10,7 @@ from typing import Any
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
+from fsl_mrs_dl.quantify.protocol import completed, with_protocol
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
 
@@ -21,6 +22,7 @@ def analyse(
     basis: Path | None = None,
     tissue: TissueFractions | None = None,
     protocol: Mapping[str, Any] | None = None,
+    any_protocol: bool = False,
 ) -> Quantification:
     """Quantify what `fsl_mrs_dl.preprocess.load.load` returned, and scale it by the water reference where there is one.
 
@@ -35,6 +37,8 @@ def analyse(
         Of the voxel, to correct concentrations by water for.
     protocol : mapping, optional
         What is known of the protocol where the header does not say it, see `fsl_mrs_dl.quantify.told`.
+    any_protocol : bool
+        Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
 
     Returns
     -------
@@ -48,4 +52,5 @@ def analyse(
     ModelError
         When the model does not suit the data.
     """
-    return with_water(quantify(data.spectra, model, basis=basis, protocol=protocol), data, tissue)
+    result = quantify(data.spectra, model, basis=basis, protocol=protocol)
+    return with_water(with_protocol(result, completed(data.spectra, protocol), any_protocol=any_protocol), data, tissue)

@@ -34,6 +34,8 @@ EXPLANATIONS: dict[str, str] = {
     "editing noticeably.",
     "large_drift": "The editing pulse acted off its target in part of the scan, so GABA tends to be read too low and "
     "more macromolecule is edited.",
+    "start_corrected": "A late start turns lines by their distance from water; values hold if the start is right.",
+    "centre_moved": "The values hold if NAA, creatine and choline stand at 2.01, 3.03 and 3.21 ppm in the figure.",
     "water_removed": "The tail of the water line was modelled and subtracted; metabolites above 4.2 ppm are not used.",
     "eddy_current_uncorrected": "Lines may be distorted or asymmetric; give a water reference of the same voxel and "
     "scan.",
@@ -58,6 +60,10 @@ EXPLANATIONS: dict[str, str] = {
     "low_snr": "The intervals were not tested for so much noise; more transients are needed.",
     "outside_training": "The network has not seen such data, so its intervals are not assured; see the table of "
     "training ranges.",
+    "other_protocol": "Echo time and editing decide how coupled metabolites look: values and intervals are not "
+    "those of this measurement.",
+    "protocol_unknown": "Of another echo time or editing the values would be wrong, and nothing would show it; say it "
+    "in the header (EchoTime, EditPulse) or the sidecar.",
     "poor_fit": "There is signal that no metabolite of the model explains: look for lipid, water or artefact in the "
     "residual.",
     "scale_uncertain": "Use ratios, not raw amplitudes or concentrations by water.",

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FIDs whose first point was not taken at the echo: put back to it.
+
+A start `s` after the echo turns a line at frequency `f` by ``2 pi f s``, a phase of first order. Undoing that phase
+alone leaves the first points empty and bends the baseline, so the missing points are taken from a model of the FID
+(damped oscillations); points before the echo are dropped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from fsl_mrs_dl.preprocess.water import hlsvd, oscillations
+
+SAME_S = 1e-6
+"""A start nearer to the echo than this is none: it turns no line by a degree."""
+
+MAX_GROWTH = 1.0
+"""Going back in time, a component may grow by exp(MAX_GROWTH): one that decays faster is noise."""
+
+
+def to_echo(rows: NDArray, dwell_s: float, start_s: float) -> NDArray:
+    """FIDs as they would be had their first point been taken at the echo.
+
+    Parameters
+    ----------
+    rows : complex array, shape ``(n_rows, n_points)``
+        Of the same lines, as the average of a scan and of parts of it; the first is modelled, the others take its
+        frequencies.
+    dwell_s : float
+    start_s : float
+        Time of the first point after the echo (negative: before it), s.
+
+    Returns
+    -------
+    complex array, shape ``(n_rows, n_points)``
+        With zeros at the end where points before the echo were dropped.
+
+    Raises
+    ------
+    DataError
+        As `fsl_mrs_dl.preprocess.water.hlsvd`.
+    """
+    rows = np.asarray(rows)
+    before = int(np.ceil(max(-start_s - SAME_S, 0.0) / dwell_s))
+    if before:
+        rows = np.pad(rows[:, before:], ((0, 0), (0, before)))
+    late_s = start_s + before * dwell_s
+    if late_s < SAME_S:
+        return rows
+    n_points = rows.shape[-1]
+    parts = hlsvd(rows[0], dwell_s)
+    basis = oscillations(parts.freq_hz, parts.damping_hz, n_points, dwell_s)
+    amplitudes = np.linalg.lstsq(basis, rows.T, rcond=1e-10)[0]
+    back = np.exp(np.clip(parts.damping_hz * late_s, None, MAX_GROWTH) - 2j * np.pi * parts.freq_hz * late_s)
+    return (basis @ (back[:, None] * amplitudes)).T + _delayed(rows - (basis @ amplitudes).T, dwell_s, late_s)
+
+
+def _delayed(rows: NDArray, dwell_s: float, by_s: float) -> NDArray:
+    """Signals moved to later times by any fraction of the sampling interval; zeros come in at the start."""
+    n_points = rows.shape[-1]
+    size = fft.next_fast_len(2 * n_points)
+    turn = np.exp(-2j * np.pi * np.fft.fftfreq(size, dwell_s) * by_s)
+    return fft.ifft(fft.fft(rows, size, axis=-1) * turn, axis=-1)[:, :n_points]
