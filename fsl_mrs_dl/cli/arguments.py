@@ -43,3 +43,12 @@ def inputs_of(args: argparse.Namespace, outputs: Sequence[str] = ("output",)) ->
         if name not in outputs:
             found += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Path)]
     return found
+
+
+def add_any_protocol(parser: argparse.ArgumentParser) -> None:
+    """``--any-protocol``, for data that were not measured as the model's training spectra were."""
+    parser.add_argument(
+        "--any-protocol",
+        action="store_true",
+        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
+    )

@@ -12,6 +12,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.cli.arguments import add_any_protocol
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``bids``."""
@@ -51,11 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of linear algebra in each worker (default 1; the network has one)",
     )
-    parser.add_argument(
-        "--any-protocol",
-        action="store_true",
-        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
-    )
+    add_any_protocol(parser)
     parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
     parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
     parser.add_argument(

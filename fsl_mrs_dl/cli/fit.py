@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsl_mrs_dl.cli.arguments import add_any_protocol
+
 if TYPE_CHECKING:
     from fsl_mrs_dl.api.result import Fit
 
@@ -50,11 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
     )
-    parser.add_argument(
-        "--any-protocol",
-        action="store_true",
-        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
-    )
+    add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
