@@ -96,7 +96,7 @@ class BasisBank:
             When there are fewer.
         """
         if not 1 <= n <= self.n_members:
-            raise ConfigError("the bank has not that many members", expected=f"1 to {self.n_members}", got=n)
+            raise ConfigError("the bank has fewer members", expected=f"1 to {self.n_members}", got=n)
         return dataclasses.replace(
             self,
             protocols=self.protocols[:n],

@@ -126,7 +126,7 @@ class BankConfig:
         for name in _RANGES:
             low, high = getattr(self, name)
             if not low <= high:
-                raise ConfigError(f"the range {name} stands on its head", expected="low, high", got=(low, high))
+                raise ConfigError(f"{name} must not fall", expected="low, high", got=(low, high))
         for name in ("long_share", "symmetric_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} out of range", expected="0 to 1", got=getattr(self, name))

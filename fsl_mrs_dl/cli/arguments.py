@@ -23,7 +23,7 @@ def split_words(text: str, option: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise ConfigError(f"{option} is no list of arguments", expected="every quotation closed", got=text) from error
+        raise ConfigError(f"{option} cannot be split", expected="every quotation closed", got=text) from error
 
 
 def inputs_of(args: argparse.Namespace, outputs: Sequence[str] = ("output",)) -> list[Path]:

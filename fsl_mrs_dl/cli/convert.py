@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of, sidecar_path
 
     if args.block != "half" and not (args.block.isdecimal() and int(args.block) > 0):
-        raise ConfigError("--block is no number", expected="1 or more, or half", got=args.block)
+        raise ConfigError("--block is not a number", expected="1 or more, or half", got=args.block)
     pulses = edit_pulses_of({"ON": (args.edit_on, args.edit_duration), "OFF": (args.edit_off, args.edit_duration)})
     editing = Editing(args.order, None if args.block == "half" else int(args.block), pulses)
     made = convert_scan(

@@ -83,7 +83,7 @@ def _runtime() -> Finding:
         n = model.folder.grid.n_points
         answer = model.predict(NetworkInput(np.zeros((4, n), np.float32), np.ones(2, np.float32), 1.0))
         if not np.isfinite(answer.mean).all():
-            return Finding(name, "bad", "the network's answer is not finite", f"{_pip()} --force-reinstall fsl_mrs_dl")
+            return Finding(name, "bad", "the network's output is not finite", f"{_pip()} --force-reinstall fsl_mrs_dl")
         return Finding(name, "ok", f"onnxruntime ran the model {model.folder.name}")
     except Exception as error:  # whatever it is, the user is to read it here
         return Finding(

@@ -83,7 +83,7 @@ def _read(args: argparse.Namespace) -> Any:
     from fsl_mrs_dl.io.pulse_files import read_pulse
 
     if args.b1_max is not None and args.flip is not None:
-        raise ConfigError("--flip and --b1-max say the same twice", hint="Give one of them")
+        raise ConfigError("--flip and --b1-max exclude each other", hint="Give one of them")
     _without(args, "a pulse file", "tbw", "truncation", "separation")
     flip_deg = 180.0 if args.flip is None else args.flip
     if args.purpose == "excitation" and args.flip is None:

@@ -186,7 +186,7 @@ def _systems(args: argparse.Namespace) -> list[Any]:
     else:
         names = [name.strip() for name in args.metabolites.split(",") if name.strip()]
         if not names:
-            raise ConfigError("--metabolites names none", expected="names separated by commas")
+            raise ConfigError("--metabolites is empty", expected="names separated by commas")
         # systems of the user are wanted even when --metabolites names others
         names += [name for name in own if name not in names]
     return [own[name] if name in own else load_system(name) for name in names]

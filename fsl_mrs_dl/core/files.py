@@ -92,7 +92,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     _check_parent(path)
     if path.is_dir():
-        raise DataError("is a folder; a file was to be written there", where=path)
+        raise DataError("is a folder; a file was expected", where=path)
     scratch = _scratch_name(path)
     try:
         yield scratch
@@ -216,7 +216,7 @@ def check_replaceable(path: Path, overwrite: bool, names: Iterable[str] = ()) ->
     except OSError as exc:  # a name that no file system takes
         raise cannot_write(path, exc) from exc
     if not path.is_dir():
-        raise DataError("is a file; a folder was to be made there", where=path)
+        raise DataError("is a file; a folder was expected", where=path)
     entries = os.listdir(path)
     if not entries:
         return

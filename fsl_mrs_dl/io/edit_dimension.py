@@ -131,7 +131,7 @@ def split(file: MrsFile, block: int | None = 1) -> MrsFile:
             got=", ".join(file.tags) or "a single spectrum",
         )
     if file.data.ndim == 7:
-        raise DataError("there is no place for another dimension", where=file.path, got=", ".join(file.tags))
+        raise DataError("no dimension of the file is free", where=file.path, got=", ".join(file.tags))
     axis = file.tags.index("DIM_DYN") + 4
     n_dynamics = file.data.shape[axis]
     row = block if block is not None else n_dynamics // 2
@@ -182,7 +182,7 @@ def join(first: MrsFile, second: MrsFile) -> MrsFile:
         if difference:
             raise DataError(f"the conditions are of two {name}", where=second.path, got=difference)
     if first.data.ndim == 7:
-        raise DataError("there is no place for another dimension", where=first.path, got=", ".join(first.tags))
+        raise DataError("no dimension of the file is free", where=first.path, got=", ".join(first.tags))
     key = _TAGS[first.data.ndim - 4]
     sources = [name for f in (first, second) for name in f.header.get("OriginalFile", [])]
     header = {**first.header, key: "DIM_EDIT", f"{key}_info": _INFO}

@@ -129,7 +129,7 @@ def write_spectrum(
     if not path.name.endswith((".nii", ".nii.gz")):
         raise DataError("the name of a NIfTI-MRS file must end in .nii or .nii.gz", where=path)
     if not np.all(np.isfinite(fid)):
-        raise DataError("NaN or infinite values were to be written", where=path)
+        raise DataError("NaN or infinite values cannot be written", where=path)
     extension = _passed_on(header or {}, tags, fid.shape[:-1])
     if conditions is not None:
         words = {"edit_off": "OFF", "edit_on": "ON"}
@@ -259,7 +259,7 @@ def _arrange(
                 )
             continue
         if kind != "dynamic" and axes[kind]:
-            raise DataError(f"the dimension {tag} stands twice in the header", where=path)
+            raise DataError(f"the header names the dimension {tag} twice", where=path)
         axes[kind].append(axis)
     order = axes["edit"] + axes["coil"] + axes["dynamic"]
     rest = [axis for axis in range(7) if axis not in (*order, 3)]

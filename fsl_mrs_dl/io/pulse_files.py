@@ -162,7 +162,7 @@ def _bruker(text: str, path: Path) -> _Shape:
     values = _stack(rows, path)
     if declared is not None and int(declared.group(1)) != len(values):
         raise DataError(
-            "the pulse file has not the points that it names",
+            "the number of points is not what the header says",
             where=path,
             expected=int(declared.group(1)),
             got=len(values),
@@ -217,9 +217,7 @@ def _row(line: str, lengths: tuple[int, ...], number: int, path: Path) -> list[f
 
 def _stack(rows: list[list[float]], path: Path) -> NDArray:
     if not 1 <= len(rows) <= _MAX_STEPS:
-        raise DataError(
-            "not a number of steps that a pulse has", where=path, expected=f"1 to {_MAX_STEPS}", got=len(rows)
-        )
+        raise DataError("wrong number of steps", where=path, expected=f"1 to {_MAX_STEPS}", got=len(rows))
     values = np.array(rows)
     if not np.isfinite(values).all():
         raise DataError("the pulse holds values that are not finite", where=path)

@@ -51,7 +51,7 @@ def sdat_pair(paths: Sequence[Path]) -> tuple[Path, Path]:
                 found.setdefault(beside.suffix.lower(), beside)
     for ending in (".sdat", ".spar"):
         if ending not in found:
-            raise DataError(f"the {ending[1:].upper()} file that belongs to it is not beside it", where=paths[0])
+            raise DataError(f"the {ending[1:].upper()} file that belongs to it is missing", where=paths[0])
     return found[".sdat"], found[".spar"]
 
 

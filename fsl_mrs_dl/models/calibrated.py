@@ -96,7 +96,7 @@ class LoadedModel:
         """
         factors = self._factors(mode, "raw")
         if not (np.isfinite(prediction.mean).all() and np.isfinite(prediction.sd).all()):
-            raise ModelError("the network's answer is not finite", where=self.folder.path)
+            raise ModelError("the network's output is not finite", where=self.folder.path)
         result = []
         for name, mean, sd in zip(self.outputs, prediction.mean, prediction.sd, strict=True):
             value = max(0.0, float(mean))

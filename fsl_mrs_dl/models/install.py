@@ -145,7 +145,7 @@ def _copy(model: ModelFolder, path: Path) -> None:
                 with suppress(FileNotFoundError):  # a model needs no weights to train on
                     shutil.copyfile(model.path / name, scratch / name)
         if path.is_symlink() or path.is_file():
-            raise DataError("is no folder; a model was to be put there", where=path)
+            raise DataError("is not a folder", where=path)
         scratch.chmod(0o777 & ~_umask())
         _swap(scratch, path)
     finally:

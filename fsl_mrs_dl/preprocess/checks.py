@@ -75,7 +75,7 @@ def check_belongs(acq: Acquisition, reference: Acquisition) -> None:
         )
     voxel = voxels_differ(acq.affine, reference.affine)
     if voxel:
-        raise DataError("the water reference is of another voxel", where=reference.source, got=voxel, hint=hint)
+        raise DataError("the water reference is from another voxel", where=reference.source, got=voxel, hint=hint)
 
 
 def without_clipped(acq: Acquisition) -> tuple[Acquisition, list[Flag]]:

@@ -59,7 +59,7 @@ def load(
     elif data is not None:
         acquisition = split_by_naa(_read(data)) if by_naa else _read(data)
     else:
-        raise ConfigError("no data were named", expected="data=, or data_off= and data_on=")
+        raise ConfigError("no data were given", expected="data=, or data_off= and data_on=")
     return preprocess(acquisition, None if h2o is None else _read(h2o))
 
 
@@ -117,10 +117,10 @@ def _check_pair(off: Acquisition, on: Acquisition) -> None:
         )
     person = persons_differ((off.header, off.source), (on.header, on.source))
     if person:
-        raise DataError("the two conditions are of two participants", where=on.source, got=f"{person} differs")
+        raise DataError("the two conditions are from different participants", where=on.source, got=f"{person} differs")
     voxel = voxels_differ(off.affine, on.affine)
     if voxel:
-        raise DataError("the two conditions are of two voxels", where=on.source, got=voxel)
+        raise DataError("the two conditions are from different voxels", where=on.source, got=voxel)
     for name, first, second in (("echo time", off.te_s, on.te_s), ("first point", off.start_s, on.start_s)):
         if first is not None and second is not None and abs(first - second) > 1e-4:
             raise DataError(

@@ -137,7 +137,7 @@ def open_dataset(folder: Path, recipe: Recipe) -> Dataset:
             hint="Make one with: fsl_mrs_dl dataset CONFIG.toml --output DIR",
         ) from error
     if not complete:
-        raise DataError("an array of the data set has another length", where=folder, expected=record["n"])
+        raise DataError("an array of the data set has the wrong length", where=folder, expected=record["n"])
     if (outputs, n_points) != (recipe.outputs, recipe.grid.n_points):
         raise DataError(
             "the data set has other outputs or another grid than the configuration",

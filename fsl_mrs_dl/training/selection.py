@@ -136,7 +136,7 @@ def configured(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
         for parent in parents:
             node = node.get(parent)
             if not isinstance(node, dict):
-                raise ConfigError(f"the space names '{path}', which the configuration has not", got=parent)
+                raise ConfigError(f"the space names '{path}', which the configuration does not have", got=parent)
         node[last] = value
     config = from_mapping(TrainConfig, tree, "trial")
     from fsl_mrs_dl.networks import network_config

@@ -156,7 +156,7 @@ def test_what_is_no_data_is_named():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "no data were named; expected data=, or data_off= and data_on="),
+        ({}, "no data were given; expected data=, or data_off= and data_on="),
         ({"data_off": RAW}, "data_off= and data_on= are needed together"),
         ({"data": RAW, "data_off": RAW, "data_on": RAW}, "data= is not used beside data_off= and data_on="),
     ],

@@ -129,7 +129,11 @@ def test_command_writes_a_bank_and_reports_what_is_wrong(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [({"te_s": (0.082, 0.066)}, "on its head"), ({"seed": -1}, "seed"), ({"shift_jitter_ppm": -1.0}, "shift_jitter")],
+    [
+        ({"te_s": (0.082, 0.066)}, "te_s must not fall"),
+        ({"seed": -1}, "seed"),
+        ({"shift_jitter_ppm": -1.0}, "shift_jitter"),
+    ],
 )
 def test_ranges_that_make_no_sense_are_refused(values, text):
     with pytest.raises(ConfigError, match=text):

@@ -83,7 +83,7 @@ def _rda_cut_off(folder):
 FAULTS = [
     (_damaged_sdat, (), 1, "the sizes of SDAT and SPAR do not agree"),
     (_spar_of_words, (), 1, "not a SPAR file"),
-    (_without_spar, (), 1, "the SPAR file that belongs to it is not beside it"),
+    (_without_spar, (), 1, "the SPAR file that belongs to it is missing"),
     (_spar_that_lacks_the_frequency, (), 1, "the SPAR has no entry 'synthesizer_frequency'"),
     (_text("a.rda"), (), 1, "not an RDA file"),
     (_rda_cut_off, (), 1, "spec2nii could not convert it"),

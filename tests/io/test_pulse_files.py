@@ -137,7 +137,7 @@ FAULTS = [
     ("a.pta", b"PULSENAME: x\nAMPINT: 1\n", "number of steps"),
     ("a.pta", b"PULSENAME: x\n1.0\n", "line 2 has the wrong length"),
     ("shape", b"##XYPOINTS= (XY..XY)\n##END=\n", "number of steps"),
-    ("shape", b"##NPOINTS= 3\n##XYPOINTS= (XY..XY)\n1, 0\n##END=\n", "not the points that it names"),
+    ("shape", b"##NPOINTS= 3\n##XYPOINTS= (XY..XY)\n1, 0\n##END=\n", "not what the header says"),
     ("a.txt", b"1 0\n-1 0\n", "does nothing on resonance"),
     ("a.txt", b"# duration_s: long\n1 0\n", "duration_s is not a number"),
     ("a.txt", b"# duration_s: 0.01\n1 0\n", "another duration"),

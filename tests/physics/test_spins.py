@@ -141,7 +141,7 @@ def test_a_user_system_gives_the_signal_of_the_table(tmp_path):
         ({}, "no spin system"),
         (3, "no spin system"),
         ({"A": 3}, "JSON object"),
-        ({"A": []}, "without spins"),
+        ({"A": []}, "no spins"),
         ({"A": {"j": [[0]]}}, "'shifts' is missing"),
         ({"A": {"shift": [1.0]}}, "unknown key 'shift'.*did you mean 'shifts'"),
         ({"A": {"shifts": ["x"]}}, "must hold numbers"),
@@ -154,7 +154,7 @@ def test_a_user_system_gives_the_signal_of_the_table(tmp_path):
         ({"A": {"shifts": [1.0, 2.0], "j": [[0, 0], [2, 0]]}}, "upper triangle, or symmetric"),
         ({"A": {"shifts": [1.0], "j": [[2]]}}, "itself"),
         ({"A": {"shifts": [1.0], "scaleFactor": 0}}, "positive"),
-        ({"../A": {"shifts": [1.0]}}, "not a name"),
+        ({"../A": {"shifts": [1.0]}}, "invalid name"),
         ({"A": {"shifts": [1.0]}, "sysA": {"shifts": [1.0]}}, "two systems are called 'A'"),
     ],
 )

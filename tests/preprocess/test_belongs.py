@@ -59,8 +59,8 @@ def test_persons_are_told_by_entries_and_names_that_are_not_repeated():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"affine": moved(by_mm=30.0)}, "of another voxel"),
-        ({"affine": moved(times=0.8)}, "of another voxel"),
+        ({"affine": moved(by_mm=30.0)}, "from another voxel"),
+        ({"affine": moved(times=0.8)}, "from another voxel"),
         ({"f0_mhz": 123.25}, "of another field"),
         ({"header": {"PatientID": "b"}}, "of another participant"),
     ],

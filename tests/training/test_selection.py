@@ -124,7 +124,7 @@ def test_what_cannot_be_searched_is_said_before_anything_is_trained(tiny_config,
     base = read_config(tiny_config)
     with pytest.raises(ConfigError, match=r"unknown setting 'dence'.*dense"):
         SelectConfig("s", base, {"network.dence": Dimension(low=1, high=2)})
-    with pytest.raises(ConfigError, match="which the configuration has not"):
+    with pytest.raises(ConfigError, match="which the configuration does not have"):
         SelectConfig("s", base, {"netwrk.dense": Dimension(low=1, high=2)})
     with pytest.raises(ConfigError, match="low < high"):
         Dimension(low=2, high=1)

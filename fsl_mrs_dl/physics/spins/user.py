@@ -65,7 +65,7 @@ def parse_systems(values: Any, where: str, default_name: str = "user") -> dict[s
     if isinstance(values, list) or (isinstance(values, Mapping) and "shifts" in values):
         values = {default_name: values}
     if not isinstance(values, Mapping) or not values:
-        raise ConfigError("no spin system here", where=where, expected="a JSON object of systems by name")
+        raise ConfigError("no spin system found", where=where, expected="a JSON object of systems by name")
     systems = {}
     for key, value in values.items():
         name = _name(key, where)
@@ -73,7 +73,7 @@ def parse_systems(values: Any, where: str, default_name: str = "user") -> dict[s
             raise ConfigError(f"two systems are called '{name}'", where=where)
         parts = value if isinstance(value, list) else [value]
         if not parts:
-            raise ConfigError("a system without spins", where=f"{where}, {key}")
+            raise ConfigError("a system has no spins", where=f"{where}, {key}")
         groups = tuple(_group(part, f"{where}, {key}") for part in parts)
         systems[name] = SpinSystem(name, groups, ("user",))
     return systems
@@ -83,7 +83,7 @@ def _name(key: str, where: str) -> str:
     """A system's name without the leading ``sys`` of FSL-MRS; it becomes a file name."""
     name = key[3:] if key.startswith("sys") and len(key) > 3 else key
     if not re.fullmatch(r"[\w+-][\w.+-]*", name):
-        raise ConfigError("not a name for a metabolite", where=where, expected="letters and digits", got=repr(key))
+        raise ConfigError("invalid name of a metabolite", where=where, expected="letters and digits", got=repr(key))
     return name
 
 

@@ -95,7 +95,7 @@ class MeasuredSpectra(Spectra):
         for path in files_of(folder, truths):
             spectra = load(path).spectra
             if spectra.edit_off is None or spectra.diff is None:
-                raise DataError("a ladder is judged on OFF/ON pairs", where=path, got=", ".join(spectra.present))
+                raise DataError("a ladder is evaluated on OFF/ON pairs", where=path, got=", ".join(spectra.present))
             inputs.append(prepare(spectra, grid))
             signals = basis_signals(spectra, names)
             amplitudes = fit_linear_combination(spectra, signals, grid).amplitudes
