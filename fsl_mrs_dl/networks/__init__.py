@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,13 @@ from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from torch import nn
+
+NETWORKS = {
+    "cnn": ("cnn", "Cnn", "CnnConfig"),
+    "fcnn": ("fcnn", "Fcnn", "FcnnConfig"),
+    "yae": ("yae", "Yae", "YaeConfig"),
+}
+"""Name of a network: its file here, its class, and that of its config."""
 
 
 def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) -> nn.Module:
@@ -51,18 +59,12 @@ def network_config(settings: Mapping[str, Any]) -> Any:
 
 def _classes(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """Class of the network that is named, and of its config."""
-    from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
-    from fsl_mrs_dl.networks.fcnn import Fcnn, FcnnConfig
-    from fsl_mrs_dl.networks.yae import Yae, YaeConfig
-
-    registry: dict[str, tuple[Any, Any]] = {
-        "cnn": (Cnn, CnnConfig),
-        "fcnn": (Fcnn, FcnnConfig),
-        "yae": (Yae, YaeConfig),
-    }
     name = settings.get("name")
-    if name not in registry:
+    if name not in NETWORKS:
         raise ConfigError(
-            f"unknown network '{name}'{nearest(str(name), registry)}", expected=f"one of {', '.join(registry)}"
+            f"unknown network '{name}'{nearest(str(name), NETWORKS)}", expected=f"one of {', '.join(NETWORKS)}"
         )
-    return registry[name]
+    file, network, config = NETWORKS[name]
+    # imported when it is asked for: torch is slow to import
+    module = importlib.import_module(f"fsl_mrs_dl.networks.{file}")
+    return getattr(module, network), getattr(module, config)

@@ -89,10 +89,10 @@ def test_two_files_of_two_scans_are_no_pair(tmp_path):
     assert "options_swapped" in codes(swapped)
     assert "order_contradiction" not in codes(swapped)
     for other, words in (
-        (write("far.nii.gz", pair[1], moved(by_mm=40.0)), "two voxels"),
+        (write("far.nii.gz", pair[1], moved(by_mm=40.0)), "different voxels"),
         (write("long.nii.gz", pair[1], EchoTime=0.08), "echo time"),
         (write("late.nii.gz", pair[1], AcquisitionStartTime=0.0005), "first point"),
-        (write("else.nii.gz", pair[1], PatientID="b"), "two participants"),
+        (write("else.nii.gz", pair[1], PatientID="b"), "different participants"),
     ):
         base = write("off_a.nii.gz", pair[0], PatientID="a")
         with pytest.raises(DataError, match=words):
