@@ -6,7 +6,7 @@ BIDS has FrequencyOffset (ppm) and PulseDuration in ms where NIfTI-MRS has Pulse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,10 +149,19 @@ def _number(value: Any, key: str, where: object) -> float | None:
     return float(value)
 
 
-def sidecar_of(file: MrsFile) -> dict[str, Any]:
+def _transients(file: MrsFile, averages: Sequence[int]) -> int | None:
+    """All applications of the sequence, those that the scanner averaged too; None where nobody tells."""
+    lengths = dict(zip(file.tags, file.data.shape[4:], strict=True))
+    dynamics, conditions = int(lengths.get("DIM_DYN", 1)), int(lengths.get("DIM_EDIT", 1))
+    if averages:
+        return dynamics * (sum(averages) if len(averages) == conditions else averages[0] * conditions)
+    return dynamics * conditions if "DIM_DYN" in lengths else None
+
+
+def sidecar_of(file: MrsFile, averages: Sequence[int | None] = ()) -> dict[str, Any]:
     """BIDS's keys: FrequencyOffset for PulseOffset, and durations of editing pulses in ms (NIfTI-MRS has seconds).
 
-    Nothing that names the patient is among them.
+    Nothing that names the patient is among them. `averages`: transients that each source file had averaged.
     """
     header = file.header
     found = {key: header[key] for key in _SAME if key in header}
@@ -160,11 +169,9 @@ def sidecar_of(file: MrsFile) -> dict[str, Any]:
     found["NumberOfSpectralPoints"] = int(file.data.shape[3])
     if isinstance(header.get("WaterSuppressed"), bool):
         found["WaterSuppression"] = header["WaterSuppressed"]
-    dynamics = [n for n, tag in zip(file.data.shape[4:], file.tags, strict=True) if tag in ("DIM_DYN", "DIM_EDIT")]
-    if dynamics:
-        found["NumberOfTransients"] = 1
-        for length in dynamics:
-            found["NumberOfTransients"] *= int(length)
+    transients = _transients(file, [n for n in averages if n is not None])
+    if transients is not None:
+        found["NumberOfTransients"] = transients
     if file.labels is not None:
         found["EditCondition"] = file.labels
     pulses = header.get("EditPulse")

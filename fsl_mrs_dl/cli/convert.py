@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.cli.options import as_options, option_names
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import write_json
+    from fsl_mrs_dl.io.averages import averages_of
     from fsl_mrs_dl.preprocess.convert import Editing, convert_scan, edit_pulses_of, sidecar_path
 
     if args.block != "half" and not (args.block.isdecimal() and int(args.block) > 0):
@@ -71,9 +72,11 @@ def run(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
     names = option_names(parser)
+    sources = args.data or [path for path in (args.off, args.on) if path is not None]
+    averages = [averages_of(path) for path in sources]
     for item in made:
         if args.sidecar:
-            write_json(sidecar_path(item.path), sidecar_of(item.file))
+            write_json(sidecar_path(item.path), sidecar_of(item.file, averages))
         lengths = [f"{n} {tag}" for n, tag in zip(item.file.data.shape[4:], item.file.tags, strict=True)]
         order = f" ({', '.join(item.file.labels)})" if item.file.labels else ""
         print(f"{item.path}: {', '.join([f'{item.file.data.shape[3]} points', *lengths])}{order}")

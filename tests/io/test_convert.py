@@ -10,6 +10,7 @@ import pytest
 
 from fsl_mrs_dl.bids.dataset import find_scans
 from fsl_mrs_dl.bids.sidecar import sidecar_of, with_sidecar
+from fsl_mrs_dl.io.averages import averages_of
 from fsl_mrs_dl.io.edit_dimension import label, split, with_absolute_offsets
 from fsl_mrs_dl.io.nifti import read_acquisition
 from tests.bids_helpers import VALIDATOR
@@ -175,5 +176,23 @@ def test_sidecar_has_the_units_of_bids(tmp_path):
     assert sidecar["EditPulse"] == {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 14.0}}
     assert sidecar["EditCondition"] == ["ON", "OFF"]
     assert sidecar["NumberOfTransients"] == 12
+    assert sidecar_of(file, [None])["NumberOfTransients"] == 12
+    assert sidecar_of(file, [8])["NumberOfTransients"] == 96
     assert sidecar["WaterSuppression"] is True
     assert "PatientName" not in sidecar
+
+
+def test_what_a_scanner_averaged_counts(tmp_path):
+    for name, text in (
+        ("a.rda", ">>> Begin of header <<<\r\nNumberOfAverages: 64.000000\r\n>>> End of header <<<"),
+        ("b.SPAR", "rows : 32\naverages : 4\n"),
+        ("c.rda", ">>> Begin of header <<<"),
+    ):
+        (tmp_path / name).write_bytes(text.encode() + bytes(range(256)))
+    found = [averages_of(tmp_path / name) for name in ("a.rda", "b.SPAR", "b.SDAT", "c.rda", "none.rda", "x.dcm")]
+    assert found == [64, 4, 4, None, None, None]
+    pair = made(tmp_path, (1, 1, 1, 8, 2), ("DIM_EDIT",))
+    assert "NumberOfTransients" not in sidecar_of(pair)
+    assert "NumberOfTransients" not in sidecar_of(pair, [None, None])
+    assert sidecar_of(pair, [160, 150])["NumberOfTransients"] == 310
+    assert sidecar_of(pair, [160])["NumberOfTransients"] == 320
