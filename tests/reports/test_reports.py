@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 
 from fsl_mrs_dl.metabolites.sums import definition
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.manifest import OUTPUTS
-from tests.report_helpers import AMOUNTS, MAKERS, diff_only, full, refused, rows, write
+from fsl_mrs_dl.reports.manifest import OUTPUTS, Run, write_folder
+from tests.report_helpers import AMOUNTS, MAKERS, diff_only, full, refused, rows, spectra, write
 
 PROMISED = {
     *("summary.csv", "concentrations.csv", "qc.csv", "all_parameters.csv", "quantities.json", "options.txt"),
@@ -196,3 +197,15 @@ def test_fit_file_keeps_fid_and_sign(tmp_path):
     write(q, tmp_path / "o")
     stored = np.asanyarray(nibabel.nifti2.load(tmp_path / "o" / "fit.nii.gz").dataobj)
     np.testing.assert_allclose(stored.reshape(-1), np.conj(q.fitted_fid), rtol=1e-5)
+
+
+def test_names_that_are_not_utf_8_do_not_stop_the_writing(tmp_path):
+    name = os.fsdecode(b"n\xe4 $a$b.nii.gz")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    q = full()
+    write_folder(folder, Run(q, spectra(q, name=name), options={"data": name}, report=True, reproduce=f"fit {name}"))
+    texts = [path.read_bytes() for path in folder.rglob("*") if path.suffix not in (".png", ".gz") and path.is_file()]
+    assert len(texts) > 5
+    assert all(text.decode("utf-8") for text in texts)
+    assert "udce4" in (folder / "report.html").read_text("utf-8")
