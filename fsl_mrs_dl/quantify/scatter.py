@@ -146,14 +146,18 @@ def scatter_record(spectra: EditedSpectra, models: Sequence[LoadedModel]) -> dic
     if not spectra.without_group:
         return {}
     shown = {mode: _shown_alone(spectra.without_group, present) for mode, present in MODES.items()}
-    found = {
-        model.folder.digest: {
-            mode: _digits(answers_without_groups(parts, model, told_protocol(parts[0], model.folder)))
-            for mode, parts in shown.items()
-            if parts and mode in model.modes
+    found = [
+        {
+            "model": model.folder.digest,
+            **{
+                mode: _digits(answers_without_groups(parts, model, told_protocol(parts[0], model.folder)))
+                for mode, parts in shown.items()
+                if parts and mode in model.modes
+            },
         }
         for model in models
-    }
+    ]
+    # a list: nifti_mrs takes a value that is a mapping apart
     return {HEADER_KEY: {"Value": found, "Description": _DESCRIPTION}}
 
 
@@ -179,10 +183,9 @@ def _recorded(result: Quantification, spectra: EditedSpectra, model: LoadedModel
     """Answers that `scatter_record` kept for this model and these conditions, in the unit of `result`; else none."""
     entry: Any = spectra.header.get(HEADER_KEY)
     try:
-        rows: NDArray = np.array(
-            entry["Value"][model.folder.digest][result.estimates[0].sub_spectrum], dtype=np.float64
-        )
-    except (KeyError, TypeError, ValueError):
+        own = next(record for record in entry["Value"] if record["model"] == model.folder.digest)
+        rows: NDArray = np.array(own[result.estimates[0].sub_spectrum], dtype=np.float64)
+    except (KeyError, TypeError, ValueError, StopIteration):
         return np.zeros((0, len(model.outputs)))
     if rows.ndim != 2 or rows.shape[1] != len(model.outputs) or not np.isfinite(rows).all():
         return np.zeros((0, len(model.outputs)))

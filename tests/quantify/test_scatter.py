@@ -254,7 +254,7 @@ def test_a_diff_alone_has_a_record_of_its_own_and_a_damaged_one_is_none(restless
     model, _, folder = restless
     read = load(folder / "diff.nii.gz").spectra
     widened = quantify(read, model)
-    for damage in (None, {"Value": {model.folder.digest: {"diff": "x"}}}, {"Value": 3}):
+    for damage in (None, {"Value": [{"model": model.folder.digest, "diff": "x"}]}, {"Value": 3}):
         plain = quantify(replace(read, header={**read.header, HEADER_KEY: damage}), model)
         for kind in ("estimates", "calibrated_ratios"):
             naa, before = (next(e for e in getattr(q, kind) if e.name == "Glu") for q in (widened, plain))
