@@ -216,7 +216,7 @@ def restless(tmp_path_factory):
     spectra = mixture(noise=0.02)
     parts = []
     for _ in range(8):
-        gain = 1 + 0.05 * rng.standard_normal(2)
+        gain = 1 + 0.2 * rng.standard_normal(2)
         off, diff = gain[0] * spectra.edit_off, gain[1] * spectra.diff
         parts.append(replace(spectra, edit_off=off, edit_on=off + diff, diff=diff))
     moved = replace(spectra, edit_on=spectra.edit_off + spectra.diff, without_group=tuple(parts))
@@ -238,7 +238,7 @@ def test_the_scatter_goes_with_preprocessed_files(restless):
     read = load(data_off=folder / "edit_0.nii.gz", data_on=folder / "edit_1.nii.gz").spectra
     later = quantify(read, model)
     assert "transients_scatter" in {flag.code for flag in later.flags}
-    for name in ("GABA", "NAA", "Glu"):
+    for name in ("GABA", "Glu"):
         own, with_record, without = (
             next(e.sd for e in q.calibrated_ratios if e.name == name) for q in (at_once, later, plain)
         )
@@ -256,6 +256,6 @@ def test_a_diff_alone_has_a_record_of_its_own_and_a_damaged_one_is_none(restless
     widened = quantify(read, model)
     for damage in (None, {"Value": [{"model": model.folder.digest, "diff": "x"}]}, {"Value": 3}):
         plain = quantify(replace(read, header={**read.header, HEADER_KEY: damage}), model)
-        for kind in ("estimates", "calibrated_ratios"):
-            naa, before = (next(e for e in getattr(q, kind) if e.name == "Glu") for q in (widened, plain))
-            assert naa.sd > 1.1 * before.sd
+        # all of DIFF became larger and smaller: amplitudes scatter, their ratios in it do not
+        after, before = (next(e for e in q.estimates if e.name == "Glu") for q in (widened, plain))
+        assert after.sd > 1.1 * before.sd
