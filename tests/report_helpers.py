@@ -15,6 +15,7 @@ import numpy as np
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import FrequencyReference, LineWidth, Record, Transients
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.quantify.result import MetaboliteQC, Panel, Quantification, RangeCheck
@@ -76,14 +77,14 @@ def sums(parts):
     return tuple(e for e in found if e is not None)
 
 
-HISTORY = {
-    "transients": {
-        "edit_off": {"n": 20, "shifts_hz": np.linspace(0, 4, 20), "rejected": [3]},
-        "edit_on": {"n": 20, "shifts_hz": list(np.linspace(0.5, 4.5, 20)), "rejected": []},
+HISTORY = Record(
+    transients={
+        "edit_off": Transients(20, tuple(np.linspace(0, 4, 20).tolist()), rejected=(3,)),
+        "edit_on": Transients(20, tuple(np.linspace(0.5, 4.5, 20).tolist())),
     },
-    "cr_width_hz": {"before": np.float64(15.0), "after": np.float64(5.2)},
-    "prepare": {"scale": float("nan"), "source": Path("a/b")},
-}
+    cr_width_hz=LineWidth(15.0, 5.2),
+    reference=FrequencyReference("edit_off", float("nan"), 0.0, 0.0, 9.0),
+)
 
 
 def full():

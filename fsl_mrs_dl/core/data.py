@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import Record
 
 CONDITIONS = ("edit_off", "edit_on", "diff")
 """Names of the conditions of a MEGA-PRESS measurement; ``diff = edit_on - edit_off``."""
@@ -87,8 +88,8 @@ class EditedSpectra:
         (`fsl_mrs_preproc_edit` writes half of that to its ``diff.nii.gz``).
     flags : tuple of Flag
         What was noticed so far.
-    history : dict
-        Figures of the steps taken, by step: rejected transients, drift, line widths ...
+    history : Record
+        Figures of the steps taken: rejected transients, drift, line widths ...
     without_group : tuple of EditedSpectra
         The same scan, each time without another group of its transients: what tells how much they differ. Empty where
         there were no transients, or few.
@@ -106,7 +107,7 @@ class EditedSpectra:
     edit_pulse: dict[str, dict[str, float]] = field(default_factory=dict)
     affine: NDArray = field(default_factory=lambda: np.eye(4))
     flags: tuple[Flag, ...] = ()
-    history: dict[str, Any] = field(default_factory=dict)
+    history: Record = field(default_factory=Record)
     header: dict[str, Any] = field(default_factory=dict)
     without_group: tuple[EditedSpectra, ...] = ()
 

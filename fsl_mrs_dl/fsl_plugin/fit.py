@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import Record
 from fsl_mrs_dl.fsl_plugin.checks import check_basis
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, STRANGE, Conditions, named_conditions
 from fsl_mrs_dl.fsl_plugin.facts import DlFacts
@@ -354,7 +355,7 @@ def _facts(
     q, conditions, names = answer.quantification, answer.conditions, basis.names
     if request.host == "fsl_mrsi":
         # thousands of voxels: no pictures
-        q = replace(q, panels=(), fitted_fid=None, function_fids={}, history={})
+        q = replace(q, panels=(), fitted_fid=None, function_fids={}, history=Record())
     visible = {e.name for e in q.estimates if not e.flag}
     hidden = {name for name, parts in functions.stands_for.items() if not visible & set(parts)} | {*functions.unseen}
     scale = amplitude / basis.factors

@@ -69,8 +69,6 @@ def write_preprocessed(
         written.append(folder / "wref.nii.gz")
         write_spectrum(written[-1], pre.water_reference, header=water_times, **voxel)
     written.append(folder / "preproc.json")
-    write_json(
-        written[-1],
-        {"source": str(spectra.source), "flags": [flag.to_dict() for flag in spectra.flags], **spectra.history},
-    )
+    flags = [flag.to_dict() for flag in spectra.flags]
+    write_json(written[-1], {"source": str(spectra.source), "flags": flags, **spectra.history.to_dict()})
     return tuple(written)

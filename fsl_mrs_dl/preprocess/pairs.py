@@ -7,11 +7,10 @@ itself: how well that succeeds is part of how much transients differ.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.record import ResidualWater
 from fsl_mrs_dl.preprocess.align import PairAlignment, align_pair, apply_alignment, water_difference
 from fsl_mrs_dl.preprocess.reference import find_reference
 from fsl_mrs_dl.preprocess.water import WaterRemoval, remove_water, water_ratio
@@ -40,7 +39,7 @@ def dry(rows: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, WaterRem
     return np.concatenate([done.fid[None], done.of_others(rows[1:], dwell_s)]), done
 
 
-def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, dict[str, Any]]:
+def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, ResidualWater]:
     """OFF and ON without residual water, and how much there was.
 
     Parameters
@@ -51,8 +50,8 @@ def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, di
     Returns
     -------
     complex array, shape ``(2, 1 + n_groups, n)``
-    dict
-        ``removed`` (bool) and ``ratio`` (see `water_ratio`), of the whole scan.
+    ResidualWater
+        Of the whole scan.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def dry_pair(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, di
     """
     (off, first), (diff, second) = (dry(rows, dwell_s, f0_mhz) for rows in (pairs[0], pairs[1] - pairs[0]))
     removed = bool(first.n_removed or second.n_removed)
-    return np.stack([off, off + diff]), {"removed": removed, "ratio": water_ratio(first, dwell_s, f0_mhz)}
+    return np.stack([off, off + diff]), ResidualWater(removed, water_ratio(first, dwell_s, f0_mhz))
 
 
 def match_pairs(pairs: NDArray, dwell_s: float, f0_mhz: float) -> tuple[NDArray, PairAlignment]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from fsl_mrs_dl.core.constants import CR_CH3_PPM
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import Coils, EddyCurrent, LineWidth, OnOffAlignment, Record, ResidualWater, Transients
 from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment, comparable
 from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.checks import (
@@ -210,21 +210,12 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
     pairs, why_not = correct_eddy(pairs, water, dwell_s)
     pairs, residual = dry_pair(pairs, dwell_s, f0_mhz)
     flags += _eddy_flags(water, why_not)
-    if residual["removed"]:
+    if residual.removed:
         flags.append(Flag("water_removed"))
-    figures: dict[str, Any] = {
-        "on_off_alignment": {
-            "applied": pair.applied,
-            "shift_hz": pair.shift_hz,
-            "phase_rad": pair.phase_rad,
-            "residue_before": pair.residue_before,
-            "residue_after": pair.residue_after,
-        },
-        "eddy_current": {"corrected": not why_not},
-        "water": residual,
-    }
+    moved = OnOffAlignment(pair.applied, pair.shift_hz, pair.phase_rad, pair.residue_before, pair.residue_after)
+    record = Record(on_off_alignment=moved, eddy_current=EddyCurrent(not why_not), water=residual)
     fids = {"edit_off": pairs[0], "edit_on": pairs[1], "diff": pairs[1] - pairs[0]}
-    return _spectra(acq, fids, flags, figures), order
+    return _spectra(acq, fids, flags, record), order
 
 
 def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
@@ -238,12 +229,12 @@ def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[E
     more += _eddy_flags(water, why_not)
     if removal.n_removed:
         more.append(Flag("water_removed"))
-    residual = {"removed": bool(removal.n_removed), "ratio": water_ratio(removal, acq.dwell_s, acq.f0_mhz)}
-    figures: dict[str, Any] = {"eddy_current": {"corrected": not why_not}, "water": residual}
-    return _spectra(acq, {name: sign * fids}, [*more, *flags], figures), (name,)
+    residual = ResidualWater(bool(removal.n_removed), water_ratio(removal, acq.dwell_s, acq.f0_mhz))
+    record = Record(eddy_current=EddyCurrent(not why_not), water=residual)
+    return _spectra(acq, {name: sign * fids}, [*more, *flags], record), (name,)
 
 
-def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figures: dict[str, Any]) -> EditedSpectra:
+def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], record: Record) -> EditedSpectra:
     """Spectra of FIDs of shape ``(1 + n_groups, n)``: the whole scan first."""
     blank = EditedSpectra(
         dwell_s=acq.dwell_s,
@@ -258,7 +249,7 @@ def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], figu
     )
     n_groups = len(next(iter(fids.values()))) - 1
     without = tuple(replace(blank, **{name: rows[k + 1] for name, rows in fids.items()}) for k in range(n_groups))
-    return replace(blank, flags=tuple(flags), history=figures, without_group=without)
+    return replace(blank, flags=tuple(flags), history=record, without_group=without)
 
 
 def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Preprocessed:
@@ -307,10 +298,10 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     before = after = float("nan")
     if spectra.edit_off is not None:
         plain = remove_water(mean.unaligned[order.index("edit_off")], dwell_s, f0_mhz).fid
-        found = spectra.history["reference"]
-        before = line_width_hz(
-            apply_alignment(plain, dwell_s, found["shift_hz"], found["phase_rad"]), dwell_s, f0_mhz, CR_CH3_PPM
-        )
+        found = spectra.history.reference
+        assert found is not None  # `reference_spectra` left it
+        placed = apply_alignment(plain, dwell_s, found.shift_hz, found.phase_rad)
+        before = line_width_hz(placed, dwell_s, f0_mhz, CR_CH3_PPM)
         after = line_width_hz(spectra.edit_off, dwell_s, f0_mhz, CR_CH3_PPM)
     result = Preprocessed(
         spectra=spectra,
@@ -325,26 +316,27 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
         width_before_hz=before,
         width_after_hz=after,
     )
-    return replace(result, spectra=replace(spectra, history={**spectra.history, **_figures(result, n_coils)}))
+    return replace(result, spectra=replace(spectra, history=_recorded(spectra.history, result, n_coils)))
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _figures(pre: Preprocessed, n_coils: int) -> dict[str, Any]:
-    """What the steps before averaging found, in plain numbers (None for NaN, so that it is valid JSON)."""
-    return {
-        "coils": {"n_coils": n_coils},
-        "transient_groups": len(pre.spectra.without_group),
-        "transients": {
-            name: {
-                "n": int(shift.size),
-                "shifts_hz": [round(float(x), 4) for x in shift],
-                "phases_rad": [round(float(x), 5) for x in pre.phases_rad[name]],
-                "rejected": list(pre.rejected[name]),
-            }
+def _recorded(record: Record, pre: Preprocessed, n_coils: int) -> Record:
+    """With what the steps before averaging found, in plain numbers (None for NaN, so that it is valid JSON)."""
+    return replace(
+        record,
+        coils=Coils(n_coils),
+        transient_groups=len(pre.spectra.without_group),
+        transients={
+            name: Transients(
+                n=int(shift.size),
+                shifts_hz=tuple(round(float(x), 4) for x in shift),
+                phases_rad=tuple(round(float(x), 5) for x in pre.phases_rad[name]),
+                rejected=tuple(pre.rejected[name]),
+            )
             for name, shift in pre.shifts_hz.items()
         },
-        "cr_width_hz": {"before": _finite(pre.width_before_hz), "after": _finite(pre.width_after_hz)},
-    }
+        cr_width_hz=LineWidth(_finite(pre.width_before_hz), _finite(pre.width_after_hz)),
+    )

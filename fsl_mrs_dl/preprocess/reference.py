@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH2_PPM, CR_CH3_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import FrequencyReference
 from fsl_mrs_dl.core.units import hz_to_ppm, ppm_to_hz, time_axis
 from fsl_mrs_dl.preprocess.align import apply_alignment
 
@@ -123,8 +124,8 @@ def reference_spectra(spectra: EditedSpectra) -> EditedSpectra:
     Returns
     -------
     EditedSpectra
-        ``history["reference"]`` has shift_hz, shift_ppm, phase_rad, snr and the condition used (edit_off, else
-        edit_on, else diff); flag ``frequency_uncertain`` when no line stands clear of the noise.
+        With ``history.reference``, by edit_off, else edit_on, else diff; flag ``frequency_uncertain`` when no line
+        stands clear of the noise.
 
     Notes
     -----
@@ -136,16 +137,10 @@ def reference_spectra(spectra: EditedSpectra) -> EditedSpectra:
     fid = getattr(spectra, name)
     shift_hz, phase_rad, snr = find_reference(fid, spectra.dwell_s, spectra.f0_mhz, pattern)
     done = spectra.map(lambda x: apply_alignment(x, spectra.dwell_s, shift_hz, phase_rad))
-    figures = {
-        "condition": name,
-        "shift_hz": shift_hz,
-        "shift_ppm": shift_hz / spectra.f0_mhz,
-        "phase_rad": phase_rad,
-        "snr": snr,
-    }
+    found = FrequencyReference(name, shift_hz, shift_hz / spectra.f0_mhz, phase_rad, snr)
     # each finds its own: how well the reference is found is part of how much transients differ
     without = tuple(reference_spectra(part) for part in spectra.without_group)
-    done = replace(done, history={**spectra.history, "reference": figures}, without_group=without)
+    done = replace(done, history=replace(spectra.history, reference=found), without_group=without)
     if snr < MIN_LINE_SNR:
         done = done.with_flags(Flag("frequency_uncertain", f"matched-filter SNR {snr:.1f}"))
     return done

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +73,7 @@ def measure(
     left = naa_left_in_on(spectra, fit, names, grid)
     if left is not None:
         figures["naa_left_in_on"] = left
-    water: Any = spectra.history.get("water", {}).get("ratio")
+    water = spectra.history.water_ratio
     if water is not None:
         figures["water_ratio"] = float(water)
     return figures

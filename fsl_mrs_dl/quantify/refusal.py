@@ -65,7 +65,7 @@ def refusal(spectra: EditedSpectra, evidence: Evidence) -> str:
 
 def _noise(spectra: EditedSpectra, snr: float) -> str:
     reason = f"the highest line is only {snr:.1f} times the noise"
-    water = spectra.history.get("water", {}).get("ratio") or 0.0
+    water = spectra.history.water_ratio or 0.0
     if water > LIMITS.water:
         reason += f", and water stood {water:.0f} times as high:"
         reason += " nothing can be quantified in a water reference"
@@ -94,7 +94,8 @@ def _alone(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
     """What cannot be told of a spectrum that no second condition stands beside."""
     if evidence.second_line < LIMITS.refuse_one_line:
         yield "a single line is there, and nothing else that would tell what it is"
-    shift_ppm = spectra.history.get("reference", {}).get("shift_ppm", 0.0)
+    reference = spectra.history.reference
+    shift_ppm = reference.shift_ppm if reference else 0.0
     if abs(shift_ppm) > LIMITS.refuse_shift_ppm:
         yield f"no known lines are where they should be: the nearest match is {shift_ppm:+.2f} ppm off"
 

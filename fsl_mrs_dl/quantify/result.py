@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import Record
 from fsl_mrs_dl.metabolites.sums import REFERENCE_MIN_SD, short_name
 from fsl_mrs_dl.models.estimate import Estimate, combine
 
@@ -91,7 +92,7 @@ class Quantification:
     calibrated_ratios, calibrated_second_ratios : tuple of Estimate
         Ratios to the references with intervals of their own calibration; without them `ratios` and `second_ratios`
         scale those of the amplitudes.
-    history : mapping
+    history : Record
         `EditedSpectra.history` of the data.
     protocol : mapping
         What the network was told of the protocol, and from where: `fsl_mrs_dl.quantify.told.Told.to_dict`.
@@ -116,7 +117,7 @@ class Quantification:
     calibrated_ratios: tuple[Estimate, ...] = ()
     second_reference: tuple[str, ...] = ()
     calibrated_second_ratios: tuple[Estimate, ...] = ()
-    history: Mapping[str, Any] = field(default_factory=dict)
+    history: Record = field(default_factory=Record)
     absolute: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     water: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)

@@ -66,7 +66,7 @@ def write_lcmodel(quantification: Quantification, folder: Path, *, spectra: Edit
     curves = _curves(panel, curve_names, refused=quantification.refused)
     lcmodel.write_coord(folder / "dl.coord", curves=curves, **common)
     figures = {k: f"{v:.6g}" if math.isfinite(v) else "-" for k, v in quantification.fit_parameters.items()}
-    history = [f"{step}: {_short(content)}" for step, content in quantification.history.items()]
+    history = [f"{step}: {_short(content)}" for step, content in quantification.history.to_dict().items()]
     lcmodel.write_print(folder / "dl.print", quantities=figures, history=history, **common)
 
 

@@ -169,7 +169,7 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         ],
         "model": dict(q.model),
         "protocol": dict(q.protocol),
-        "history": dict(q.history),
+        "history": q.history.to_dict(),
         "versions": versions(),
         "reproduce": reproduce,
     }

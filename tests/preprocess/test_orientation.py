@@ -73,7 +73,7 @@ def test_half_a_ppm_is_moved_back_and_said(ppm):
     flag = next(flag for flag in pre.spectra.flags if flag.code == "centre_moved")
     assert float(flag.detail.split()[0]) == pytest.approx(ppm, abs=0.03)
     plain = preprocess(acquisition(PAIR)).spectra
-    assert abs(pre.spectra.history["reference"]["shift_ppm"]) < 0.05
+    assert abs(pre.spectra.history.reference.shift_ppm) < 0.05
     assert np.linalg.norm(pre.spectra.edit_off - plain.edit_off) < 0.1 * np.linalg.norm(plain.edit_off)
 
 

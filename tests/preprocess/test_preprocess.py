@@ -181,17 +181,17 @@ def test_a_reference_of_any_length_takes_eddy_currents_out(length, behind):
 def test_reference_finds_shift_and_phase(parts, shift_ppm):
     fid = moved(lines(parts), shift_ppm * F0_MHZ, 2.2) + noise(N, 0.2)
     done = reference_spectra(EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=fid, edit_on=2 * fid, diff=fid))
-    found = done.history["reference"]
-    assert found["shift_ppm"] == pytest.approx(shift_ppm, abs=0.005)
-    assert np.angle(np.exp(1j * (found["phase_rad"] - 2.2))) == pytest.approx(0.0, abs=0.15)
+    found = done.history.reference
+    assert found.shift_ppm == pytest.approx(shift_ppm, abs=0.005)
+    assert np.angle(np.exp(1j * (found.phase_rad - 2.2))) == pytest.approx(0.0, abs=0.15)
     np.testing.assert_allclose(done.edit_on, 2 * done.edit_off)
 
 
 def test_reference_of_a_diff_alone_and_of_noise():
     fid = moved(lines(EDITED), 9.0, -1.0) + noise(N, 0.1)
     found = reference_spectra(EditedSpectra(DWELL_S, F0_MHZ, Path("x"), diff=fid))
-    assert found.history["reference"]["shift_hz"] == pytest.approx(9.0, abs=0.3)
-    assert found.history["reference"]["phase_rad"] == pytest.approx(-1.0, abs=0.1)
+    assert found.history.reference.shift_hz == pytest.approx(9.0, abs=0.3)
+    assert found.history.reference.phase_rad == pytest.approx(-1.0, abs=0.1)
     assert found.flags == ()
     lost = reference_spectra(EditedSpectra(DWELL_S, F0_MHZ, Path("x"), diff=noise(N, 1.0)))
     assert [flag.code for flag in lost.flags] == ["frequency_uncertain"]

@@ -110,8 +110,8 @@ def test_what_makes_the_residue_larger_is_not_applied(example, n_transients):
     data, _ = example
     for first in range(0, 16 - n_transients, n_transients):
         pre = preprocess(replace(data, fids=data.fids[:, :, first : first + n_transients]))
-        found = pre.spectra.history["on_off_alignment"]
-        assert not found["applied"] or found["residue_after"] <= 1.3 * found["residue_before"]
+        found = pre.spectra.history.on_off_alignment
+        assert not found.applied or found.residue_after <= 1.3 * found.residue_before
 
 
 def test_notes_of_the_reader_become_flags(example):
@@ -138,9 +138,9 @@ def test_a_pair_half_a_turn_apart_is_turned_back(example):
     fids = data.fids.copy()
     fids[data.conditions.index("edit_on")] *= -1
     turned, plain = preprocess(replace(data, fids=fids)), preprocess(data)
-    found = turned.spectra.history["on_off_alignment"]
-    assert found["applied"]
-    assert found["residue_after"] < 0.5 * found["residue_before"]
+    found = turned.spectra.history.on_off_alignment
+    assert found.applied
+    assert found.residue_after < 0.5 * found.residue_before
     np.testing.assert_allclose(
         turned.spectra.diff, plain.spectra.diff, atol=0.02 * np.abs(plain.spectra.edit_off).max()
     )

@@ -149,7 +149,7 @@ def test_strong_residual_water_is_flagged(times, flagged):
     water *= times * highest / np.abs(np.fft.fft(water)).max()
     raw = Acquisition(np.stack([off + water, on + water])[:, None, None], DWELL_S, F0_MHZ, Path("x"), te_s=0.068)
     spectra = preprocess(raw).spectra
-    assert spectra.history["water"]["ratio"] == pytest.approx(times, rel=0.3)
+    assert spectra.history.water_ratio == pytest.approx(times, rel=0.3)
     assert ("water_suppression_poor" in codes(quantify(spectra, model()))) is flagged
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.record import Coils, EddyCurrent, LineWidth, OnOffAlignment, Record, ResidualWater, Transients
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.limits import Limits
@@ -72,17 +73,17 @@ BIDS = {
 def spectra(header=None, **changes):
     base = made_spectra(full())
     pulses = {"ON": {"shift_ppm": 1.9, "duration_s": 0.014}, "OFF": {"shift_ppm": 7.5}}
-    history = {
-        "coils": {"n_coils": 32},
-        "transients": {
-            "edit_off": {"n": 20, "shifts_hz": np.array([0.0] * 3 + [40.0] + [1.5] * 16), "rejected": [3]},
-            "edit_on": {"n": 20, "shifts_hz": [0.0] * 20, "rejected": []},
+    history = Record(
+        coils=Coils(32),
+        transients={
+            "edit_off": Transients(20, (0.0,) * 3 + (40.0,) + (1.5,) * 16, rejected=(3,)),
+            "edit_on": Transients(20, (0.0,) * 20),
         },
-        "on_off_alignment": {"applied": False},
-        "eddy_current": {"corrected": True},
-        "water": {"removed": True},
-        "cr_width_hz": {"before": 15.0, "after": 5.2},
-    }
+        on_off_alignment=OnOffAlignment(False, 0.0, 0.0, 1.0, 2.0),
+        eddy_current=EddyCurrent(True),
+        water=ResidualWater(True),
+        cr_width_hz=LineWidth(15.0, 5.2),
+    )
     affine = np.diag([20.0, 30.0, 40.0, 1.0])
     affine[:3, 3] = [1.0, -22.5, 31.0]
     given = {"header": NIFTI if header is None else header, "edit_pulse": pulses, "history": history, "affine": affine}
@@ -161,7 +162,7 @@ def test_what_a_nifti_mrs_header_tells_appears_with_its_unit(number, text):
 )
 def test_what_a_bids_sidecar_tells_appears_with_its_unit(number, text):
     # one channel and no size in the file: the sidecar is the only one to know
-    checklist = table(BIDS, affine=np.diag([1e4, 1e4, 1e4, 1.0]), history={"coils": {"n_coils": 1}})
+    checklist = table(BIDS, affine=np.diag([1e4, 1e4, 1e4, 1.0]), history=Record(coils=Coils(1)))
     assert checklist.row(number).text == text
     assert checklist.site.shown == NOT_IN_HEADER, "n/a is no site"
     assert item(checklist, "2e", "excitations in all").value == 320
@@ -169,7 +170,9 @@ def test_what_a_bids_sidecar_tells_appears_with_its_unit(number, text):
 
 
 def test_what_the_header_does_not_tell_is_said_and_listed():
-    checklist = table(MINIMAL, affine=np.diag([1e4, 1e4, 1e4, 1.0]), te_s=None, tr_s=None, edit_pulse={}, history={})
+    checklist = table(
+        MINIMAL, affine=np.diag([1e4, 1e4, 1e4, 1.0]), te_s=None, tr_s=None, edit_pulse={}, history=Record()
+    )
     for number in ("1b", "1e", "2a", "2b", "2c"):
         assert checklist.row(number).text == NOT_IN_HEADER, number
     assert checklist.row("2d").text == "TR: not in the header; TE: not in the header"
@@ -246,7 +249,7 @@ def test_only_steps_on_record_are_reported():
 
 
 def test_averages_of_fsl_mrs_are_not_counted_as_transients():
-    single = {"transients": {n: {"n": 1, "shifts_hz": [0.0], "rejected": []} for n in ("edit_off", "edit_on")}}
+    single = Record(transients={name: Transients(1, (0.0,)) for name in ("edit_off", "edit_on")})
     checklist = table(history=single, flags=(Flag("preprocessed_by_fsl"),))
     assert "fsl_mrs_preproc_edit averaged them" in checklist.row("2e").text
     assert "fsl_mrs_preproc_edit" in checklist.row("3a").text

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.flags import CATALOGUE, Flag
+from fsl_mrs_dl.core.record import Coils, EddyCurrent, Record, ResidualWater, Transients
 from fsl_mrs_dl.reports import figures
 from fsl_mrs_dl.reports.html import alignment as alignment_view
 from fsl_mrs_dl.reports.html import panels as panel_view
@@ -74,7 +75,7 @@ def test_every_flag_has_an_explanation_of_one_sentence():
 
 def test_methods_say_and_cite_what_was_done_and_nothing_else():
     q = full()
-    history = {**HISTORY, "coils": {"n_coils": 8}, "water": {"removed": True}, "eddy_current": {"corrected": False}}
+    history = replace(HISTORY, coils=Coils(8), water=ResidualWater(True), eddy_current=EddyCurrent(False))
     done = methods.methods(q, replace(spectra(q), history=history))
     for needed in (
         "8 coils",
@@ -91,7 +92,7 @@ def test_methods_say_and_cite_what_was_done_and_nothing_else():
     assert sorted(set(cited)) == list(range(1, len(done.references) + 1))
     assert list(dict.fromkeys(cited)) == sorted(set(cited)), "numbered in the order of the text"
     assert "jackknife" not in done.text
-    apart = methods.methods(replace(q, history={"transient_groups": 10}), replace(spectra(q), history=history))
+    apart = methods.methods(replace(q, history=Record(transient_groups=10)), replace(spectra(q), history=history))
     assert "jackknife over 10 groups of transients" in apart.text
     assert sum("Efron" in text for text in apart.references) == 1
     plain = methods.methods(refused(), spectra(refused()))
@@ -110,7 +111,7 @@ def test_alignment_is_shown_for_raw_data_only():
     views = alignment_view.before_after(raw, broad)
     assert [v["name"] for v in views] == ["edit_off", "diff"]
     assert all(v["before"] != v["after"] for v in views)
-    averaged = replace(raw, history={"transients": {"edit_off": {"n": 1}, "edit_on": {"n": 1}}})
+    averaged = replace(raw, history=Record(transients={"edit_off": Transients(1), "edit_on": Transients(1)}))
     assert alignment_view.before_after(averaged, broad) == []
     assert alignment_view.before_after(raw, {}) == []
     page = html.render_report(q, spectra=raw, options={}, reproduce="", unaligned=broad)
@@ -172,9 +173,9 @@ def test_report_escapes_what_comes_from_outside():
 
 
 def test_drift_survives_odd_records():
-    records: tuple = ({"a": {}}, {"a": {"shifts_hz": []}}, {"a": {"shifts_hz": [float("nan")] * 2}}, "text", {})
+    records = (None, {}, {"a": Transients(0)}, {"a": Transients(2, (float("nan"),) * 2)}, {"a": Transients(1, (3.0,))})
     for record in records:
-        q = replace(full(), history={"transients": record})
+        q = replace(full(), history=Record(transients=record))
         assert "Frequency of each transient" not in html.render_report(q, spectra=spectra(q), options={}, reproduce="")
 
 

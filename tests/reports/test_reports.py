@@ -135,7 +135,7 @@ def test_quantities_json(tmp_path):
     assert content["flag_details"][0]["detail"] == "4.0 Hz"
     assert content["refused"] is False
     assert content["metabolites"]["Asc"]["flag"] == "not visible"
-    assert content["history"]["prepare"]["scale"] is None
+    assert content["history"]["reference"]["shift_hz"] is None
     assert len(content["history"]["transients"]["edit_on"]["shifts_hz"]) == 20
     assert [c["inside"] for c in content["range_checks"]] == [True, False]
 

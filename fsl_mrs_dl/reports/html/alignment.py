@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.record import Record, Transients
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.reports.drawing import Axis, path, ppm_ticks, px
@@ -21,10 +22,10 @@ _GRID = PpmGrid(low_ppm=2.7, high_ppm=4.1, n_points=561)
 """Cr, Cho, GABA and Glx: where misalignment broadens lines in OFF and leaves dispersive rests in DIFF."""
 
 
-def drift_view(history: Mapping[str, Any]) -> dict[str, Any] | None:
+def drift_view(history: Record) -> dict[str, Any] | None:
     """The frequency shift per transient, rejected ones marked, where the preprocessing recorded it."""
-    record = _records(history)
-    found = {name: np.asarray(one["shifts_hz"], float).ravel() for name, one in record.items() if "shifts_hz" in one}
+    record = history.averaged
+    found = {name: np.asarray(one.shifts_hz, float) for name, one in record.items()}
     # a single transient per condition has no drift to show
     series = {name: shifts for name, shifts in found.items() if shifts.size > 1}
     values = np.concatenate([np.zeros(0), *(shifts[np.isfinite(shifts)] for shifts in series.values())])
@@ -35,24 +36,16 @@ def drift_view(history: Mapping[str, Any]) -> dict[str, Any] | None:
     y = Axis(float(values.min()) - pad, float(values.max()) + pad, 170, 10)
     groups = []
     for i, (name, v) in enumerate(series.items()):
-        out = {int(k) for k in record[name].get("rejected", [])}
+        out = set(record[name].rejected)
         points = [{"x": px(x(k)), "y": px(y(s)), "out": k in out} for k, s in enumerate(v) if math.isfinite(s)]
         groups.append({"name": name, "colour": COLOURS[i % len(COLOURS)], "points": points, "rejected": sorted(out)})
     ticks = [{"y": px(y(t)), "label": f"{t:.1f}"} for t in np.linspace(values.min(), values.max(), 4)]
     return {"groups": groups, "ticks": ticks, "span": f"{_span(series, record):.1f}"}
 
 
-def _records(history: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What is on record of the transients, by condition."""
-    record = history.get("transients")
-    if not isinstance(record, Mapping):
-        return {}
-    return {str(name): one for name, one in record.items() if isinstance(one, Mapping)}
-
-
-def _span(series: Mapping[str, NDArray], record: Mapping[str, Any]) -> float:
+def _span(series: Mapping[str, NDArray], record: Mapping[str, Transients]) -> float:
     """Range of the transients that were kept, of the condition where it is largest."""
-    kept = [np.delete(v, [k for k in record[name].get("rejected", []) if k < len(v)]) for name, v in series.items()]
+    kept = [np.delete(v, [k for k in record[name].rejected if k < len(v)]) for name, v in series.items()]
     return max((float(np.ptp(v[np.isfinite(v)])) for v in kept if np.isfinite(v).any()), default=0.0)
 
 
@@ -62,7 +55,7 @@ def before_after(spectra: EditedSpectra, unaligned: Mapping[str, NDArray]) -> li
     Parameters
     ----------
     spectra : EditedSpectra
-        Final; ``history["reference"]`` tells how it was referenced, and the plain mean is moved by the same.
+        Final; ``history.reference`` tells how it was referenced, and the plain mean is moved by the same.
     unaligned : mapping of str to complex array
         `fsl_mrs_dl.preprocess.pipeline.Preprocessed.unaligned`.
 
@@ -71,10 +64,10 @@ def before_after(spectra: EditedSpectra, unaligned: Mapping[str, NDArray]) -> li
     list of dict
         Nothing for data that were not aligned: without two transients there is no before.
     """
-    if max((one.get("n", 0) for one in _records(spectra.history).values()), default=0) < 2:
+    if max((one.n for one in spectra.history.averaged.values()), default=0) < 2:
         return []
-    reference = spectra.history.get("reference", {})
-    shift, phase = (float(reference.get(key) or 0.0) for key in ("shift_hz", "phase_rad"))
+    reference = spectra.history.reference
+    shift, phase = (reference.shift_hz, reference.phase_rad) if reference else (0.0, 0.0)
     before = {name: apply_alignment(fid, spectra.dwell_s, shift, phase) for name, fid in unaligned.items()}
     if "edit_off" in before and "edit_on" in before:
         before["diff"] = before["edit_on"] - before["edit_off"]

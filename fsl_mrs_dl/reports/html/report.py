@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.record import LineWidth
 from fsl_mrs_dl.models.estimate import NOT_RESOLVED, Estimate
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
@@ -96,8 +97,8 @@ def _evidence(q: Quantification) -> dict[str, Any]:
         "quality": [{"name": n, "snr": _text(c.snr, 1), "fwhm": _text(c.fwhm_hz, 1)} for n, c in sorted(q.qc.items())],
         "fit_parameters": [(_label(k), _number(v)) for k, v in q.fit_parameters.items()],
         "drift": drift_view(q.history),
-        "cr_width": _cr_width(q.history),
-        "history": [(_label(step), _entries(content)) for step, content in q.history.items()],
+        "cr_width": _cr_width(q.history.cr_width_hz),
+        "history": [(_label(step), _entries(content)) for step, content in q.history.to_dict().items()],
         "model": [(k, str(q.model[k])) for k in ("name", "version", "basis") if q.model.get(k) is not None],
         "limits": [str(text) for text in q.model.get("known_limits") or ()],
         "checks": [_check(c) for c in q.range_checks],
@@ -122,12 +123,12 @@ def _hashes(q: Quantification, spectra: EditedSpectra, options: Mapping[str, Any
     return found
 
 
-def _cr_width(history: Mapping[str, Any]) -> str:
-    record = history.get("cr_width_hz")
-    widths = [record.get(key) for key in ("before", "after")] if isinstance(record, Mapping) else []
-    if not widths or not all(isinstance(w, (int, float)) and math.isfinite(w) for w in widths):
+def _cr_width(width: LineWidth | None) -> str:
+    if width is None or width.before is None or width.after is None:
         return ""
-    return f"Cr at 3.03 ppm is {widths[0]:.1f} Hz wide in the plain mean and {widths[1]:.1f} Hz in the final average."
+    return (
+        f"Cr at 3.03 ppm is {width.before:.1f} Hz wide in the plain mean and {width.after:.1f} Hz in the final average."
+    )
 
 
 def _water(q: Quantification) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.words.mrsinmrs_scan import by_fsl, step_of, transients
+from fsl_mrs_dl.reports.words.mrsinmrs_scan import by_fsl, transients
 
 PAPERS = {
     "mega": "Mescher M, Merkle H, Kirsch J, Garwood M, Gruetter R (1998) Simultaneous in vivo spectral editing and "
@@ -101,7 +101,7 @@ def _steps(spectra: EditedSpectra, m: Methods) -> list[str]:
     steps = []
     if by_fsl(spectra):
         steps.append(f"coil combination, alignment and averaging by FSL-MRS's fsl_mrs_preproc_edit{m.cite('fsl_mrs')}")
-    n_coils = step_of(spectra, "coils").get("n_coils", 1)
+    n_coils = spectra.history.n_coils
     if n_coils > 1:
         steps.append(
             f"signals of {n_coils} coils were combined by whitened singular value decomposition{m.cite('coils')}"
@@ -115,15 +115,15 @@ def _steps(spectra: EditedSpectra, m: Methods) -> list[str]:
             f"target{m.cite('align', 'robust')}, {left_out or 'none'} of them left out as "
             f"outlier{'s' if left_out != 1 else ''}, and averaged with weights"
         )
-    if step_of(spectra, "on_off_alignment").get("applied"):
+    if spectra.history.aligned:
         steps.append("edit-ON was aligned to edit-OFF")
-    if step_of(spectra, "eddy_current").get("corrected"):
+    if spectra.history.eddy_corrected:
         steps.append(f"eddy currents were corrected with the water reference{m.cite('eddy')}")
-    if step_of(spectra, "water").get("removed"):
+    if spectra.history.water_removed:
         steps.append(f"residual water was removed by HSVD{m.cite('water')}")
-    reference = step_of(spectra, "reference").get("condition")
+    reference = spectra.history.reference
     if reference:
-        steps.append(f"frequency and phase were referenced on {names_of(reference)}")
+        steps.append(f"frequency and phase were referenced on {names_of(reference.condition)}")
     return steps
 
 
@@ -144,7 +144,7 @@ def _analysis(q: Quantification, m: Methods) -> list[str]:
     if q.reference_estimate is not None:
         relative = f" and are given relative to {q.reference_name}"
     intervals = m.cite("intervals")
-    groups = q.history.get("transient_groups")
+    groups = q.history.transient_groups
     widened = ""
     if groups:
         widened = f", widened to the jackknife over {groups} groups of transients where that is larger"

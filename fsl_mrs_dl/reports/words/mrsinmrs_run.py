@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.record import LineWidth
 from fsl_mrs_dl.metabolites.table import TABULATED
 from fsl_mrs_dl.preprocess.average import MIN_EXCESS, MIN_FOR_REJECTION, REJECT_Z
 from fsl_mrs_dl.quantify.limits import Limits
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.words.checklist import Item, Row
-from fsl_mrs_dl.reports.words.mrsinmrs_scan import Header, by_fsl, known, step_of, transients
+from fsl_mrs_dl.reports.words.mrsinmrs_scan import Header, by_fsl, known, transients
 
 NOT_MEASURED = "not measured"
 
@@ -51,20 +52,20 @@ def analysis(header: Header, q: Quantification, spectra: EditedSpectra, options:
 def _steps(spectra: EditedSpectra) -> list[str]:
     """What the preprocessing of this program did, in its order; only what is on record."""
     steps = []
-    n_coils = step_of(spectra, "coils").get("n_coils", 1)
+    n_coils = spectra.history.n_coils
     if n_coils > 1:
         steps.append(f"{n_coils} coils combined")
     if any(n > 1 for n, _ in transients(spectra).values()):
         steps.append("transients aligned in frequency and phase, odd ones left out, weighted average")
-    if step_of(spectra, "on_off_alignment").get("applied"):
+    if spectra.history.aligned:
         steps.append("ON aligned to OFF")
-    if step_of(spectra, "eddy_current").get("corrected"):
+    if spectra.history.eddy_corrected:
         steps.append("eddy currents corrected by the water reference")
-    if step_of(spectra, "water").get("removed"):
+    if spectra.history.water_removed:
         steps.append("residual water removed (HLSVD)")
-    reference = step_of(spectra, "reference")
-    if "condition" in reference:
-        steps.append(f"frequency and phase referenced on {reference['condition']}")
+    reference = spectra.history.reference
+    if reference:
+        steps.append(f"frequency and phase referenced on {reference.condition}")
     return steps
 
 
@@ -178,12 +179,12 @@ def _measured(label: str, value: Any, unit: str = "") -> Item:
 
 
 def _snr_and_width(q: Quantification, spectra: EditedSpectra) -> tuple[Item, ...]:
-    fit, width = q.fit_parameters, step_of(spectra, "cr_width_hz")
+    fit, width = q.fit_parameters, spectra.history.cr_width_hz or LineWidth()
     items = [
         _measured("SNR (highest fitted line over the standard deviation of the noise)", fit.get("snr")),
         _measured("FWHM of the fitted lines", fit.get("fwhm_hz"), "Hz"),
-        _measured("FWHM of Cr at 3.03 ppm in edit_off", width.get("after"), "Hz"),
-        *(known(_measured("before alignment", width.get("before"), "Hz")) if _averaged(spectra) else ()),
+        _measured("FWHM of Cr at 3.03 ppm in edit_off", width.after, "Hz"),
+        *(known(_measured("before alignment", width.before, "Hz")) if _averaged(spectra) else ()),
     ]
     # when refused these rest on an answer that is not given
     for name in () if q.refused else ("NAA", "Cr", "GABA"):
@@ -197,7 +198,7 @@ def _drift(spectra: EditedSpectra) -> Item:
     """Range of frequency over the transients that were kept, the widest of the conditions."""
     ranges = []
     for name, (_, rejected) in transients(spectra).items():
-        shifts = np.asarray(step_of(spectra, "transients")[name].get("shifts_hz", []), float).ravel()
+        shifts = np.asarray(spectra.history.averaged[name].shifts_hz, float)
         kept = np.delete(shifts, [index for index in rejected if index < shifts.size])
         if kept.size > 1:
             ranges.append(float(np.ptp(kept)))

@@ -71,16 +71,10 @@ def known(*items: Item) -> list[Item]:
     return [item for item in items if item.known]
 
 
-def step_of(spectra: EditedSpectra, name: str) -> Mapping[str, Any]:
-    """Figures of one step of the preprocessing; empty where it is not on record."""
-    found = spectra.history.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
 def hardware(header: Header, spectra: EditedSpectra) -> tuple[Row, ...]:
     """Rows 1a to 1e."""
     field_t = round(spectra.f0_mhz / GAMMA_H_MHZ_PER_T, 2)
-    n_coils = step_of(spectra, "coils").get("n_coils", 1)
+    n_coils = spectra.history.n_coils
     # one channel in the file may be many that were combined before
     channels = (
         Item("receive channels", int(n_coils), source="data")
@@ -212,12 +206,7 @@ def _voxel(header: Header, spectra: EditedSpectra) -> tuple[Item, ...]:
 
 def transients(spectra: EditedSpectra) -> dict[str, tuple[int, list[int]]]:
     """FIDs per condition that were averaged here, and the indices left out."""
-    record = step_of(spectra, "transients")
-    return {
-        str(name): (int(found["n"]), [int(index) for index in found.get("rejected", [])])
-        for name, found in record.items()
-        if isinstance(found, Mapping) and "n" in found
-    }
+    return {name: (found.n, list(found.rejected)) for name, found in spectra.history.averaged.items()}
 
 
 def by_fsl(spectra: EditedSpectra) -> bool:
