@@ -51,6 +51,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "info",
         "The first point was not taken at the echo; the phase of first order that this makes was corrected.",
     ),
+    "first_order_phase": (
+        "caution",
+        "Lines are turned by their distance from water, and no header says that the first point was not taken at the "
+        "echo.",
+    ),
     "centre_moved": (
         "caution",
         "All lines stood far from their places and were moved there: the centre is not the one that the header names.",

@@ -110,14 +110,14 @@ def _spectra_are_equal(spectra: Weighted, offset_ppm: float) -> bool:
 def naa_ratio(fids: NDArray, dwell_s: float, f0_mhz: float) -> float:
     """The larger over the smaller NAA line of two FIDs ``(2, n_points)``; 1 where no NAA is seen."""
     spectra = weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
-    _, ratio, visible = _naa(spectra, _common_offset(spectra))
+    _, ratio, visible = _naa(spectra, common_offset(spectra))
     return ratio if visible.any() else 1.0
 
 
 def naa_over(line_ppm: float, fids: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
     """NAA over another line (magnitudes) in each of several FIDs ``(n_fids, n_points)``; NaN where that is not seen."""
     spectra = weighted(np.asarray(fids), dwell_s, f0_mhz, TAU_S)
-    offset = _common_offset(spectra)
+    offset = common_offset(spectra)
     naa, other = (
         np.array([abs(spectra.line(index, ppm + offset, 0.1)) for index in range(len(spectra.values))])
         for ppm in (NAA_PPM, line_ppm)
@@ -125,7 +125,8 @@ def naa_over(line_ppm: float, fids: NDArray, dwell_s: float, f0_mhz: float) -> N
     return np.where(other > 0.5 * SIGNIFICANT * spectra.noise, naa / np.maximum(other, np.finfo(float).tiny), np.nan)
 
 
-def _common_offset(spectra: Weighted) -> float:
+def common_offset(spectra: Weighted) -> float:
+    """Common offset of NAA and Cr from their places in all spectra together, ppm."""
     return _offset_ppm(spectra.ppm, np.sqrt(np.sum(np.abs(spectra.values) ** 2, axis=0)))
 
 
@@ -174,7 +175,7 @@ def assign_conditions(
     if np.abs(fids[0] - fids[1]).max() <= IDENTICAL * np.abs(fids).max():
         return given or ("edit_off", "edit_on"), (Flag("not_edited", "the two hold the same data"),)
     spectra = weighted(fids, dwell_s, f0_mhz, TAU_S)
-    offset = _common_offset(spectra)
+    offset = common_offset(spectra)
     naa, ratio, visible = _naa(spectra, offset)
     if ratio < UNEDITED_RATIO and visible.all() and _spectra_are_equal(spectra, offset):
         return given or ("edit_off", "edit_on"), (Flag("not_edited", f"NAA at 2.01 ppm {ratio:.2f} : 1"),)

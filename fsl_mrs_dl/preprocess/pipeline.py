@@ -31,7 +31,7 @@ from fsl_mrs_dl.preprocess.mixed import check_mixed
 from fsl_mrs_dl.preprocess.orientation import offset_of
 from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
 from fsl_mrs_dl.preprocess.reference import line_width_hz, reference_spectra
-from fsl_mrs_dl.preprocess.start import to_echo
+from fsl_mrs_dl.preprocess.start import start_flags, to_echo
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
 DRIFT_HZ = 2.0
@@ -295,6 +295,8 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
         water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:
         water = correct_eddy(water, water, dwell_s)[0]
+    if "edit_off" in order:
+        spectra = spectra.with_flags(*start_flags(mean.fids[order.index("edit_off")], dwell_s, f0_mhz))
     before = after = float("nan")
     if spectra.edit_off is not None:
         plain = remove_water(mean.unaligned[order.index("edit_off")], dwell_s, f0_mhz).fid

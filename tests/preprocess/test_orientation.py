@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.orientation import offset_of
 from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.preprocess.start import to_echo
+from fsl_mrs_dl.preprocess.start import start_flags, to_echo
 from tests.helpers import DWELL_S, EXAMPLE, F0_MHZ, SHARED, fid_of, pair_of, write_nifti
 
 PAIR = pair_of(noise=0.3, water=30.0, rng=np.random.default_rng(0))
@@ -139,3 +139,24 @@ def test_data_and_reference_may_start_at_different_times():
     early = replace(water, fids=np.pad(water.fids, ((0, 0), (0, 0), (0, 0), (1, 0)))[..., :-1], start_s=-water.dwell_s)
     found, plain = preprocess(data, early), preprocess(data, water)
     np.testing.assert_allclose(found.water_reference[:500], plain.water_reference[:500], rtol=1e-3)
+
+
+@pytest.mark.parametrize("points", [-8, -3, 3, 6])
+def test_a_start_that_no_header_tells_is_said(points):
+    assert start_flags(PAIR[0], DWELL_S, F0_MHZ) == []
+    off = np.pad(PAIR[0], (max(-points, 0), max(points, 0)))[max(points, 0) :][: PAIR.shape[-1]]
+    (flag,) = start_flags(off, DWELL_S, F0_MHZ)
+    assert float(flag.detail.split()[-2]) == pytest.approx(1e3 * points * DWELL_S, abs=0.3)
+
+
+def test_without_its_lines_no_start_is_told():
+    rng = np.random.default_rng(1)
+    assert start_flags(fid_of({2.0: 1.0}, noise=1.0, rng=rng), DWELL_S, F0_MHZ) == []
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data folder is not beside the checkout")
+def test_no_start_is_told_of_data_that_begin_at_the_echo():
+    for path in sorted((SHARED / "data").glob("*_dev/*0[0-5]*.gz")):
+        data = read_acquisition(path)
+        off = data.fids[(data.conditions or ("edit_off", "edit_on")).index("edit_off"), 0, 0]
+        assert start_flags(off, data.dwell_s, data.f0_mhz) == [], path

@@ -35,6 +35,8 @@ EXPLANATIONS: dict[str, str] = {
     "large_drift": "The editing pulse acted off its target in part of the scan, so GABA tends to be read too low and "
     "more macromolecule is edited.",
     "start_corrected": "A late start turns lines by their distance from water; values hold if the start is right.",
+    "first_order_phase": "Half a millisecond moves values by several standard deviations: write AcquisitionStartTime "
+    "into the header, or drop the points before the echo.",
     "centre_moved": "The values hold if NAA, creatine and choline stand at 2.01, 3.03 and 3.21 ppm in the figure.",
     "water_removed": "The tail of the water line was modelled and subtracted; metabolites above 4.2 ppm are not used.",
     "eddy_current_uncorrected": "Lines may be distorted or asymmetric; give a water reference of the same voxel and "
