@@ -66,7 +66,7 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     DataError
         When the basis does not suit the data.
     """
-    conditions = [name for name in ("edit_off", "diff") if name in spectra.present]
+    conditions: list[str] = [name for name in ("edit_off", "diff") if name in spectra.present]
     found = _of_shipped(spectra, names, conditions) if basis is None else _of_user(spectra, names, conditions, basis)
     # what the editing pulse leaves of macromolecules; a basis folder does not tell its pulse
     protocol = found.protocol or MegaPress(f0_mhz=spectra.f0_mhz)
