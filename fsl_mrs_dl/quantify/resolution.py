@@ -30,7 +30,7 @@ ALIKE = 0.8
 0.96 to 0.98, NAA and NAAG 0.27 to 0.63, Glu and Gln 0.41 to 0.54, GABA and the macromolecule 0.49 to 0.70."""
 
 NEARLY_ALL = 0.75
-"""Share of their sum from which on a part is told with it: NAA is most of NAA + NAAG, however they are shared out."""
+"""Share of the mean of their sum from which on a part is told with it: NAA is most of NAA + NAAG in every brain."""
 
 MIN_VALIDATED = 10
 """Data sets of known concentrations that a comparison with a constant takes."""
@@ -59,7 +59,7 @@ def unresolved(estimates: Sequence[Estimate], model: LoadedModel, fits: Fits, mo
     visible = {e.name: e for e in estimates if e.visible}
     card = model.folder.card
     names = {*_no_better_predicted(visible, card, _tested(model)), *_no_better_validated(visible, card, mode)}
-    return frozenset(names | set(_alike(visible, fits)))
+    return frozenset(names | set(_alike(visible, fits, card)))
 
 
 def _tested(model: LoadedModel) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
@@ -72,7 +72,7 @@ def _no_better_predicted(
     visible: Mapping[str, Estimate], card: Card, tested: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> Iterator[str]:
     """What the network itself expects to tell no better than a constant of the kind of sample."""
-    kind = "brain" if "brain" in kinds_of_model(card.outputs, card.solution_fraction) else "solution"
+    kind = _kind(card)
     mean_mm = _mean_mm(card, kind)
     total_mm = sum(mean_mm[name] for name in visible if name in mean_mm)
     total = sum(e.value for name, e in visible.items() if name in mean_mm)
@@ -82,6 +82,10 @@ def _no_better_predicted(
         constant_mm = tested.get(kind, {}).get(name, {}).get("mae_constant_mm", 0.0) / TRAINING_OVER_LIFE[kind]
         if constant_mm > 0 and MEAN_ABSOLUTE * e.sd * total_mm / total >= constant_mm:
             yield name
+
+
+def _kind(card: Card) -> str:
+    return "brain" if "brain" in kinds_of_model(card.outputs, card.solution_fraction) else "solution"
 
 
 def _mean_mm(card: Card, kind: str) -> dict[str, float]:
@@ -109,10 +113,11 @@ def _as_a_constant(errors: Errors) -> bool:
     return errors.mae is not None and errors.mae_constant is not None and errors.mae >= errors.mae_constant
 
 
-def _alike(visible: Mapping[str, Estimate], fits: Fits) -> Iterator[str]:
+def _alike(visible: Mapping[str, Estimate], fits: Fits, card: Card) -> Iterator[str]:
     """Parts of a sum whose signals are one line at the width of the data, but for one that is nearly all of it."""
+    mean_mm = _mean_mm(card, _kind(card))
     for parts in COMBINATIONS.values():
         for pair in itertools.combinations([part for part in parts if part in visible], 2):
             if fits.correlation(*pair) > ALIKE:
-                total = sum(visible[part].value for part in pair)
-                yield from (part for part in pair if visible[part].value < NEARLY_ALL * total)
+                total_mm = sum(mean_mm.get(part, 0.0) for part in pair)
+                yield from (part for part in pair if mean_mm.get(part, 0.0) <= NEARLY_ALL * total_mm)
