@@ -91,6 +91,10 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The header does not tell the whole protocol: that of the training spectra was assumed.",
     ),
     "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
+    "line_not_followed": (
+        "caution",
+        "A line of the spectrum re-made from the estimates is larger or smaller than that of the data.",
+    ),
     "scale_uncertain": (
         "caution",
         "The estimates have the right ratios at best: their common scale does not fit the data.",

@@ -16,6 +16,8 @@ from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
+from fsl_mrs_dl.quantify.line_agreement import Agreement, line_agreement
+from fsl_mrs_dl.quantify.overlay import Overlay, overlay
 from fsl_mrs_dl.quantify.quality import acquired_s, data_snr, noise_sd, unexplained
 from fsl_mrs_dl.quantify.result import Panel
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
@@ -62,6 +64,8 @@ class Fits:
         Free.
     answer : FitResult
         With the network's amplitudes.
+    drawn : Overlay
+        The same, each group of protons with a shape of its own: the picture.
     hidden : frozenset of str
         Quantities that have no signal to speak of in what was measured.
     """
@@ -70,6 +74,7 @@ class Fits:
     signals: BasisSignals
     classical: FitResult
     answer: FitResult
+    drawn: Overlay
     hidden: frozenset[str]
 
     @property
@@ -113,9 +118,23 @@ class Fits:
         fit = self.classical if refused else self.answer
         return dict(zip(self.signals.names, fit.function_fids, strict=True))
 
+    @property
+    def lines(self) -> tuple[Agreement, ...]:
+        """Prominent lines of the data beside those of the picture."""
+        survey = self.survey
+        seconds = min(acquired_s(survey.spectra), survey.grid.max_time_s)
+        shared = 1 / (seconds * survey.grid.step_ppm * survey.spectra.f0_mhz)
+        return line_agreement(self.drawn, survey.grid, survey.noise, shared)
+
+    def picture_figures(self) -> dict[str, float]:
+        """Lines and sizes of the picture by name: ``line_Cr_3.03``, ``size_near_water_Cr+PCr_edit_off``."""
+        lines = {f"line_{line.name.replace(' ', '_')}": line.ratio for line in self.lines}
+        sizes = self.drawn.sizes.items()
+        return lines | {f"size_near_water_{name.replace(', ', '_')}": size for name, size in sizes}
+
     def panels(self, *, refused: bool) -> tuple[Panel, ...]:
         """Pictures of the network's answer, of the classical one where the data were refused; DIFF first."""
-        fit, names, grid = self.classical if refused else self.answer, self.signals.names, self.survey.grid
+        fit, names, grid = self.classical if refused else self.drawn, self.signals.names, self.survey.grid
         return tuple(
             Panel(
                 name=condition,
@@ -152,7 +171,8 @@ def fit_answer(survey: Survey, outputs: Sequence[str], estimates: Sequence[Estim
     answer = fit_linear_combination(spectra, signals, grid, fixed=amplitudes, start=classical.parameters)
     size = _size(classical, signals, spectra, grid)
     hidden = frozenset(np.array(signals.names)[size < LIMITS.visible * size.max()].tolist())
-    return Fits(survey, signals, classical, answer, hidden)
+    drawn = overlay(spectra, signals, grid, amplitudes, answer, survey.noise)
+    return Fits(survey, signals, classical, answer, drawn, hidden)
 
 
 def _size(fit: FitResult, signals: BasisSignals, spectra: EditedSpectra, grid: PpmGrid) -> NDArray:

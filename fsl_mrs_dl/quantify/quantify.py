@@ -19,6 +19,7 @@ from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
 from fsl_mrs_dl.quantify.cautions import disagreement_flags, misfit_flags, once, range_checks, range_flags
 from fsl_mrs_dl.quantify.fits import Fits, fit_answer, make_survey
 from fsl_mrs_dl.quantify.kind import Sample, kind_flags, tell_sample
+from fsl_mrs_dl.quantify.line_agreement import agreement_flags
 from fsl_mrs_dl.quantify.model_choice import choose
 from fsl_mrs_dl.quantify.quality import metabolite_quality
 from fsl_mrs_dl.quantify.refusal import Evidence, main_height, refusal, second_highest
@@ -150,6 +151,7 @@ def _flags(seen: _Seen, checks: tuple[RangeCheck, ...], reason: str) -> tuple[Fl
     if reason:
         return once([Flag("refused", reason), *flags])
     flags += kind_flags(seen.sample, seen.model.folder.card)
+    flags += agreement_flags(seen.fits.lines)
     flags += misfit_flags(seen.left[""], seen.fits.answer.parameters["amplitude"])
     return once([*flags, *disagreement_flags(seen.estimates, seen.fits.classical_values)])
 
@@ -174,6 +176,7 @@ def _without_values(
             **{f"residual_ratio{which}": share for which, share in seen.left.items()},
             **seen.figures,
             "brain_probability": seen.sample.probability,
+            **fits.picture_figures(),
         },
         range_checks=checks,
         model=_model_facts(seen.model, fits),
@@ -197,7 +200,7 @@ def _answered(
         result,
         estimates=model.with_calibrated_sd(estimates, mode, "raw"),
         combinations=model.with_calibrated_sd(sums, mode, "raw"),
-        fitted_fid=fits.answer.fitted_fid,
+        fitted_fid=fits.drawn.fitted_fid,
         classical=fits.classical_values,
     )
 

@@ -68,6 +68,8 @@ EXPLANATIONS: dict[str, str] = {
     "in the header (EchoTime, EditPulse) or the sidecar.",
     "poor_fit": "There is signal that no metabolite of the model explains: look for lipid, water or artefact in the "
     "residual.",
+    "line_not_followed": "The values that rest on this line are to be taken with care; a line near water may also have "
+    "been weakened by its suppression.",
     "scale_uncertain": "Use ratios, not raw amplitudes or concentrations by water.",
     "subtraction_artefact": "A rest of creatine at 3.0 ppm or choline at 3.2 ppm lies beside GABA and biases it.",
     "frequency_uncertain": "If the frequency is off by more than 0.05 ppm, lines are read as other metabolites.",
