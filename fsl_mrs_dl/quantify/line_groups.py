@@ -60,7 +60,7 @@ class Freedom:
     phase_deg: float = 3.0
     gauss_hz: float = 1.0
     baseline: float = 0.015
-    knot_ppm: float = 0.4
+    knot_ppm: float = 0.9
 
 
 @dataclass(frozen=True)

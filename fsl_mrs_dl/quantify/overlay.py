@@ -40,6 +40,7 @@ class Overlay:
 
     Parameters
     ----------
+    names : tuple of str
     data, baseline : dict of condition to complex array, shape ``(n_points,)``
     components : dict of condition to complex array, shape ``(n_names, n_points)``
     sizes : dict of str to float
@@ -49,6 +50,7 @@ class Overlay:
         Of DIFF (of the only condition where there is one), without baseline, as the spectra that were fitted.
     """
 
+    names: tuple[str, ...]
     data: dict[str, NDArray]
     baseline: dict[str, NDArray]
     components: dict[str, NDArray]
@@ -284,7 +286,7 @@ class _Problem:
         parameters = self.fit.parameters
         shift_hz = parameters["shift_ppm"] * self.spectra.f0_mhz
         turn = np.exp(1j * (np.deg2rad(parameters["phase_deg"]) + 2 * np.pi * shift_hz * self.time_s))
-        return Overlay(self.fit.data, baseline, components, sizes, self._model(state, shown) * turn)
+        return Overlay(self.names, self.fit.data, baseline, components, sizes, self._model(state, shown) * turn)
 
 
 _GAUSS = np.pi**2 / (4 * np.log(2))
