@@ -46,8 +46,6 @@ class Overlay:
     sizes : dict of str to float
         Relative size of each group near water, by condition, e.g. ``{"Cr+PCr, edit_off": 0.85}``: 1 where
         it is as strong as the basis has it.
-    fitted_fid : complex array
-        Of DIFF (of the only condition where there is one), without baseline, as the spectra that were fitted.
     """
 
     names: tuple[str, ...]
@@ -55,7 +53,6 @@ class Overlay:
     baseline: dict[str, NDArray]
     components: dict[str, NDArray]
     sizes: dict[str, float]
-    fitted_fid: NDArray
 
 
 def overlay(
@@ -282,11 +279,7 @@ class _Problem:
             for c in self.conditions
             if shape.label.endswith(NEAR_WATER) and c in shape.shown
         }
-        shown = "diff" if "diff" in self.conditions else self.conditions[0]
-        parameters = self.fit.parameters
-        shift_hz = parameters["shift_ppm"] * self.spectra.f0_mhz
-        turn = np.exp(1j * (np.deg2rad(parameters["phase_deg"]) + 2 * np.pi * shift_hz * self.time_s))
-        return Overlay(self.names, self.fit.data, baseline, components, sizes, self._model(state, shown) * turn)
+        return Overlay(self.names, self.fit.data, baseline, components, sizes)
 
 
 _GAUSS = np.pi**2 / (4 * np.log(2))

@@ -200,7 +200,7 @@ def _answered(
         result,
         estimates=model.with_calibrated_sd(estimates, mode, "raw"),
         combinations=model.with_calibrated_sd(sums, mode, "raw"),
-        fitted_fid=fits.drawn.fitted_fid,
+        fitted_fid=fits.answer.fitted_fid,
         classical=fits.classical_values,
     )
 
