@@ -95,21 +95,22 @@ def line_groups(
     """Name of the quantity and lines, of every group of protons of those whose amplitude is not zero."""
     found: list[tuple[str, LineGroup]] = []
     for i, name in enumerate(signals.names):
-        if not amplitudes[i] > 0:
-            continue
-        fids = {c: amplitudes[i] * values[i] for c, values in signals.fids.items()}
-        if name == "MM09":
-            found += [(name, shape) for shape in _background(float(amplitudes[i]), fids, spectra, freedom)]
-        elif name == "MM30":
-            found.append((name, LineGroup(name, fids, gauss_hz=_width_hz(3.01))))
-        elif name in SPLIT:
-            low, high = _split(fids, spectra)
-            label = next(("+".join(group) for group in SAME_SHAPE if name in group), name)
-            found.append((name, LineGroup(label, low)))
-            found.append((name, LineGroup(label + NEAR_WATER, high, size_sd=freedom.size)))
-        else:
-            found.append((name, LineGroup(name, fids)))
+        if amplitudes[i] > 0:
+            fids = {c: amplitudes[i] * values[i] for c, values in signals.fids.items()}
+            groups = _background(float(amplitudes[i]), fids, spectra, freedom) if name == "MM09" else None
+            found += [(name, group) for group in groups or _groups_of(name, fids, spectra, freedom)]
     return found
+
+
+def _groups_of(name: str, fids: Mapping[str, NDArray], spectra: EditedSpectra, freedom: Freedom) -> list[LineGroup]:
+    """The groups of protons of one quantity."""
+    if name == "MM30":
+        return [LineGroup(name, fids, gauss_hz=_width_hz(3.01))]
+    if name not in SPLIT:
+        return [LineGroup(name, fids)]
+    low, high = _split(fids, spectra)
+    label = next(("+".join(group) for group in SAME_SHAPE if name in group), name)
+    return [LineGroup(label, low), LineGroup(label + NEAR_WATER, high, size_sd=freedom.size)]
 
 
 def together(shapes: list[LineGroup]) -> list[LineGroup]:
