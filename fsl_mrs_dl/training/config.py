@@ -77,6 +77,29 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True)
+class AnchorConfig:
+    """Weights that the trained ones are averaged with when a stage has ended.
+
+    A network that went on from another one keeps more of what that one could when the weights of both are averaged
+    (Wortsman et al. 2022, arXiv 2109.01903).
+
+    Parameters
+    ----------
+    stage : int
+        Number of the stage whose weights are taken, from 1 on; 0 for none.
+    share : float
+        Of those weights in the average.
+    """
+
+    stage: int = 0
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.stage < 0 or not 0 <= self.share < 1:
+            raise ConfigError("anchor: stage counts from 1, share lies from 0 to below 1", got=self)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A whole training run.
 
@@ -96,6 +119,7 @@ class TrainConfig:
         ``name`` and settings, see `fsl_mrs_dl.networks`.
     optimiser : OptimiserConfig
     recipe : Recipe
+    anchor : AnchorConfig
     calibration : mapping
         Settings of a recipe that take the place of `recipe`'s for the spectra on which intervals are calibrated: a
         wider world than the training's, with a bank of its own, where intervals are to hold for other simulators'
@@ -110,6 +134,7 @@ class TrainConfig:
     network: dict[str, Any] = field(default_factory=lambda: {"name": "cnn"})
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     recipe: Recipe = field(default_factory=Recipe)
+    anchor: AnchorConfig = field(default_factory=AnchorConfig)
     calibration: dict[str, Any] = field(default_factory=dict)
 
     @property

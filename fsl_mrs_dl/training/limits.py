@@ -11,12 +11,11 @@ from fsl_mrs_dl.synthesise.recipe import Recipe
 def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
     """Ranges that an input is compared with; units in the names."""
     bank = recipe.bank
-    # echo times between the two groups of a bank with long ones are interpolated by the network
-    te_s = (bank.te_s[0], bank.long_te_s[1] if bank.long_share else bank.te_s[1])
+    # the long echo times of a bank are its minority, on which a network errs more: data of them are flagged
     durations_s = (*bank.edit_duration_s, *(bank.long_edit_duration_s if bank.long_share else ()))
     return {
         "f0_mhz": (min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0),
-        "te_s": (te_s[0] - 0.002, te_s[1] + 0.002),
+        "te_s": (bank.te_s[0] - 0.002, bank.te_s[1] + 0.002),
         "fwhm_hz": (recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]),
         "snr": (recipe.background.snr[0], recipe.background.snr[1]),
         "acquired_s": (recipe.acquired_s[0], 1e3),

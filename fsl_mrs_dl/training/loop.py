@@ -179,6 +179,17 @@ class Trainer:
                 self._checkpoint()
                 break
 
+    def average_with(self, folder: Path, share: float) -> None:
+        """Average the weights that are kept with those of a finished stage, `share` of which is taken.
+
+        Spreads of sums that the stage did not predict stay as they are.
+        """
+        other = _weights_for(self.average, folder / WEIGHTS, afresh=False)
+        with torch.no_grad():
+            for name, kept in self.average.state_dict().items():
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(other[name], share)
+
     @property
     def last_step(self) -> int:
         """The step after which the run ends."""
@@ -343,11 +354,20 @@ def _load_start(network: nn.Module, folder: Path) -> str:
         SHA-256 of their file.
     """
     path = folder / WEIGHTS
+    network.load_state_dict(_weights_for(network, path, afresh=True))
+    return sha256(path)
+
+
+def _weights_for(network: nn.Module, path: Path, *, afresh: bool) -> dict[str, Tensor]:
+    """The state of `network` with the weights of a model's file.
+
+    Spreads of sums that the file lacks start afresh, at half of the sums' own, or stay the network's.
+    """
     if not path.is_file():
         raise ConfigError(
             "there are no weights to start from",
             where=path,
-            hint=f"Train the first stage: fsl_mrs_dl train ... --output {folder}",
+            hint=f"Train the first stage: fsl_mrs_dl train ... --output {path.parent}",
         )
     tensors = load_file(path)
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
@@ -359,13 +379,13 @@ def _load_start(network: nn.Module, folder: Path) -> str:
     for name in _LAST_DENSE:
         last = weights.get(name)
         if last is not None and name in own and len(own[name]) > len(last):
-            # spreads of sums start at half of the sums' own
-            bias = torch.full_like(own[name][len(last) :], -0.7 if last.ndim == 1 else 0.0)
-            weights[name] = torch.cat([last, bias])
+            more = own[name][len(last) :]
+            if afresh:
+                more = torch.full_like(more, -0.7 if last.ndim == 1 else 0.0)
+            weights[name] = torch.cat([last, more])
     if any(k not in own or own[k].shape != v.shape for k, v in weights.items()):
         raise ConfigError("the weights to start from are those of another network or of other outputs", where=path)
-    network.load_state_dict(own | weights)
-    return sha256(path)
+    return own | weights
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError
@@ -16,6 +16,9 @@ from fsl_mrs_dl.training.banks import bank_of_recipe
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset, open_dataset
 from fsl_mrs_dl.training.lineage import STAGE_FILE, config_digest, lineage_of
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.training.loop import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +64,20 @@ def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | 
             place.mkdir(parents=True, exist_ok=True)
             trainer = Trainer(config, banks.synthesiser(config, place / "bank"), place, _dataset(config), start)
             trainer.run()
+            _anchor(trainer, folder)
             export_stage(trainer, place, lineage_of(start) if start else ())
         start = place
     trainer = Trainer(last, banks.synthesiser(last, folder / "bank"), folder, _dataset(last), start)
     trainer.run()
+    _anchor(trainer, folder)
     export(trainer, folder, lineage_of(start) if start else ())
+
+
+def _anchor(trainer: Trainer, folder: Path) -> None:
+    """Average the trained weights with those of an earlier stage where the configuration says so."""
+    anchor = trainer.config.anchor
+    if anchor.stage:
+        trainer.average_with(folder / "stages" / f"{anchor.stage:02d}", anchor.share)
 
 
 def _is_finished(place: Path, config: TrainConfig, start: Path | None) -> bool:

@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 log = logging.getLogger(__name__)
 
-STAGE_KEYS = ("name", "seed", "dataset", "emphasis", "network", "optimiser", "recipe", "calibration")
+STAGE_KEYS = ("name", "seed", "dataset", "emphasis", "network", "optimiser", "recipe", "anchor", "calibration")
 """What a stage may set. Where training starts is the same for all; a network can only be told more than before
 (``protocol_inputs``) and predict more spreads (``sum_spreads``): weights of other shapes are refused."""
 

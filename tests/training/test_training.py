@@ -392,3 +392,29 @@ def test_a_stage_may_end_before_its_learning_rate_has_come_down(tiny_config, tin
         torch.testing.assert_close(killed[name], tensor, rtol=1e-5, atol=1e-6)
     with pytest.raises(ConfigError, match="last_step out of range"):
         dataclasses.replace(config.optimiser, last_step=10**6)
+
+
+def test_weights_are_averaged_with_those_of_an_earlier_stage(tiny_config, tiny_model, tmp_path):
+    from safetensors.torch import load_file
+
+    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.training.banks import bank_of_recipe
+    from fsl_mrs_dl.training.config import AnchorConfig
+    from fsl_mrs_dl.training.loop import Trainer
+
+    plain = read_config(tiny_config)
+    config = dataclasses.replace(plain, network={**plain.network, "sum_spreads": 2})
+    synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, tiny_model / "bank"))
+    trainer = Trainer(config, synthesiser, tmp_path)
+    before = {name: value.clone() for name, value in trainer.average.state_dict().items()}
+    trainer.average_with(tiny_model, 0.25)
+    stored = load_file(tiny_model / "model.safetensors")
+    for name, value in trainer.average.state_dict().items():
+        other = stored[f"network.{name}"]
+        if value.dtype.is_floating_point:
+            rows = slice(len(other))
+            torch.testing.assert_close(value[rows], 0.75 * before[name][rows] + 0.25 * other)
+            # spreads of sums, which the other one did not predict, stay
+            torch.testing.assert_close(value[len(other) :], before[name][len(other) :])
+    with pytest.raises(ConfigError, match="share lies from 0"):
+        AnchorConfig(stage=1, share=1.0)
