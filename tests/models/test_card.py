@@ -111,7 +111,7 @@ def test_a_damaged_description_of_protocols_is_refused(protocol):
 
 
 def test_what_a_network_is_told_is_part_of_the_fingerprint():
-    before = open_model(weights_folder() / "invivo")
+    before = open_model(weights_folder() / "phantom_cnn")
     # what the card of a model has that is told nothing must not change its fingerprint
     assert "protocol" not in before.card.content
     told = dataclasses.replace(before.card, content={**before.card.content, "protocol": {"n_components": 2}})
