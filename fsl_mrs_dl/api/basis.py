@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.basis.files import ConditionBasis
@@ -40,15 +40,15 @@ class BasisSet(Mapping[str, ConditionBasis]):
     systems : tuple of SpinSystem
     signals : mapping
         The lines of each metabolite, exact at any sampling.
-    macromolecules : bool
-        Whether they were added.
+    macromolecules : {"separate", "tied"}, optional
+        How they were added; None where they were not.
     """
 
     bases: Mapping[str, ConditionBasis]
     protocol: Protocol
     systems: tuple[SpinSystem, ...]
     signals: Signals
-    macromolecules: bool = False
+    macromolecules: Literal["separate", "tied"] | None = None
 
     def __getitem__(self, condition: str) -> ConditionBasis:
         return self.bases[condition]
@@ -114,7 +114,7 @@ def simulate_basis(
     *,
     like: str | os.PathLike[str] | None = None,
     metabolites: Sequence[str | SpinSystem] | None = None,
-    macromolecules: bool = False,
+    macromolecules: Literal["separate", "tied"] | None = None,
     n_points: int | None = None,
     dwell_s: float | None = None,
     lw_hz: float | None = None,
@@ -133,8 +133,8 @@ def simulate_basis(
         NIfTI-MRS file or BIDS sidecar to take timing, field and editing pulses from; `fields` win.
     metabolites : sequence of str or SpinSystem, optional
         All brain metabolites otherwise.
-    macromolecules : bool
-        Add FSL-MRS's default macromolecules, MM0.91 co-edited with 3.0.
+    macromolecules : {"separate", "tied"}, optional
+        Add FSL-MRS's default macromolecules, the co-edited line at 3.0 ppm as MM30 or tied to MM09.
     n_points, dwell_s, lw_hz : int and float, optional
         Points of each FID (4096), sampling interval in s (0.0005), Lorentzian width in Hz (2).
     workers : int
