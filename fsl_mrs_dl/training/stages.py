@@ -14,8 +14,10 @@ from fsl_mrs_dl.core.errors import ConfigError, nearest
 log = logging.getLogger(__name__)
 
 STAGE_KEYS = ("name", "seed", "dataset", "emphasis", "network", "optimiser", "recipe", "anchor", "calibration")
-"""What a stage may set. Where training starts is the same for all; a network can only be told more than before
-(``protocol_inputs``) and predict more spreads (``sum_spreads``): weights of other shapes are refused."""
+"""What a stage may set. Where training starts is the same for all."""
+
+NETWORK_KEYS = ("protocol_inputs", "sum_spreads")
+"""Of the network: it can only be told more than before, and predict more spreads."""
 
 MAX_STAGES = 999
 
@@ -78,7 +80,17 @@ def _checked(tables: Any, where: str) -> list[Mapping[str, Any]]:
                     where=f"{where}, stage {number}",
                     expected=f"some of {', '.join(STAGE_KEYS)}",
                 )
+        _check_network(table.get("network", {}), f"{where}, stage {number}")
     return tables
+
+
+def _check_network(settings: Any, where: str) -> None:
+    """All stages train one network, whose layers stay as they are."""
+    unknown = [key for key in settings if key not in NETWORK_KEYS] if isinstance(settings, Mapping) else [settings]
+    if unknown:
+        raise ConfigError(
+            f"a stage cannot set 'network.{unknown[0]}'", where=where, expected=f"some of {', '.join(NETWORK_KEYS)}"
+        )
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
