@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.models.estimate import NOT_VISIBLE
 
 
 def run_fsl_mrs(*arguments):
@@ -78,7 +79,7 @@ def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
     quantities, ratios = found["metabolites"], _ratios(found, reference)
     for row, name in _pairs(summary.index, found):
         quantity = quantities[name]
-        if quantity["flag"]:
+        if quantity["flag"] == NOT_VISIBLE:
             same(f"{row}, which does not show", summary.loc[row, f"/{reference}"], None)
             continue
         same(f"{row} %CRLB", summary.loc[row, "%CRLB"], quantity["percent_sd"])
@@ -99,7 +100,9 @@ def _ratios(found, reference):
     """Ratios to the reference, by quantity."""
     if found["reference"] == reference:
         return found["metabolites"]
-    short = next((k for k, parts in COMBINATIONS.items() if "+".join(parts) == reference), reference)
+    by_network = found["fsl_mrs"]["by_network"]
+    parts = {quantity for name in reference.split("+") for quantity in by_network.get(name, [])}
+    short = next((name for name, members in COMBINATIONS.items() if set(members) == parts), "+".join(sorted(parts)))
     ratios = {name: entry["ratios"].get(short) for name, entry in found["metabolites"].items()}
     return {name: ratio for name, ratio in ratios.items() if ratio is not None}
 
