@@ -40,7 +40,7 @@ LINES = (
 FOLLOWED = (0.9, 1.1)
 """Between these a line of the data over the re-made one counts as followed."""
 
-FOLLOWED_NEAR_WATER = (0.7, 1.15)
+FOLLOWED_NEAR_WATER = (0.6, 1.2)
 """The same of groups near water, which suppression and a shorter T2 weaken in life."""
 
 SURE_SD = 3.0

@@ -31,13 +31,11 @@ from fsl_mrs_dl.networks import build_network
 from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
+from fsl_mrs_dl.training.start_weights import weights_for
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
-
-_FIRST_DENSE = "head.0.weight"
-_LAST_DENSE = ("head.4.weight", "head.4.bias")
 
 TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
 """Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
@@ -184,7 +182,7 @@ class Trainer:
 
         Spreads of sums that the stage did not predict stay as they are.
         """
-        other = _weights_for(self.average, folder / WEIGHTS, afresh=False)
+        other = weights_for(self.average, folder / WEIGHTS, afresh=False)
         with torch.no_grad():
             for name, kept in self.average.state_dict().items():
                 if kept.dtype.is_floating_point:
@@ -354,38 +352,8 @@ def _load_start(network: nn.Module, folder: Path) -> str:
         SHA-256 of their file.
     """
     path = folder / WEIGHTS
-    network.load_state_dict(_weights_for(network, path, afresh=True))
+    network.load_state_dict(weights_for(network, path, afresh=True))
     return sha256(path)
-
-
-def _weights_for(network: nn.Module, path: Path, *, afresh: bool) -> dict[str, Tensor]:
-    """The state of `network` with the weights of a model's file.
-
-    Spreads of sums that the file lacks start afresh, at half of the sums' own, or stay the network's.
-    """
-    if not path.is_file():
-        raise ConfigError(
-            "there are no weights to start from",
-            where=path,
-            hint=f"Train the first stage: fsl_mrs_dl train ... --output {path.parent}",
-        )
-    tensors = load_file(path)
-    weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-    own = network.state_dict()
-    first = weights.get(_FIRST_DENSE)
-    if first is not None and _FIRST_DENSE in own and own[_FIRST_DENSE].shape[1] > first.shape[1]:
-        more = torch.zeros(first.shape[0], own[_FIRST_DENSE].shape[1] - first.shape[1])
-        weights[_FIRST_DENSE] = torch.cat([first, more], dim=1)
-    for name in _LAST_DENSE:
-        last = weights.get(name)
-        if last is not None and name in own and len(own[name]) > len(last):
-            more = own[name][len(last) :]
-            if afresh:
-                more = torch.full_like(more, -0.7 if last.ndim == 1 else 0.0)
-            weights[name] = torch.cat([last, more])
-    if any(k not in own or own[k].shape != v.shape for k, v in weights.items()):
-        raise ConfigError("the weights to start from are those of another network or of other outputs", where=path)
-    return own | weights
 
 
 def _plain(value: Any) -> Any:

@@ -102,7 +102,7 @@ def test_another_model_of_the_same_name_is_kept_unless_it_may_be_replaced(site, 
     shutil.copytree(ROOT / "weights" / "phantom_yae", other)
     rename(other, "own")
     kept = (site / "own" / "card.json").read_bytes()
-    with pytest.raises(ConfigError, match="--overwrite"):
+    with pytest.raises(ConfigError, match="overwrite=True"):
         add_model(other)
     assert (site / "own" / "card.json").read_bytes() == kept
     add_model(other, overwrite=True)
