@@ -305,7 +305,7 @@ def test_what_the_network_does_not_know_is_fitted(preprocessed):
         ("--baseline", "off"),
         ("--metab_groups", "GABA", "NAA"),
         ("--no_rescale",),
-        ("--keep", "GABA", "Glu", "Gln", "NAA", "Cr", "PCr"),
+        ("--keep", "GABA", "Glu", "Gln", "NAA", "NAAG", "Cr", "PCr"),
     ],
     ids=lambda value: value[0],
 )
