@@ -64,8 +64,10 @@ def offset_of(fids: NDArray, dwell_s: float, f0_mhz: float, source: Path) -> flo
         return 0.0
     edited = np.abs(magnitude[0] - magnitude[1]) if len(fids) == 2 else np.zeros(magnitude.shape[1])
     total = np.sqrt(np.sum(magnitude**2, axis=0))
-    straight = _score(spectra.ppm, total, edited)
-    mirror = _score(2 * RECEIVER_PPM - spectra.ppm[::-1], total[::-1], edited[::-1])
+    flipped = 2 * RECEIVER_PPM - spectra.ppm[::-1]
+    straight, mirror = _score(spectra.ppm, total, edited), _score(flipped, total[::-1], edited[::-1])
+    if not _elsewhere(_score(spectra.ppm, total), _score(flipped, total[::-1])):
+        return 0.0
     near = np.abs(OFFSETS_PPM) <= SEARCH_PPM
     moved = ~near & (np.abs(OFFSETS_PPM) <= MOVED_PPM)
     best = max(float(straight[near].max()), np.finfo(float).tiny)
@@ -88,6 +90,15 @@ def offset_of(fids: NDArray, dwell_s: float, f0_mhz: float, source: Path) -> flo
     return 0.0
 
 
+def _elsewhere(straight: NDArray, mirror: NDArray) -> bool:
+    """Whether the pattern alone, without what differs between the conditions, fits anywhere better than in its place.
+
+    A head that moved in one of the conditions makes every line differ; then only the pattern itself is to be trusted.
+    """
+    near = np.abs(OFFSETS_PPM) <= SEARCH_PPM
+    return bool(max(straight[~near].max(), mirror.max()) > straight[near].max())
+
+
 def _far(straight: NDArray, mirror: NDArray, source: Path) -> DataError:
     """What a spectrum is whose pattern stands elsewhere, and how to turn it."""
     mirrored = mirror.max() > straight.max()
@@ -104,10 +115,11 @@ def _far(straight: NDArray, mirror: NDArray, source: Path) -> DataError:
     )
 
 
-def _score(ppm: NDArray, magnitude: NDArray, edited: NDArray) -> NDArray:
+def _score(ppm: NDArray, magnitude: NDArray, edited: NDArray | None = None) -> NDArray:
     """How well the pattern fits at each of `OFFSETS_PPM`; square roots, so that one giant does not outvote the rest."""
+    changes = np.zeros_like(magnitude) if edited is None else edited
     lines, change = (
-        np.stack([np.interp(line + OFFSETS_PPM, ppm, values) for line in LINES_PPM]) for values in (magnitude, edited)
+        np.stack([np.interp(line + OFFSETS_PPM, ppm, values) for line in LINES_PPM]) for values in (magnitude, changes)
     )
     # no line counts for more than nine times what the second of the three strongest singlets has
     cap = 3 * np.sort(lines[:3], axis=0)[1]
