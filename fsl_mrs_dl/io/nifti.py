@@ -12,9 +12,11 @@ import io
 import json
 import logging
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
@@ -220,6 +222,23 @@ def _read(source: Source) -> Acquisition:
     )
 
 
+def _version_of_reader() -> tuple[int, ...]:
+    return tuple(int(part) for part in metadata.version("nifti-mrs").split(".")[:2])
+
+
+def _as_known(image: Any) -> Any:
+    """`image` for the `nifti_mrs` that is installed: before 1.4 it took version 0.10 of the format for 0.1.
+
+    Version 0.10 has keys that 0.9 has not, which 1.3 keeps as it keeps any key that a user defined.
+    """
+    new = re.fullmatch(r"mrs_v0_\d{2,}", str(image.header.get_intent()[2]))
+    if new is None or _version_of_reader() >= (1, 4):
+        return image
+    known = type(image)(image.dataobj, image.affine, image.header.copy())
+    known.header["intent_name"] = b"mrs_v0_9"
+    return known
+
+
 def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArray, dict[str, Any]]:
     """The FIDs, time in axis 3 and seven axes, in our sign, and the header extension as `nifti_mrs` took it."""
     from nifti_mrs.nifti_mrs import NIFTI_MRS
@@ -229,7 +248,7 @@ def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArr
     except (EOFError, OSError, ValueError, zlib.error) as exc:
         raise damaged(path) from exc
     try:
-        opened = NIFTI_MRS(image)
+        opened = NIFTI_MRS(_as_known(image))
     except Exception as exc:  # nifti_mrs raises a dozen kinds, each about the header
         reason = str(exc).strip().rstrip(".") or type(exc).__name__
         raise DataError(f"the NIfTI-MRS header is not valid: {reason}", where=path) from exc

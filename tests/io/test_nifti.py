@@ -15,8 +15,9 @@ import pytest
 from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, spectrum
+from fsl_mrs_dl.io import nifti
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, reading_notes, write_spectrum
-from tests.helpers import DWELL_S, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
+from tests.helpers import DWELL_S, EXAMPLE, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
 
 OFF_ON, ON_OFF = ("edit_off", "edit_on"), ("edit_on", "edit_off")
 PULSES = {"ON": {"PulseOffset": 1.9, "PulseDuration": 0.014}, "OFF": {"PulseOffset": 7.46, "PulseDuration": 0.014}}
@@ -381,3 +382,17 @@ def test_measured_file():
     assert data.edit_pulse == {"ON": {"shift_ppm": 1.9}, "OFF": {"shift_ppm": 7.46}}
     stored = np.asarray(nibabel.load(path).dataobj)
     assert np.array_equal(data.fids[1, 0, 5], stored[0, 0, 0, :, 5, 1].conj())
+
+
+def test_version_0_10_is_read_by_a_nifti_mrs_that_takes_it_for_0_1(monkeypatch):
+    image = nibabel.load(EXAMPLE / "megapress_raw.nii.gz")
+    version = image.header.get_intent()[2]
+    assert version in ("mrs_v0_10", "mrs_v0_11")
+    monkeypatch.setattr(nifti, "_version_of_reader", lambda: (1, 4))
+    assert nifti._as_known(image) is image
+    monkeypatch.setattr(nifti, "_version_of_reader", lambda: (1, 3))
+    known = nifti._as_known(image)
+    assert known.header.get_intent()[2] == "mrs_v0_9"
+    assert image.header.get_intent()[2] == version
+    np.testing.assert_array_equal(known.dataobj, image.dataobj)
+    assert known.header.extensions[0].get_content() == image.header.extensions[0].get_content()
