@@ -83,7 +83,7 @@ HISTORY = Record(
         "edit_on": Transients(20, tuple(np.linspace(0.5, 4.5, 20).tolist())),
     },
     cr_width_hz=LineWidth(15.0, 5.2),
-    reference=FrequencyReference("edit_off", float("nan"), 0.0, 0.0, 9.0),
+    reference=FrequencyReference("edit_off", 0.0, float("nan"), 0.0, 9.0),
 )
 
 

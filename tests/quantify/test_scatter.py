@@ -201,7 +201,7 @@ def test_a_refused_scan_has_no_groups_to_judge(model):
 def test_the_example_is_steady_and_an_ensemble_judges_it_too():
     from fsl_mrs_dl.preprocess.load import load
 
-    data = load(EXAMPLE / "megapress_raw.nii.gz", reference=EXAMPLE / "water_reference.nii.gz")
+    data = load(EXAMPLE / "megapress_raw.nii.gz", h2o=EXAMPLE / "water_reference.nii.gz")
     assert len(data.spectra.without_group) == 8
     for name in ("invivo", "phantom"):
         assert "transients_scatter" not in codes(quantify(data.spectra, load_model(name)))

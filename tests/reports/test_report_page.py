@@ -120,7 +120,8 @@ def test_alignment_is_shown_for_raw_data_only():
 
 
 def test_drift_leaves_out_rejected_transients():
-    record = {"transients": {"edit_off": {"shifts_hz": [0.0, 1.0, 50.0, 2.0], "rejected": [2]}}}
+    shifts = Transients(4, shifts_hz=(0.0, 1.0, 50.0, 2.0), rejected=(2,))
+    record = Record(transients={"edit_off": shifts})
     found = alignment_view.drift_view(record)
     assert found["span"] == "2.0"
     assert [p["out"] for p in found["groups"][0]["points"]] == [False, False, True, False]
