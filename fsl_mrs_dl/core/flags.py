@@ -47,19 +47,6 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The frequency drifted by more than 10 Hz; alignment corrects the lines, not where the editing pulse acted.",
     ),
-    "start_corrected": (
-        "info",
-        "The first point was not taken at the echo; the phase of first order that this makes was corrected.",
-    ),
-    "first_order_phase": (
-        "caution",
-        "Lines are turned by their distance from water, and no header says that the first point was not taken at the "
-        "echo.",
-    ),
-    "centre_moved": (
-        "caution",
-        "All lines stood far from their places and were moved there: the centre is not the one that the header names.",
-    ),
     "water_removed": ("info", "Residual water was removed."),
     "water_suppression_poor": (
         "caution",
@@ -82,19 +69,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     "broad_lines": ("caution", "The lines are broader than the model was trained on, or than 0.1 ppm."),
     "low_snr": ("caution", "The signal-to-noise ratio is below what the model was trained on."),
     "outside_training": ("caution", "A property of the data lies outside the ranges the model was trained on."),
-    "other_protocol": (
-        "caution",
-        "The protocol is not one that the model was trained on, and the values were asked for all the same.",
-    ),
-    "protocol_unknown": (
-        "caution",
-        "The header does not tell the whole protocol: that of the training spectra was assumed.",
-    ),
     "poor_fit": ("caution", "The spectrum re-made from the estimates does not follow the data."),
-    "line_not_followed": (
-        "caution",
-        "A line of the spectrum re-made from the estimates is larger or smaller than that of the data.",
-    ),
     "scale_uncertain": (
         "caution",
         "The estimates have the right ratios at best: their common scale does not fit the data.",
@@ -139,6 +114,31 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "The receiver was driven beyond its range by the water reference: it was not used, and there are no "
         "concentrations by water.",
+    ),
+    "start_corrected": (
+        "info",
+        "The first point was not taken at the echo; the phase of first order that this makes was corrected.",
+    ),
+    "first_order_phase": (
+        "caution",
+        "Lines are turned by their distance from water, and no header says that the first point was not taken at the "
+        "echo.",
+    ),
+    "centre_moved": (
+        "caution",
+        "All lines stood far from their places and were moved there: the centre is not the one that the header names.",
+    ),
+    "other_protocol": (
+        "caution",
+        "The protocol is not one that the model was trained on, and the values were asked for all the same.",
+    ),
+    "protocol_unknown": (
+        "caution",
+        "The header does not tell the whole protocol: that of the training spectra was assumed.",
+    ),
+    "line_not_followed": (
+        "caution",
+        "A line of the spectrum re-made from the estimates is larger or smaller than that of the data.",
     ),
 }
 """Code: (severity, sentence). Every flag that the program can raise stands here."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.special import expit
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.units import ppm_axis, ppm_to_hz, time_axis
@@ -127,7 +128,7 @@ def together(shapes: list[LineGroup]) -> list[LineGroup]:
 def _split(fids: Mapping[str, NDArray], spectra: EditedSpectra) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Signals below and above `SPLIT_PPM`, by a smooth edge in the spectrum."""
     n = fft.next_fast_len(2 * spectra.n_points)
-    edge = 1 / (1 + np.exp((fft.ifftshift(ppm_axis(n, spectra.dwell_s, spectra.f0_mhz)) - SPLIT_PPM) / 0.02))
+    edge = expit((SPLIT_PPM - fft.ifftshift(ppm_axis(n, spectra.dwell_s, spectra.f0_mhz))) / 0.02)
     low = {c: fft.ifft(fft.fft(fid, n) * edge)[: spectra.n_points] for c, fid in fids.items()}
     return low, {c: fid - low[c] for c, fid in fids.items()}
 

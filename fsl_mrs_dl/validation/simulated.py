@@ -86,6 +86,8 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
 
 def _ratios(model: LoadedModel, estimates: Sequence[Estimate], mode: str, prediction: Prediction) -> dict[str, Any]:
     """The fields of a `Case` that hold ratios to the mode's reference; none where it was not measured."""
+    if not estimates:
+        return {}
     reference = tuple(name for name in REFERENCES[mode] if any(e.name == name for e in estimates))
     sums = model.sums(estimates, mode, prediction)
     total = model.reference(estimates, reference, sums)

@@ -86,7 +86,7 @@ FAULTS = [
     (_without_spar, (), 1, "the SPAR file that belongs to it is missing"),
     (_spar_that_lacks_the_frequency, (), 1, "the SPAR has no entry 'synthesizer_frequency'"),
     (_text("a.rda"), (), 1, "not an RDA file"),
-    (_rda_cut_off, (), 1, "spec2nii could not convert it"),
+    (_rda_cut_off, (), 1, "spec2nii"),
     (_text("a.dat"), (), 1, "not a TWIX file"),
     (_text("a.7"), (), 1, "spec2nii could not convert it"),
     (_text("a.txt"), (), 1, "the format is not known"),

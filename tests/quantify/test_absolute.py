@@ -118,7 +118,7 @@ def test_fractions_are_read(tmp_path, name, content):
     [
         ("t.json", None, "cannot be read"),
         ("t.json", "{", "not JSON"),
-        ("t.json", "[1]", "three tissues"),
+        ("t.json", "[1]", "not a JSON object"),
         ("t.json", '{"GM": 0.5, "WM": 0.5}', "three tissues"),
         ("t.json", '{"GM": "a", "WM": 0.5, "CSF": 0}', "three tissues"),
         ("t.json", '{"GM": 50, "WM": 40, "CSF": 10}', "add up to 1"),

@@ -67,7 +67,7 @@ def test_a_baseline_that_cancels_the_fit_hides_nothing():
     data = rng.normal(size=GRID.n_points) + 1j * rng.normal(size=GRID.n_points)
     large = 700.0 * np.exp(-(((GRID.ppm - 3.0) / 0.5) ** 2)) + 0j
     empty = np.zeros(N, complex)
-    fit = FitResult(np.ones(1), {}, {"diff": data}, {"diff": -large}, {"diff": large[None]}, empty, empty)
+    fit = FitResult(np.ones(1), {}, {"diff": data}, {"diff": -large}, {"diff": large[None]}, empty, empty, empty)
     assert unexplained(fit, {"diff": 0.0}, GRID, 1.0) == pytest.approx(1.0, rel=0.01)
 
 
@@ -114,11 +114,11 @@ def test_the_second_highest_counts_parts_of_one_substance_as_one():
     parts = np.zeros((4, GRID.n_points), complex)
     parts[:, 100] = 6.0, 4.0, 1.0, 0.5
     empty = np.zeros(N, complex)
-    fit = FitResult(np.ones(4), {}, {}, {}, {"diff": parts}, empty, empty)
+    fit = FitResult(np.ones(4), {}, {}, {}, {"diff": parts}, empty, empty, empty)
     assert second_highest(fit, ("NAA", "NAAG", "GABA", "Ins")) == pytest.approx(0.1)
     assert main_height(fit, ("GPC", "PCh", "GABA", "Ins")) == pytest.approx(1.0 / 6.0)
     assert main_height(fit, ("GPC", "Ins", "Tau", "GABA")) == pytest.approx(0.5 / 6.0)
-    assert second_highest(FitResult(np.ones(1), {}, {}, {}, {"diff": parts[:1]}, empty, empty), ("NAA",)) == 0.0
+    assert second_highest(FitResult(np.ones(1), {}, {}, {}, {"diff": parts[:1]}, empty, empty, empty), ("NAA",)) == 0.0
 
 
 @pytest.mark.parametrize("name", ["ethanol_te30/sxa", "naa_left/smart_set0", "naa_left/challenge_ground_truth"])
