@@ -241,7 +241,7 @@ def check_replaceable(path: Path, overwrite: bool, names: Iterable[str] = ()) ->
         )
 
 
-def _swap_in(scratch: Path, path: Path) -> None:
+def swap_in(scratch: Path, path: Path) -> None:
     """Move the folder `scratch` to `path`; what stood there comes back should the move fail."""
     if not path.exists():
         os.replace(scratch, path)
@@ -317,7 +317,7 @@ def new_output_folder(
             _fill_inside(scratch, path)
         else:
             check_replaceable(path, overwrite, names)  # someone may have filled it meanwhile
-            _swap_in(scratch, path)
+            swap_in(scratch, path)
     except OSError as exc:
         if _concerns(exc, scratch) or exc.filename in (str(path), path):
             raise cannot_write(path, exc) from exc

@@ -8,6 +8,7 @@ more is unpacked than a model can hold.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError, ModelError
-from fsl_mrs_dl.core.files import cannot_write
+from fsl_mrs_dl.core.files import cannot_write, swap_in
 from fsl_mrs_dl.core.resources import shipped_models
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.card import CARD_FILE
@@ -138,7 +139,9 @@ def _copy(model: ModelFolder, path: Path) -> None:
     """Copy the files of a model, whole or not at all."""
     if _is_same(path, model):
         return
-    scratch = Path(tempfile.mkdtemp(prefix=".adding-", dir=path.parent))
+    # not by tempfile, whose folders nobody else may read
+    scratch = path.with_name(f".adding-{secrets.token_hex(6)}")
+    scratch.mkdir()
     try:
         for name in MODEL_FILES:
             if name == CARD_FILE or name in model.card.files:
@@ -146,31 +149,9 @@ def _copy(model: ModelFolder, path: Path) -> None:
                     shutil.copyfile(model.path / name, scratch / name)
         if path.is_symlink() or path.is_file():
             raise DataError("is not a folder", where=path)
-        scratch.chmod(0o777 & ~_umask())
-        _swap(scratch, path)
+        swap_in(scratch, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _swap(scratch: Path, path: Path) -> None:
-    """Move the folder `scratch` to `path`; an earlier model there comes back should that fail."""
-    if not path.exists():
-        os.replace(scratch, path)
-        return
-    old = scratch.with_name(f"{scratch.name}-old")
-    os.replace(path, old)
-    try:
-        os.replace(scratch, path)
-    except BaseException:
-        os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class _Problem:
         self.weights = {c: DIFF_WEIGHT if c == "diff" and len(conditions) > 1 else 1.0 for c in conditions}
         self.unit = float(np.sqrt(np.mean([np.mean(np.abs(self.data[c]) ** 2) for c in conditions])))
         # the spline's columns are orthonormal, so that projecting it out is two products
-        self.spline = np.linalg.qr(_spline_columns(grid, KNOT_PPM))[0]
+        self.spline = np.linalg.qr(spline_columns(grid, KNOT_PPM))[0]
         phase = np.deg2rad(MAX_PHASE_DEG)
         limits = [
             (-MAX_SHIFT_PPM, MAX_SHIFT_PPM, 0.003),
@@ -226,7 +226,7 @@ class _Problem:
         return FitResult(amplitudes, parameters, data, baseline, components, decay, amplitudes @ functions, functions)
 
 
-def _spline_columns(grid: PpmGrid, knot_ppm: float) -> NDArray:
+def spline_columns(grid: PpmGrid, knot_ppm: float) -> NDArray:
     """Cubic B-splines over the grid, shape ``(n_grid, n_splines)``."""
     n_intervals = max(1, round((grid.high_ppm - grid.low_ppm) / knot_ppm))
     inner = np.linspace(grid.low_ppm, grid.high_ppm, n_intervals + 1)

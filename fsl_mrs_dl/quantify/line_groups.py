@@ -14,17 +14,19 @@ from scipy.special import expit
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.units import ppm_axis, ppm_to_hz, time_axis
 from fsl_mrs_dl.metabolites.macromolecules import BACKGROUND_AREA, BACKGROUND_PPM, BACKGROUND_WIDTH_HZ
+from fsl_mrs_dl.metabolites.protons import proton_groups
+from fsl_mrs_dl.metabolites.sums import COMBINATIONS
+from fsl_mrs_dl.metabolites.table import SIMULATED
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.signals import BasisSignals
 
 SPLIT_PPM = 3.4
-"""Between the groups of protons of the metabolites in `SPLIT`: none of them has a line within 0.1 ppm of it."""
+"""Groups of protons above this are near water: they have a size of their own."""
 
-SPLIT = ("Cr", "PCr", "NAA", "NAAG", "GPC", "PCh", "Glu", "Gln", "GSH")
-"""Metabolites of two groups of protons that differ in T2 and in their distance from water; the amplitude is defined by
-the one at lower ppm."""
+SPLIT = frozenset(group.metabolite for group in proton_groups(SIMULATED) if group.low_ppm == SPLIT_PPM)
+"""Metabolites with such a group beside the one that their amplitude is defined by."""
 
-SAME_SHAPE = (("Cr", "PCr"), ("NAA", "NAAG"), ("GPC", "PCh"), ("Glu", "Gln"))
+SAME_SHAPE = tuple(parts for name, parts in COMBINATIONS.items() if name != "GABA+")
 """Metabolites whose lines lie too close for shapes of their own."""
 
 

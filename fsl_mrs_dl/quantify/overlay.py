@@ -16,13 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.quantify.lincomb import FitResult
+from fsl_mrs_dl.quantify.lincomb import FitResult, spline_columns
 from fsl_mrs_dl.quantify.line_groups import NEAR_WATER, Freedom, LineGroup, line_groups, together
 from fsl_mrs_dl.quantify.signals import BasisSignals
 
@@ -104,7 +103,7 @@ class _Problem:
         self.unit = max(float(np.abs(fit.data[c]).max()) for c in self.conditions)
         # the model is never right to better than this
         self.sigma = {c: max(noise[c], _MISFIT * self.unit) for c in self.conditions}
-        self.spline = _spline(grid, freedom.knot_ppm)
+        self.spline = spline_columns(grid, freedom.knot_ppm)
         self.index, self.sd = self._layout()
         self.bounds = self._bounds()
 
@@ -289,11 +288,3 @@ _GAUSS = np.pi**2 / (4 * np.log(2))
 def _of(shape: LineGroup, condition: str) -> str:
     """Label of a shape's size in a condition."""
     return f"{shape.label}, {condition}"
-
-
-def _spline(grid: PpmGrid, knot_ppm: float) -> NDArray:
-    """Cubic B-splines over the grid, shape ``(n_grid, n_splines)``."""
-    n_intervals = max(1, round((grid.high_ppm - grid.low_ppm) / knot_ppm))
-    inner = np.linspace(grid.low_ppm, grid.high_ppm, n_intervals + 1)
-    knots = np.concatenate([[inner[0]] * 3, inner, [inner[-1]] * 3])
-    return BSpline.design_matrix(grid.ppm, knots, 3).toarray()
