@@ -17,13 +17,8 @@ MAX_MODULE_LINES = 400
 
 OVER = frozenset(
     {
-        "basis/bank.py bank_of",
-        "basis/bank_config.py __post_init__",
         "basis/fsl_sequence.py describe_as_fsl",
         "basis/fsl_sequence.py parse_fsl_sequence",
-        "cli/bids.py run",
-        "cli/pulse.py run",
-        "cli/simulate.py _systems",
         "cli/simulate.py add_arguments",
         "io/edit_dimension.py label",
         "io/edit_header.py conditions_of",
@@ -44,7 +39,6 @@ OVER = frozenset(
         "synthesise/perturbations/macromolecules.py draw",
         "training/calibrate.py calibrate",
         "training/loop.py _ahead",
-        "training/selection.py write_plot",
     }
 )
 """What is over a limit and must not stay there: nothing may be added, and what no longer is must be taken out."""

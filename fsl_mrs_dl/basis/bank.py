@@ -132,6 +132,18 @@ def sample(lines: LineList, protocol: MegaPress, n_points: int) -> NDArray:
     return demodulated.fid(n_points, CYCLES_PER_PPM / protocol.f0_mhz)
 
 
+def _check_complete(members: Sequence[LineBasis], metabolites: Sequence[str]) -> None:
+    """Raise `ConfigError` where a member lacks NAA or one of `metabolites`."""
+    for name in ("NAA", *metabolites):
+        lacking = next((m for m in members if name not in m.pairs), None)
+        if lacking is not None:
+            raise ConfigError(
+                f"the bank has no {name}" + (", which sets its scale" if name == "NAA" else ""),
+                expected=", ".join(metabolites),
+                got=", ".join(lacking.names),
+            )
+
+
 def bank_of(
     members: Sequence[LineBasis], metabolites: Sequence[str], grid: PpmGrid, *, groups_apart: bool = False
 ) -> BasisBank:
@@ -152,14 +164,7 @@ def bank_of(
     ConfigError
         When a member lacks one of `metabolites`, or NAA (which sets the scale).
     """
-    for name in ("NAA", *metabolites):
-        lacking = next((m for m in members if name not in m.pairs), None)
-        if lacking is not None:
-            raise ConfigError(
-                f"the bank has no {name}" + (", which sets its scale" if name == "NAA" else ""),
-                expected=", ".join(metabolites),
-                got=", ".join(lacking.names),
-            )
+    _check_complete(members, metabolites)
     length = max(n_times(grid, m.sequence.f0_mhz) for m in members)
     groups = proton_groups(metabolites, apart=groups_apart)
     signals: dict[str, list[NDArray]] = {"edit_off": [], "edit_on": []}

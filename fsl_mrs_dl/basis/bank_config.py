@@ -132,6 +132,10 @@ class BankConfig:
                 raise ConfigError(f"{name} out of range", expected="0 to 1", got=getattr(self, name))
         if not 0 <= self.edit_lag[0] <= self.edit_lag[1] <= 1:
             raise ConfigError("edit_lag must lie between 0 and 1", got=self.edit_lag)
+        self._check_editing_fits()
+
+    def _check_editing_fits(self) -> None:
+        """Raise `ConfigError` where the shortest echo time has no room for an editing pulse."""
         for lag in self.edit_lag:
             delays_s = mega_delays(self.te_s[0], 2 * self.first_delay_s[1], lag)
             shortest_s = self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check(args: argparse.Namespace) -> None:
+    from fsl_mrs_dl.core.errors import ConfigError
+
+    for name, value in (("--workers", args.workers), ("--n-threads", args.n_threads)):
+        if value is not None and not 1 <= value <= 1024:
+            raise ConfigError(f"{name} is out of range", expected="1 to 1024", got=value)
+    if args.submit and args.analysis_level == "group":
+        raise ConfigError("--submit belongs to the participant level", hint="It has the group level run after it")
+
+
 def run(args: argparse.Namespace) -> int:
     """Run one level."""
     import os
     import sys
-
-    from fsl_mrs_dl.core.errors import ConfigError
 
     if args.analysis_level not in ("participant", "group"):
         print(
@@ -89,11 +98,7 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 17
-    for name, value in (("--workers", args.workers), ("--n-threads", args.n_threads)):
-        if value is not None and not 1 <= value <= 1024:
-            raise ConfigError(f"{name} is out of range", expected="1 to 1024", got=value)
-    if args.submit and args.analysis_level == "group":
-        raise ConfigError("--submit belongs to the participant level", hint="It has the group level run after it")
+    _check(args)
     if args.n_threads is not None:
         # before numpy is loaded, here and in the workers
         os.environ.update({f"{library}_NUM_THREADS": str(args.n_threads) for library in ("OMP", "OPENBLAS", "MKL")})
@@ -134,6 +139,13 @@ def run(args: argparse.Namespace) -> int:
     remove_leftovers(args.output_dir)
     if args.submit:
         return _submit(scans, args)
+    return _process(scans, args)
+
+
+def _process(scans: Sequence[Any], args: argparse.Namespace) -> int:
+    """Quantify the scans, a line for each; the exit code."""
+    import sys
+
     counts = {"done": 0, "refused": 0, "kept": 0, "failed": 0}
     for number, outcome in enumerate(_outcomes(scans, args), start=1):
         counts[outcome.state] += 1

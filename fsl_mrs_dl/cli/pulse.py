@@ -47,14 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.io.pulse_files import write_pulse
     from fsl_mrs_dl.physics.pulses import properties
 
-    if (args.file is None) == (args.design is None):
-        raise ConfigError("give either a pulse file or --design", hint="fsl_mrs_dl pulse --help shows both")
-    if args.f0 is not None and not 1 < args.f0 < 2000:
-        raise ConfigError("--f0 is out of range", expected="a proton frequency in MHz", got=args.f0)
-    if args.flip is not None and not 0 < args.flip <= 360:
-        raise ConfigError("--flip is out of range", expected="above 0, to 360 degrees", got=args.flip)
-    if args.plot is not None and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ConfigError("--plot writes .png, .pdf or .svg", where=args.plot)
+    _check(args)
     for target in (args.plot, args.write):
         if target is not None:
             check_inputs_kept(target, [args.file])
@@ -76,6 +69,20 @@ def run(args: argparse.Namespace) -> None:
         return
     for label, text in _lines(values, args.f0):
         print(f"{label:26} {text}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise `ConfigError` for options that contradict each other or are out of range."""
+    from fsl_mrs_dl.core.errors import ConfigError
+
+    if (args.file is None) == (args.design is None):
+        raise ConfigError("give either a pulse file or --design", hint="fsl_mrs_dl pulse --help shows both")
+    if args.f0 is not None and not 1 < args.f0 < 2000:
+        raise ConfigError("--f0 is out of range", expected="a proton frequency in MHz", got=args.f0)
+    if args.flip is not None and not 0 < args.flip <= 360:
+        raise ConfigError("--flip is out of range", expected="above 0, to 360 degrees", got=args.flip)
+    if args.plot is not None and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise ConfigError("--plot writes .png, .pdf or .svg", where=args.plot)
 
 
 def _read(args: argparse.Namespace) -> Any:

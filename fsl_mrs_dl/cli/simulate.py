@@ -174,21 +174,27 @@ def _workers(wanted: int | None) -> int:
     return wanted
 
 
-def _systems(args: argparse.Namespace) -> list[Any]:
+def _named(metabolites: str) -> list[str]:
+    """The names in a list separated by commas; a `ConfigError` where there is none."""
     from fsl_mrs_dl.core.errors import ConfigError
+
+    names = [name.strip() for name in metabolites.split(",") if name.strip()]
+    if not names:
+        raise ConfigError("--metabolites is empty", expected="names separated by commas")
+    return names
+
+
+def _systems(args: argparse.Namespace) -> list[Any]:
     from fsl_mrs_dl.io.spin_files import read_spin_systems
     from fsl_mrs_dl.metabolites.table import BRAIN
     from fsl_mrs_dl.physics.spins import load_system
 
     own = read_spin_systems(args.spin_systems) if args.spin_systems is not None else {}
     if args.metabolites is None:
-        names = list(own) if own else list(BRAIN)
+        names = list(own or BRAIN)
     else:
-        names = [name.strip() for name in args.metabolites.split(",") if name.strip()]
-        if not names:
-            raise ConfigError("--metabolites is empty", expected="names separated by commas")
         # systems of the user are wanted even when --metabolites names others
-        names += [name for name in own if name not in names]
+        names = list(dict.fromkeys([*_named(args.metabolites), *own]))
     return [own[name] if name in own else load_system(name) for name in names]
 
 

@@ -271,14 +271,21 @@ def write_plot(trials: Sequence[Mapping[str, Any]], config: SelectConfig, path: 
     axes.axvline(config.n_random + 0.5, color="0.7", lw=0.8, ls="--")
     axes.set_xlabel("trial (random, then proposed)", fontsize=8)
     axes.set_ylabel("validation error", fontsize=8)
-    for index, name in enumerate(names, start=2):
-        dimension = config.space[name]
-        axes = figure.add_subplot(rows, columns, index)
-        if dimension.choices:
-            axes.plot([trial["point"][index - 2] for trial in trials], score, "o", ms=4, color="#0072B2")
-            axes.set_xticks(range(len(dimension.choices)), [str(c) for c in dimension.choices], fontsize=6)
-        else:
-            axes.plot([trial["values"][name] for trial in trials], score, "o", ms=4, color="#0072B2")
-            axes.set_xscale("log" if dimension.log else "linear")
+    for index, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, index + 2)
+        _plot_dimension(axes, config.space[name], index, name, trials)
         axes.set_xlabel(name, fontsize=8)
     save_figure(path, figure, dpi=110)
+
+
+def _plot_dimension(
+    axes: Any, dimension: Dimension, index: int, name: str, trials: Sequence[Mapping[str, Any]]
+) -> None:
+    """Score over one parameter, by the place of a choice or by the value."""
+    score = [trial["score"] for trial in trials]
+    if dimension.choices:
+        axes.plot([trial["point"][index] for trial in trials], score, "o", ms=4, color="#0072B2")
+        axes.set_xticks(range(len(dimension.choices)), [str(c) for c in dimension.choices], fontsize=6)
+    else:
+        axes.plot([trial["values"][name] for trial in trials], score, "o", ms=4, color="#0072B2")
+        axes.set_xscale("log" if dimension.log else "linear")
