@@ -157,9 +157,10 @@ def draw(rows: list[dict[str, object]], target: Path) -> None:
     figure = new_figure(figsize=(2.6 * len(panels), 3.2), layout="constrained")
     for axis, (added, quantity) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         axis.axhspan(0.93, 1.07, color="0.9", zorder=0)
-        for method in methods:
+        for method, marker in zip(methods, "os^vD+x*", strict=False):
             chosen = [row for row in rows if (row["added"], row["read_as"], row["method"]) == (added, quantity, method)]
-            style = {"marker": "o", "color": "#0072b2", "lw": 2} if method == "network" else {"marker": "s", "lw": 0.8}
+            network = method == "network"
+            style = {"color": "#0072b2" if network else "0.45", "lw": 2 if network else 0.8, "marker": marker}
             axis.plot(
                 [row["amount_over_tcr"] for row in chosen],
                 [row["found_per_unit"] for row in chosen],
