@@ -194,7 +194,8 @@ def _systems(args: argparse.Namespace) -> list[Any]:
         names = list(own or BRAIN)
     else:
         # systems of the user are wanted even when --metabolites names others
-        names = list(dict.fromkeys([*_named(args.metabolites), *own]))
+        asked = _named(args.metabolites)
+        names = [*asked, *(name for name in own if name not in asked)]
     return [own[name] if name in own else load_system(name) for name in names]
 
 

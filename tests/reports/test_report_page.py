@@ -180,8 +180,13 @@ def test_drift_survives_odd_records():
         assert "Frequency of each transient" not in html.render_report(q, spectra=spectra(q), options={}, reproduce="")
 
 
-def test_figure_has_no_global_state_and_shows_the_refusal():
+def _figures_of_pyplot() -> list[int]:
+    return sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
 
+
+def test_figure_has_no_global_state_and_shows_the_refusal():
+    # another test may run a page of the docs in which the reader's own script opens a figure
+    before = _figures_of_pyplot()
     figure = figures.draw_summary(refused())
     assert "REFUSED" in figure.get_suptitle()
     assert "no signal" in figure.get_suptitle()
@@ -191,8 +196,7 @@ def test_figure_has_no_global_state_and_shows_the_refusal():
     assert both.axes[0].get_xlim()[0] > both.axes[0].get_xlim()[1]
     residual = both.axes[0].lines[3].get_ydata()
     assert residual.min() > both.axes[0].lines[0].get_ydata().max()
-    if "matplotlib.pyplot" in sys.modules:
-        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+    assert _figures_of_pyplot() == before
 
 
 @pytest.mark.parametrize("n_cautions", [0, 1, 30])
