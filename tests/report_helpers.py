@@ -169,13 +169,13 @@ class Page(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.stack, self.fetched, self.tags = [], [], []
+        self.stack, self.fetched, self.tags, self.links = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.fetched += [
-            v for k, v in attrs if k in {"src", "href", "xlink:href", "srcset", "action", "data", "poster"}
-        ]
+        fetched = {"src", "xlink:href", "srcset", "action", "data", "poster"}
+        self.links += [v for k, v in attrs if tag == "a" and k == "href"]
+        self.fetched += [v for k, v in attrs if k in fetched or (k == "href" and tag != "a")]
         if tag not in self.VOID:
             self.stack.append(tag)
 
@@ -196,6 +196,8 @@ def check_page(text):
     page.close()
     assert page.stack == []
     assert page.fetched == []
+    # a link leads to another place of this page, or to a file beside it
+    assert not [link for link in page.links if re.match(r"[a-z]+:|/", link)]
     assert "link" not in page.tags
     assert "img" not in page.tags
     assert not re.search(r"https?:|url\(|@import|fetch\(|XMLHttpRequest", text)

@@ -40,3 +40,14 @@ def ppm_ticks(low: float, high: float) -> list[float]:
 def px(value: Any) -> str:
     """A pixel."""
     return f"{float(value):.1f}"
+
+
+def nice_ticks(low: float, high: float, n: int) -> list[float]:
+    """About `n` round numbers (steps of 1, 2 or 5 times a power of ten) from `low` to `high`."""
+    span = high - low
+    if not span > 0 or not math.isfinite(span):
+        return [low]
+    size = 10.0 ** math.floor(math.log10(span / n))
+    step = next(factor * size for factor in (1.0, 2.0, 5.0, 10.0) if span / (factor * size) <= n + 1e-9)
+    first = math.ceil(low / step - 1e-9)
+    return [round(k * step, 12) for k in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -25,7 +25,7 @@ FAR = 3.5
 _MIN_FOR_OUTLIERS = 5
 """With fewer scans the spread is not known well enough to call one far."""
 
-_FAR_COLOUR = "#B00020"
+_FAR_COLOUR = "var(--far)"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from fsl_mrs_dl.reports import tables
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
-COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#6A3D9A", "#A6761D")
-"""Of curves and groups, in turn."""
+COLOURS = tuple(f"var(--c{number})" for number in range(8))
+"""Of curves and groups, in turn; ``report.css`` has the colours themselves, for light and for dark paper."""
 
 SEVERITIES = ("refused", "caution", "info")
 """In the order in which flags are shown."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.quantify.result import Panel
 from fsl_mrs_dl.reports.drawing import Axis, path, ppm_ticks, px
-from fsl_mrs_dl.reports.figures import COLOURS, PANEL_TITLES, PEAKS, display_floor, label_place, real, visible
+from fsl_mrs_dl.reports.figures import PANEL_TITLES, PEAKS, display_floor, label_place, real, visible
 from fsl_mrs_dl.reports.html.page import COLOURS as OVERLAYS
 
 WIDTH, LEFT, HEIGHT = 920.0, 10.0, 360.0
@@ -186,7 +186,7 @@ def _plot(curves: _Curves, values: Mapping[str, str]) -> dict[str, Any]:
 
 def _named(name: str) -> dict[str, str]:
     """A curve's name, label and colour."""
-    return {"name": name, "label": _LABELS[name], "colour": COLOURS[name]}
+    return {"name": name, "label": _LABELS[name], "colour": f"var(--{name})"}
 
 
 def _peaks(name: str, ppm: NDArray, data: NDArray, low: float, span: float) -> list[dict[str, Any]]:

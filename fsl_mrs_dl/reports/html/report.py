@@ -18,13 +18,15 @@ from fsl_mrs_dl.models.estimate import NOT_RESOLVED, Estimate
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.drawing import Axis, px
-from fsl_mrs_dl.reports.figures import format_value, headline, refusal
+from fsl_mrs_dl.reports.figures import format_value, headline
 from fsl_mrs_dl.reports.html.alignment import before_after, drift_view
+from fsl_mrs_dl.reports.html.gauge import gauges
 from fsl_mrs_dl.reports.html.page import SEVERITIES, render_page
 from fsl_mrs_dl.reports.html.panels import panel_view, with_edit_on
 from fsl_mrs_dl.reports.words.explanations import explained
 from fsl_mrs_dl.reports.words.methods import methods
 from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
+from fsl_mrs_dl.reports.words.verdict import verdict
 
 
 def render_report(
@@ -62,6 +64,7 @@ def render_report(
     text = methods(q, spectra)
     context = {
         **_answer(q, table),
+        "gauges": gauges(q, spectra),
         **_evidence(q),
         "source": spectra.source.name,
         "acquisition": _acquisition(spectra),
@@ -80,8 +83,11 @@ def render_report(
 
 def _answer(q: Quantification, table: list[dict[str, Any]]) -> dict[str, Any]:
     """What the template shows of values and flags."""
+    found = verdict(q.flags)
     return {
-        "refused": refusal(q),
+        "refused": q.refused,
+        "verdict": found,
+        "reason": explained(found.reason) if found.reason else None,
         "reference": q.reference_name if q.reference_estimate is not None else "",
         "headline": [_value_dict(e) for e in headline(q)],
         "flags": sorted((explained(f) for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),

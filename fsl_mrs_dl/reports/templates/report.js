@@ -1,10 +1,13 @@
 "use strict";
 // Spectra: plotly where it is on the page, else the drawings with a cursor and zoom by dragging. Both take the same
-// buttons: pointing at a metabolite (or at its row of the table) shows it, a click keeps it.
+// buttons: pointing at a metabolite (or at its row of the table, or reaching its button by Tab) shows it, a click keeps it.
 (function () {
   const store = document.getElementById("plots");
   const plots = store && window.Plotly ? JSON.parse(store.textContent) : {};
-  const font = { family: "system-ui, Segoe UI, Roboto, Arial, sans-serif", size: 12, color: "#1c2430" };
+  function colour(name) {  // of the sheet: "--ink", or "var(--c3)" as curves name theirs
+    const variable = name.replace(/^var\(|\)$/g, "");
+    return getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+  }
   const config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg" } };
   const figures = [];
@@ -21,8 +24,20 @@
         keep(figure, name, on);
         panel.keep(name, on);
       });
-      button.addEventListener("pointerenter", function () { panel.point(name, true); });
-      button.addEventListener("pointerleave", function () { panel.point(name, false); });
+      ["pointerenter", "focus"].forEach(function (e) { button.addEventListener(e, function () { panel.point(name, true); }); });
+      ["pointerleave", "blur"].forEach(function (e) { button.addEventListener(e, function () { panel.point(name, false); }); });
+    });
+    const fold = figure.closest("details");
+    if (fold) fold.addEventListener("toggle", function () { if (fold.open) panel.show(); });
+  });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
+    figures.forEach(function (panel) { panel.paint(); });
+  });
+  // a link to what is folded opens it
+  document.querySelectorAll('a[href^="#"]').forEach(function (link) {
+    link.addEventListener("click", function () {
+      const target = document.getElementById(link.getAttribute("href").slice(1));
+      if (target && target.tagName === "DETAILS") target.open = true;
     });
   });
   document.querySelectorAll("tr[data-metabolite]").forEach(function (row) {
@@ -62,7 +77,7 @@
       index[name] = traces.length;
       style[name] = look;
       traces.push({ x: plot.x, y: curve.y, mode: "lines", name: text, showlegend: false, opacity: look.opacity,
-        visible: true, line: { color: curve.colour, width: look.width, dash: look.dash || "solid" },
+        visible: true, line: { color: colour(curve.colour), width: look.width, dash: look.dash || "solid" },
         hovertemplate: "%{x:.3f} ppm<extra>" + text + "</extra>" });
     }
     plot.metabolites.forEach(function (m) {
@@ -75,10 +90,11 @@
       add(c.name, c, look, c.label);
     });
     const layout = {
-      font: font, margin: { l: 10, r: 10, t: 10, b: 40 }, hovermode: "closest", hoverdistance: 12, dragmode: "zoom",
-      paper_bgcolor: "#fff", plot_bgcolor: "#fff", showlegend: false,
+      margin: { l: 10, r: 10, t: 10, b: 40 }, hovermode: "closest", hoverdistance: 12, dragmode: "zoom", showlegend: false,
+      font: { family: "system-ui, Segoe UI, Roboto, Arial, sans-serif", size: 12, color: colour("--ink") },
+      paper_bgcolor: colour("--paper"), plot_bgcolor: colour("--paper"),
       xaxis: { range: [plot.x[0], plot.x[plot.x.length - 1]], title: { text: "chemical shift / ppm" }, zeroline: false,
-        gridcolor: "#eef1f4", showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot" },
+        gridcolor: colour("--grid"), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot" },
       yaxis: { range: plot.range, showticklabels: false, zeroline: false, showgrid: false },
       annotations: plot.peaks.map(function (k) {
         return { x: k.x, y: k.y, text: k.name, showarrow: false, yshift: k.up ? 9 : -9 };
@@ -103,8 +119,15 @@
       const name = names[event.points[0].curveNumber];
       if (name.startsWith("m-")) point(name, false);
     });
+    const curved = plot.metabolites.concat(plot.curves);
     return {
       point: point,
+      show: function () { window.Plotly.Plots.resize(box); },
+      paint: function () {
+        window.Plotly.restyle(box, { "line.color": curved.map(function (c) { return colour(c.colour); }) });
+        window.Plotly.relayout(box, { "font.color": colour("--ink"), paper_bgcolor: colour("--paper"),
+          plot_bgcolor: colour("--paper"), "xaxis.gridcolor": colour("--grid") });
+      },
       keep: function (name, on) {
         const metabolite = name.startsWith("m-");
         style[name].opacity = on ? 1 : metabolite ? 0.18 : 0;
@@ -125,10 +148,19 @@
     }
     function ppm(x) { return ppm0 + (x - left) / (right - left) * (ppm1 - ppm0); }
     let start = null;
-    svg.addEventListener("pointermove", function (event) {
-      const x = place(event), from = start === null ? "" : "  (from " + ppm(start).toFixed(3) + ")";
+    let at = left;
+    function move(x) {
+      at = x;
+      const from = start === null ? "" : "  (from " + ppm(start).toFixed(3) + ")";
       cursor.setAttribute("x1", x); cursor.setAttribute("x2", x); cursor.style.visibility = "visible";
       readout.textContent = ppm(x).toFixed(3) + " ppm" + from;
+    }
+    svg.addEventListener("pointermove", function (event) { move(place(event)); });
+    svg.addEventListener("keydown", function (event) {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      move(Math.min(right, Math.max(left, at + step * (event.shiftKey ? 20 : 4))));
     });
     svg.addEventListener("pointerleave", function () { cursor.style.visibility = "hidden"; start = null; });
     svg.addEventListener("pointerdown", function (event) { start = place(event); });
@@ -149,7 +181,9 @@
       point: function (name, on) {
         curves(figure, name).forEach(function (path) { path.classList.toggle("hot", on); });
       },
-      keep: function () {}
+      keep: function () {},
+      show: function () {},
+      paint: function () {}
     };
   }
 
@@ -163,13 +197,13 @@
       const q = all[+choice.value];
       box.style.height = Math.max(260, 110 + 17 * q.scans.length) + "px";
       const trace = { x: q.values, y: q.scans, mode: "markers", type: "scatter", customdata: q.ends,
-        error_x: { type: "data", symmetric: false, array: q.up, arrayminus: q.down, color: "#a9cfe6", thickness: 3, width: 0 },
-        marker: { size: 8, color: q.colours },
+        error_x: { type: "data", symmetric: false, array: q.up, arrayminus: q.down, color: colour("--light-bar"), thickness: 3, width: 0 },
+        marker: { size: 8, color: q.colours.map(colour) },
         hovertemplate: "%{y}<br>%{x:.4g} (95 %: %{customdata})<extra></extra>" };
       const line = { type: "line", x0: q.median, x1: q.median, yref: "paper", y0: 0, y1: 1,
-        line: { color: "#1c2430", width: 1, dash: "dot" } };
-      window.Plotly.react(box, [trace], { font: font, margin: { l: 10, r: 20, t: 10, b: 45 }, shapes: [line],
-        xaxis: { title: { text: q.name + ", line: median" }, rangemode: "tozero", gridcolor: "#eef1f4" },
+        line: { color: colour("--ink"), width: 1, dash: "dot" } };
+      window.Plotly.react(box, [trace], { font: { color: colour("--ink") }, paper_bgcolor: colour("--paper"), plot_bgcolor: colour("--paper"), margin: { l: 10, r: 20, t: 10, b: 45 }, shapes: [line],
+        xaxis: { title: { text: q.name + ", line: median" }, rangemode: "tozero", gridcolor: colour("--grid") },
         yaxis: { automargin: true, autorange: "reversed", type: "category" } }, config);
     }
     choice.addEventListener("change", draw);
