@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.cli.arguments import add_any_protocol
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``validate``."""
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--lcmodel", type=Path, metavar="FILE", help="LCModel's binary (default: $LCMODEL, PATH)")
     parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
+    add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     parser.add_argument("--json", action="store_true", help="print the content of validation.json")
@@ -69,9 +72,10 @@ def _check(args: argparse.Namespace) -> None:
     given = [args.data is not None, args.truth is not None]
     if args.simulated and any(given):
         raise ConfigError("--simulated takes the place of --data and --truth")
-    if args.simulated and (args.against or args.basis or args.truth_key or args.diff_alone):
+    if args.simulated and (args.against or args.basis or args.truth_key or args.diff_alone or args.any_protocol):
         raise ConfigError(
-            "--against, --basis, --truth-key and --diff-alone are for --data", where="validate --simulated"
+            "--against, --basis, --truth-key, --diff-alone and --any-protocol are for --data",
+            where="validate --simulated",
         )
     if not args.simulated and not all(given):
         raise ConfigError("nothing to validate on", expected="--data and --truth, or --simulated")
@@ -84,7 +88,15 @@ def _measured(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
 
     truth = read_truth(args.truth, args.truth_key)
     programs = _programs(args)
-    return lambda: run_cases(args.data, truth, model, basis=args.basis, programs=programs, diff_alone=args.diff_alone)
+    return lambda: run_cases(
+        args.data,
+        truth,
+        model,
+        basis=args.basis,
+        programs=programs,
+        diff_alone=args.diff_alone,
+        any_protocol=args.any_protocol,
+    )
 
 
 def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:

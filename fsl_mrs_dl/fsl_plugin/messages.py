@@ -13,7 +13,15 @@ from fsl_mrs_dl.core.errors import FslMrsDlError
 
 log = logging.getLogger(__name__)
 
-OPTIONS = {"--model NAME|DIR": "--algo dl:NAME", "--model NAME": "--algo dl:NAME", "--model": "--algo dl:NAME"}
+ANY_PROTOCOL_VARIABLE = "FSL_MRS_DL_ANY_PROTOCOL"
+"""Set to anything but 0 or nothing: what ``--any-protocol`` is to ``fsl_mrs_dl fit``."""
+
+OPTIONS = {
+    "--model NAME|DIR": "--algo dl:NAME",
+    "--model NAME": "--algo dl:NAME",
+    "--model": "--algo dl:NAME",
+    "--any-protocol": f"{ANY_PROTOCOL_VARIABLE}=1",
+}
 """Options of ``fsl_mrs_dl fit`` that messages name, and what fsl_mrs has for them."""
 
 

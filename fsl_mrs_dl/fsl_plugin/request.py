@@ -24,6 +24,7 @@ from fsl_mrs_dl.fsl_plugin.conditions import (
     mean_of_voxels,
 )
 from fsl_mrs_dl.fsl_plugin.host import host_and_options
+from fsl_mrs_dl.fsl_plugin.messages import ANY_PROTOCOL_VARIABLE, in_words_of_fsl
 from fsl_mrs_dl.models.calibrated import LoadedModel, find_model
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.quantify.host import cached_model, estimate
@@ -88,6 +89,11 @@ def environment_pair() -> tuple[str, str]:
     return os.environ.get(OFF_VARIABLE, ""), os.environ.get(ON_VARIABLE, "")
 
 
+def any_protocol_asked_for() -> bool:
+    """Whether the environment insists on an answer to protocols that the model was not trained on."""
+    return os.environ.get(ANY_PROTOCOL_VARIABLE, "").strip() not in ("", "0")
+
+
 def model_of(name: str) -> LoadedModel | None:
     """The model that was named; None where `quantify` is to choose."""
     return cached_model(name) if name else None
@@ -103,7 +109,9 @@ def answer_to(conditions: Conditions, model: LoadedModel | None) -> Answer:
     ModelError
         When the model does not suit them.
     """
-    quantification, spectra = estimate(conditions.acquisition, model)
+    quantification, spectra = estimate(conditions.acquisition, model, any_protocol=any_protocol_asked_for())
+    flags = tuple(dataclasses.replace(flag, detail=in_words_of_fsl(flag.detail)) for flag in quantification.flags)
+    quantification = dataclasses.replace(quantification, flags=flags)
     outputs = model.outputs if model is not None else open_model(find_model(quantification.model["name"])).outputs
     return Answer(conditions, quantification, spectra, tuple(outputs))
 
@@ -115,7 +123,8 @@ def estimate_file(data: Path, model_name: str, turned: bool, request: Request | 
     """
     status = data.stat()
     state = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return _estimate_file(data, state, model_name, turned, environment_pair(), (request or Request()).times)
+    environment = (environment_pair(), any_protocol_asked_for())
+    return _estimate_file(data, state, model_name, turned, environment, (request or Request()).times)
 
 
 @functools.lru_cache(maxsize=4)
@@ -124,10 +133,10 @@ def _estimate_file(
     _state: tuple[int, ...],
     model_name: str,
     turned: bool,
-    environment: tuple[str, str],
+    environment: tuple[tuple[str, str], bool],
     times: tuple[float | None, float | None],
 ) -> Answer:
-    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment, strict=True)))
+    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment[0], strict=True)))
     acquisition = with_times(conditions.acquisition, times)
     if turned:
         acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())

@@ -40,7 +40,9 @@ def cached_model(name: str | None) -> LoadedModel:
     return load_model(name)
 
 
-def estimate(acquisition: Acquisition, model: LoadedModel | None = None) -> tuple[Quantification, EditedSpectra]:
+def estimate(
+    acquisition: Acquisition, model: LoadedModel | None = None, *, any_protocol: bool = False
+) -> tuple[Quantification, EditedSpectra]:
     """Preprocess and quantify one voxel.
 
     Parameters
@@ -49,6 +51,8 @@ def estimate(acquisition: Acquisition, model: LoadedModel | None = None) -> tupl
         An averaged pair or a single spectrum.
     model : LoadedModel, optional
         Otherwise `quantify` chooses the shipped one for the kind of sample.
+    any_protocol : bool
+        Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def estimate(acquisition: Acquisition, model: LoadedModel | None = None) -> tupl
         When the model does not suit them.
     """
     data = load(acquisition)
-    return analyse(data, model), data.spectra
+    return analyse(data, model, any_protocol=any_protocol), data.spectra
 
 
 def covariance(quantification: Quantification, names: Sequence[str]) -> NDArray:

@@ -100,6 +100,7 @@ def run_cases(
     basis: Path | None = None,
     programs: Mapping[str, Program] | None = None,
     diff_alone: bool = False,
+    any_protocol: bool = False,
 ) -> list[Case]:
     """Quantify every data set that `truths` names.
 
@@ -116,6 +117,8 @@ def run_cases(
         Classical programs to be asked too; they have the shipped basis of the metabolites that the truths name.
     diff_alone : bool
         Show every method DIFF only, as if the file had nothing else.
+    any_protocol : bool
+        Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def run_cases(
         data = load(path)
         if diff_alone:
             data = replace(data, spectra=diff_of(data.spectra))
-        result = analyse(data, model, basis=basis)
+        result = analyse(data, model, basis=basis, any_protocol=any_protocol)
         against = {CLASSICAL: result.classical}
         for name, program in (programs or {}).items():
             against |= answers(name, program, data.spectra, wanted)

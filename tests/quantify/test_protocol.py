@@ -117,3 +117,24 @@ def test_fit_refuses_and_obeys(tmp_path):
     assert "the echo time is 80 ms" in refused["flag_details"][0]["detail"]
     assert "outside_training" in refused["flags"]
     assert "other_protocol" in fit("insisted", "--any-protocol")["flags"]
+
+
+def test_validate_and_fsl_mrs_refuse_and_obey_too(tmp_path, monkeypatch):
+    from fsl_mrs_dl.fsl_plugin.request import estimate_file
+    from fsl_mrs_dl.validation.run import Truth, run_cases
+
+    pair = pair_of(noise=0.05, rng=np.random.default_rng(0))
+    diff = write_nifti(tmp_path / "te80.nii.gz", (pair[1] - pair[0]).reshape(1, 1, 1, -1), header={"EchoTime": 0.08})
+
+    truth = [Truth("te80", {"GABA": 1.0})]
+    for insist in (False, True):
+        (case,) = run_cases(tmp_path, truth, None, any_protocol=insist)
+        assert case.refused is not insist
+        assert ("other_protocol" in case.flags) is insist
+
+        monkeypatch.setenv("FSL_MRS_DL_ANY_PROTOCOL", "1" if insist else "0")
+        answer = estimate_file(diff, "", False).quantification
+        assert answer.refused is not insist
+        assert any(flag.code == "other_protocol" for flag in answer.flags) is insist
+        # what would help is named as fsl_mrs has it
+        assert answer.refused is ("FSL_MRS_DL_ANY_PROTOCOL=1" in answer.flags[0].detail)
