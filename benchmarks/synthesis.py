@@ -18,7 +18,8 @@ import numpy as np
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.recipe import Draw, Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Draw, Synthesiser
 from fsl_mrs_dl.training.config import read_config
 from fsl_mrs_dl.training.run import bank_of_recipe
 
@@ -34,7 +35,7 @@ def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarr
         t = dwell * np.arange(n_times)
         pad = n_times - bank.edit_off.shape[-1]
         basis = [np.pad(b[d.member[0]], ((0, 0), (0, pad))) for b in (bank.edit_off, bank.edit_on)]
-        lines, errors = d.lines, d.instrument
+        lines, errors, background = d.parts["line_shape"], d.parts["instrument"], d.parts["background"]
         conc = d.conc_mm[0, : len(recipe.metabolites)]
         own = np.exp((2j * np.pi * lines.own_shift_ppm[0] * f0 - np.pi * lines.own_lorentz_hz[0])[:, None] * t)
         shape = voigt_decay(t, lines.lorentz_hz[0], lines.gauss_hz[0]) * np.sinc(errors.drift_hz[0] * t)
@@ -49,22 +50,22 @@ def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarr
             wave *= voigt_decay(t, parts.lorentz_hz[0][:, None], parts.gauss_hz[0][:, None])
             return parts.area_off[0] @ wave, parts.area_on[0] @ wave
 
-        mm_off, mm_on = add(d.macromolecules)
+        mm_off, mm_on = add(d.parts["macromolecules"])
         off, on = off + mm_off, on + mm_on
         angle = errors.mismatch_rad[0] + 2 * np.pi * errors.mismatch_hz[0] * t
         on = on * errors.mismatch_amplitude[0] * np.exp(1j * angle)
-        base_off, base_on = add(d.background)
+        base_off, base_on = add(background.lines)
         echoes = [
-            d.echo.height[0, c]
-            * np.exp(2j * np.pi * (d.echo.ppm[0, c] - CENTRE_PPM) * f0 * t)
-            * np.exp(-(((t - d.echo.centre_s[0, c]) / d.echo.width_s[0, c]) ** 2))
+            background.echo.height[0, c]
+            * np.exp(2j * np.pi * (background.echo.ppm[0, c] - CENTRE_PPM) * f0 * t)
+            * np.exp(-(((t - background.echo.centre_s[0, c]) / background.echo.width_s[0, c]) ** 2))
             for c in (0, 1)
         ]
         off, on = off + base_off + echoes[0], on + base_on + echoes[0] + echoes[1]
         angle = errors.phase_rad[0] + 2 * np.pi * errors.shift_ppm[0] * f0 * t
         common = np.exp(1j * (angle + errors.eddy_rad[0] * np.exp(-t / errors.eddy_s[0])))
         n_acquired = np.minimum(np.ceil(d.acquired_s / dwell).astype(int), n_times)
-        sigma = d.noise_level.sigma(peak, top, n_acquired, np.array([dwell]))[0]
+        sigma = background.noise_level.sigma(peak, top, n_acquired, np.array([dwell]))[0]
         late = np.exp(2j * np.pi * (recipe.grid.ppm - CENTRE_PPM) * f0 * errors.delay_s[0])
         spectra = []
         for index, fid in enumerate((off, on)):

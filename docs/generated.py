@@ -23,6 +23,8 @@ from fsl_mrs_dl.models.card import Card, Errors, Validation
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.reports.manifest import OUTPUTS
 from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
+from fsl_mrs_dl.synthesise.groups import all_groups
+from fsl_mrs_dl.synthesise.perturbations import registered
 
 _DIRECTIVE = re.compile(r"^<!-- (?P<name>[a-z-]+)(?:: (?P<argument>\S+))? -->$", re.MULTILINE)
 
@@ -84,7 +86,10 @@ def _helped(action: argparse.Action) -> str:
 def fields(dotted: str) -> str:
     """The fields of a configuration: name, default, and what its docstring says; `dotted` is module and class."""
     module, _, name = dotted.rpartition(".")
-    config = getattr(importlib.import_module(module), name)
+    return _fields_of(getattr(importlib.import_module(module), name))
+
+
+def _fields_of(config: type[Any]) -> str:
     said = _documented(inspect.getdoc(config) or "")
     rows = [(f"`{f.name}`", _default(f), escape(said.get(f.name, ""), quote=False)) for f in dataclasses.fields(config)]
     return _table(("field", "default", "what"), rows)
@@ -119,6 +124,26 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
     return "(empty)" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def perturbations() -> str:
+    """One section for each perturbation of training spectra: what its file says, and its settings."""
+    parts = []
+    for section, kind in registered().items():
+        said = escape(inspect.getdoc(importlib.import_module(kind.__module__)) or "", quote=False)
+        off = ", ".join(f"`{group.name}`" for group in kind.groups)
+        parts += [f"### `[recipe.{section}]`", said, f"Rungs of the ladder: {off}." if off else "On every rung."]
+        parts.append(_fields_of(kind))
+    return "\n\n".join(parts)
+
+
+def rungs() -> str:
+    """The rungs of the ladder, of everything that there is."""
+    clean = (
+        "nothing: one protocol, Lorentzian lines of 2 Hz, white noise up to 0.03 of the FID, 1.024 s, as in the paper"
+    )
+    rows = [("`clean`", clean), *((f"`{name}`", group.adds) for name, group in all_groups().items())]
+    return _table(("rung", "what is added"), rows)
 
 
 def flags(severity: str) -> str:
@@ -225,6 +250,8 @@ PARTS: Mapping[str, Callable[..., str]] = {
     "options": options,
     "fields": fields,
     "flags": flags,
+    "perturbations": perturbations,
+    "rungs": rungs,
     "model-cards": model_cards,
     "outputs": outputs,
 }

@@ -21,7 +21,7 @@ from scipy.stats import binom, norm
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
-from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.calibrate import with_sums
 from fsl_mrs_dl.training.trained_on import trained_on
 

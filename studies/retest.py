@@ -32,7 +32,7 @@ from fsl_mrs_dl import fit
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.calibrate import with_sums
 from fsl_mrs_dl.training.trained_on import trained_on
 

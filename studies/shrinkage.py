@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.trained_on import trained_on
 
 SEED, STREAM = 20261125, 7

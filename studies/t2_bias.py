@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.metabolites.sums import parts_of
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.synthesise.perturbations.protons import ProtonConfig
-from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.trained_on import trained_on
 
 SEED, STREAM, N = 20261126, 8, 2000

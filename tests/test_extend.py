@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What docs/extend.md says of adding something, done."""
 
+import os
 import re
+import subprocess
 import sys
 import types
 from dataclasses import replace
@@ -42,6 +44,66 @@ def test_the_network_of_the_page_is_built_by_its_name(monkeypatch):
     assert mean.shape == log_sd.shape == (5, 3)
     with pytest.raises(ConfigError, match="did you mean 'width'"):
         networks.build_network({"name": "mlp", "widht": 8}, n_points=16, n_outputs=3)
+
+
+SPIKE = """
+import dataclasses, sys
+import numpy as np
+import fsl_mrs_dl.synthesise.perturbations as perturbations
+
+perturbations.__path__.append(sys.argv[1])  # as if the file lay among the others
+from fsl_mrs_dl.basis.bank import bank_of
+from fsl_mrs_dl.basis.bank_config import BankConfig
+from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
+from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
+from fsl_mrs_dl.validation.ladder.rungs import GROUPS, groups_on
+from pathlib import Path
+from tests.helpers import docs_generated
+
+base = {"metabolites": ["Cr", "GABA", "NAA"], "bank": {"n_members": 1, "n_positions": 4}}
+without, with_it = (from_mapping(Recipe, {**base, "spike": {"probability": p}}, "here") for p in (0.0, 1.0))
+assert list(GROUPS)[-2:] == ["spike", "protocols"] and "spike" in groups_on(with_it)
+assert "spike" not in groups_on(without)
+off = from_mapping(Recipe, {"perturbations": "off"}, "here")
+assert not off.spike.is_on and off.line_shape.width_hz == (2.0, 2.0)
+try:
+    from_mapping(Recipe, {"spike": {"probabilty": 1.0}}, "here")
+except ConfigError as error:
+    assert "did you mean 'probability'" in str(error), error
+generated = docs_generated()
+assert "### `[recipe.spike]`" in generated.perturbations() and "A spurious line of one" in generated.perturbations()
+assert "| `spike` | a line of one frequency |" in generated.rungs()
+
+simulate_members(without.bank, without.metabolites, Path(sys.argv[2]))
+bank = bank_of(load_members(Path(sys.argv[2])), without.metabolites, without.grid)
+one, two = (Synthesiser(recipe, bank).draw(5, np.random.default_rng(1)) for recipe in (without, with_it))
+assert "spike" not in one.parts and np.abs(two.parts["spike"].area).min() > 0
+np.testing.assert_array_equal(one.noise, two.noise)
+np.testing.assert_array_equal(one.parts["background"].lines.area_on, two.parts["background"].lines.area_on)
+spectra = Synthesiser(with_it, bank)
+plain = {name: part for name, part in two.parts.items() if name != "spike"}
+added, bare = (spectra.render(draw).channels for draw in (two, dataclasses.replace(two, parts=plain)))
+assert np.abs(added - bare).max() > 0.01
+"""
+
+
+def test_the_perturbation_of_the_page_is_there_by_its_file_alone(tmp_path):
+    pytest.importorskip("numba", reason="synthesis needs numba")
+    code = re.search(r"```python\n# fsl_mrs_dl/synthesise/perturbations/spike.py\n(.*?)```", DOCS, re.DOTALL)[1]
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "spike.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", SPIKE, str(tmp_path / "more"), str(tmp_path / "bank")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_flag_is_known_everywhere_once_it_is_in_the_catalogue(monkeypatch, tmp_path):

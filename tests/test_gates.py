@@ -36,7 +36,6 @@ OVER = frozenset(
         "quantify/absolute.py with_water",
         "synthesise/kernels.py add_lines",
         "synthesise/kernels.py add_metabolites",
-        "synthesise/perturbations/macromolecules.py draw",
         "training/calibrate.py calibrate",
         "training/loop.py _ahead",
     }

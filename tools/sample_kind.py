@@ -21,8 +21,9 @@ from fsl_mrs_dl.quantify.kind_network import KindNetwork, features_of
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig
 from fsl_mrs_dl.synthesise.perturbations.macromolecules import MacromoleculeConfig
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 
 RECIPE = Recipe(
     drop_off=0.3,

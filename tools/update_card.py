@@ -19,7 +19,7 @@ from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.models.card import CARD_FILE
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
 from fsl_mrs_dl.training.loop import CALIBRATION, draw

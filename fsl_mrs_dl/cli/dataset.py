@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.cli.arguments import inputs_of
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import check_inputs_kept, check_replaceable
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.dataset import write_dataset
     from fsl_mrs_dl.training.run import bank_of_recipe

@@ -104,7 +104,7 @@ def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
     import tempfile
 
     from fsl_mrs_dl.core.errors import MissingExtraError
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.run import bank_of_recipe
     from fsl_mrs_dl.validation.simulated import run_simulated

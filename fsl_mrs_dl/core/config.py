@@ -22,6 +22,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     ----------
     cls : dataclass type
         Its fields may be numbers, strings, booleans, Literals, tuples, mappings, optional values, or dataclasses.
+        One with a class method ``expanded(values, where)`` may write out what is short for several settings.
     values : mapping
         As read from JSON or TOML.
     where : str
@@ -34,6 +35,9 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     if not isinstance(values, Mapping):
         raise ConfigError("a table of settings is needed", where=where, got=type(values).__name__)
+    expanded = getattr(cls, "expanded", None)
+    if expanded is not None:
+        values = expanded(values, where)
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     for key in values:

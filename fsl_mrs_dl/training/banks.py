@@ -9,7 +9,8 @@ from pathlib import Path
 from fsl_mrs_dl.basis.bank import BasisBank, bank_of
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.basis.nominal import nominal_features
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 
 CALIBRATION_BANK = "bank_calibration"

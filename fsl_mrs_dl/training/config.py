@@ -140,7 +140,8 @@ class TrainConfig:
     @property
     def calibration_recipe(self) -> Recipe:
         """The recipe of the spectra on which intervals are calibrated."""
-        return from_mapping(Recipe, merged(asdict(self.recipe), self.calibration), f"{self.name}, calibration")
+        where = f"{self.name}, calibration"
+        return from_mapping(Recipe, merged(asdict(self.recipe), Recipe.expanded(self.calibration, where)), where)
 
     def __post_init__(self) -> None:
         if self.calibration_recipe.outputs != self.recipe.outputs:

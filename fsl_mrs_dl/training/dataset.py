@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import new_output_folder, write_json
-from fsl_mrs_dl.synthesise.recipe import Recipe, SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 
 log = logging.getLogger(__name__)
 

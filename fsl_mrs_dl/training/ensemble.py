@@ -22,7 +22,8 @@ from fsl_mrs_dl.models.card_checks import is_plain_name
 from fsl_mrs_dl.models.folder import ModelFolder, open_model
 from fsl_mrs_dl.models.novelty import CONDITIONS, describe_inputs
 from fsl_mrs_dl.models.sessions import Sessions
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.loop import CALIBRATION, draw

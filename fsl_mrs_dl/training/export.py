@@ -25,7 +25,7 @@ from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.limits import known_limits, training_ranges

@@ -28,7 +28,7 @@ from fsl_mrs_dl.core.files import atomic_path, write_json
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.networks import build_network
-from fsl_mrs_dl.synthesise.recipe import SynthesisedBatch, Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
 from fsl_mrs_dl.training.start_weights import weights_for

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.folder import sha256
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import bank_of_recipe
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset, open_dataset

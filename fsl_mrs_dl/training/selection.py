@@ -25,7 +25,7 @@ from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.training.config import TrainConfig, read_toml
 
 if TYPE_CHECKING:
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,7 @@ class Search:
 
 def select(config: SelectConfig, folder: Path) -> Search:
     """Run a search in `folder`; what an interrupted one left there is used."""
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.dataset import open_dataset, write_dataset
     from fsl_mrs_dl.training.run import bank_of_recipe
 

@@ -17,7 +17,7 @@ from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
 from fsl_mrs_dl.quantify.signals import BasisSignals, basis_signals
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.validation.simulated import draw_simulated
 
 BANDWIDTH_PPM = 12.8

@@ -12,7 +12,7 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.metabolites.sums import MODES, REFERENCE_MIN_SD, REFERENCES
 from fsl_mrs_dl.models.calibrated import LoadedModel, Prediction
 from fsl_mrs_dl.models.estimate import Estimate
-from fsl_mrs_dl.synthesise.recipe import Draw, Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Draw, Synthesiser
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 
 STREAM = 4

@@ -17,10 +17,13 @@ from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
 from fsl_mrs_dl.synthesise.perturbations.macromolecules import MacromoleculeConfig
 from fsl_mrs_dl.synthesise.perturbations.protons import WATER_PPM, ProtonConfig, Protons
-from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import SIMULATED, Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
+from tests.synthesis_helpers import N_RELAXING, NO_BACKGROUND, scene
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 BANK = BankConfig(n_members=2, n_positions=4, shift_jitter_ppm=0.0)
+BRAINS = scene(9, conc_mm={"MM09": 5.0, "MM30": 2.0}, of_bank=NO_BACKGROUND)
 APART = ProtonConfig(belief=(1.0, 1.0), kind_scatter=0.1, own_scatter=0.05, water_share=1.0)
 
 
@@ -65,12 +68,14 @@ def test_ratios_are_the_tables_as_far_as_it_is_believed():
     groups = proton_groups(NAMES)
     kinds = np.array([group.kind for group in groups])
     table = np.array([T2_RATIO[kind] for kind in kinds])
-    exact = ProtonConfig(belief=(1.0, 1.0)).draw(3, groups, np.random.default_rng(0))
+    exact = ProtonConfig(belief=(1.0, 1.0)).draw(scene(3, groups=groups), np.random.default_rng(0))
     np.testing.assert_allclose(exact.t2_ratio, table * np.ones((3, 1)))
     assert not exact.water_depth.any()
-    half = ProtonConfig(belief=(0.5, 0.5)).draw(3, groups, np.random.default_rng(0))
+    half = ProtonConfig(belief=(0.5, 0.5)).draw(scene(3, groups=groups), np.random.default_rng(0))
     np.testing.assert_allclose(half.t2_ratio, np.sqrt(table) * np.ones((3, 1)))
-    mixed = dataclasses.replace(APART, alike_share=0.3, water_share=0.4).draw(4000, groups, np.random.default_rng(1))
+    mixed = dataclasses.replace(APART, alike_share=0.3, water_share=0.4).draw(
+        scene(4000, groups=groups), np.random.default_rng(1)
+    )
     assert (mixed.t2_ratio[:, kinds == "reference"] == 1).all()
     alike = (mixed.t2_ratio == 1).all(axis=1)
     assert alike.mean() == pytest.approx(0.3, abs=0.03)
@@ -86,13 +91,15 @@ def test_groups_change_nothing_else_that_is_drawn(members):
     plain = synthesiser(members)
     grouped = synthesiser(members, protons=APART)
     before, after = (s.draw(20, np.random.default_rng(7)) for s in (plain, grouped))
-    assert before.protons is None
+    assert "protons" not in before.parts
     for name in ("conc_mm", "noise", "acquired_s", "keep_off"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     # groups that do not differ make the very same spectra
-    alike = dataclasses.replace(after.protons, t2_ratio=np.ones_like(after.protons.t2_ratio))
-    alike = dataclasses.replace(alike, water_depth=np.zeros(20))
-    after = dataclasses.replace(after, protons=alike, background=before.background, echo=before.echo)
+    protons = after.parts["protons"]
+    alike = dataclasses.replace(protons, t2_ratio=np.ones_like(protons.t2_ratio), water_depth=np.zeros(20))
+    after = dataclasses.replace(
+        after, parts={**after.parts, "protons": alike, "background": before.parts["background"]}
+    )
     whole, apart = plain.render(before), grouped.render(after)
     np.testing.assert_allclose(apart.channels, whole.channels, atol=2e-4 * np.abs(whole.channels).max())
     np.testing.assert_allclose(apart.target, whole.target, rtol=1e-4)
@@ -110,7 +117,7 @@ def test_a_batch_is_its_spectra_one_by_one(members):
 def test_the_target_stays_the_reference_group(members):
     made = synthesiser(members, protons=APART)
     drawn = made.draw(30, np.random.default_rng(2))
-    amounts, _ = made._amounts(drawn, made.bank.f0_mhz[drawn.member], made.bank.dwell_s[drawn.member])
+    amounts = made._signals(drawn).amounts
     reference = [group.kind == "reference" for group in made.bank.groups]
     loss = amounts[:, reference] / np.maximum(drawn.conc_mm[:, : len(NAMES)], 1e-12)
     present = drawn.conc_mm[:, : len(NAMES)] > 0
@@ -126,7 +133,8 @@ def test_mm30_is_in_units_of_gaba_of_each_protocol(members):
     settings = {"macromolecules": MacromoleculeConfig(member_units=True)}
     made = synthesiser(members, concentrations=ConcentrationConfig(solution_fraction=0.0), **settings)
     drawn = made.draw(30, np.random.default_rng(3))
-    area = (drawn.macromolecules.area_on - drawn.macromolecules.area_off)[:, -3].real
+    lines = drawn.parts["macromolecules"]
+    area = (lines.area_on - lines.area_off)[:, -3].real
     for row, member in enumerate(drawn.member):
         pair = members[member].pairs["GABA"]
         naa = members[member].pairs["NAA"].edit_off
@@ -143,9 +151,7 @@ def test_symmetric_editing_suppresses_the_macromolecule():
 
 def test_a_second_gaussian_keeps_area_and_centre():
     plain, shaped = (
-        MacromoleculeConfig(second_share=share).draw(
-            np.full(9, 5.0), np.full(9, 2.0), np.zeros((9, 81)), np.ones(9), np.random.default_rng(5)
-        )
+        MacromoleculeConfig(second_share=share).draw(BRAINS, np.random.default_rng(5))
         for share in ((0.0, 0.0), (0.2, 0.5))
     )
     for name in ("area_off", "area_on"):
@@ -173,14 +179,12 @@ def test_healthy_brains_have_gaba_and_its_macromolecule_in_proportion():
 
 def test_macromolecules_have_the_width_of_their_t2():
     drawn = [
-        MacromoleculeConfig(lorentz_t2_s=t2_s).draw(
-            np.full(9, 5.0), np.full(9, 2.0), np.zeros((9, 81)), np.ones(9), np.random.default_rng(5)
-        )
+        MacromoleculeConfig(lorentz_t2_s=t2_s).draw(BRAINS, np.random.default_rng(5))
         for t2_s in ((0.0, 0.0), (0.03, 0.03))
     ]
     assert not drawn[0].lorentz_hz.any()
     relaxing = drawn[1].lorentz_hz > 0
     np.testing.assert_allclose(drawn[1].lorentz_hz[relaxing], 1 / (np.pi * 0.03))
     # the background and the line at 3.0 ppm, not what may stand anywhere, nor lipid
-    assert relaxing.sum(axis=1).tolist() == [14] * 9
+    assert relaxing.sum(axis=1).tolist() == [N_RELAXING] * 9
     np.testing.assert_array_equal(drawn[0].area_on, drawn[1].area_on)

@@ -2,6 +2,7 @@
 """Training spectra: reproducible, linear where they must be, no-ops where ranges are zero."""
 
 import dataclasses
+import operator
 
 import numpy as np
 import pytest
@@ -16,11 +17,14 @@ from fsl_mrs_dl.metabolites.table import SIMULATED
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig, Lines
+from fsl_mrs_dl.synthesise.lines import Lines
+from fsl_mrs_dl.synthesise.perturbations.background import BackgroundConfig
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.severity import SeverityConfig
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
+from tests.synthesis_helpers import scene, signals
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 QUIET = Recipe(
@@ -152,10 +156,10 @@ def as_complex(planes):
 def test_line_shapes_are_their_closed_form_and_keep_the_area():
     n, n_times, rng = 50, 848, np.random.default_rng(0)
     dwell_s, drift_hz = np.full(n, 1.2e-3), rng.uniform(0, 2, n)
-    shapes = LineShapeConfig().draw(np.arange(n) % 2 == 0, ("Cr", "GABA", "NAA"), rng)
+    shapes = LineShapeConfig().draw(scene(n, is_brain=np.arange(n) % 2 == 0), rng)
     off, on = np.zeros((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
     off[:, 0], on[:, 1] = 1, 2
-    shapes.apply(off, on, dwell_s, drift_hz)
+    shapes.apply(signals(off, on, dwell_s=dwell_s, drift_hz=drift_hz))
     time_s = dwell_s[:, None] * np.arange(n_times)
     s, away = shapes.shoulder[:, None], shapes.shoulder_hz[:, None]
     expected = voigt_decay(time_s, shapes.lorentz_hz[:, None], shapes.gauss_hz[:, None]) * np.sinc(
@@ -168,9 +172,9 @@ def test_line_shapes_are_their_closed_form_and_keep_the_area():
 
 
 def test_own_widths_lie_as_near_to_each_other_as_is_asked_for():
-    brains = np.ones(200, bool)
+    brains = scene(200, SIMULATED[:8])
     wide, near, mixed = (
-        LineShapeConfig(own_spread=spread).draw(brains, SIMULATED[:8], np.random.default_rng(2)).own_lorentz_hz
+        LineShapeConfig(own_spread=spread).draw(brains, np.random.default_rng(2)).own_lorentz_hz
         for spread in ((1.0, 1.0), (0.1, 0.1), (0.0, 1.0))
     )
     mean_hz = wide.mean(axis=1, keepdims=True)
@@ -192,29 +196,30 @@ def test_measured_t2_are_the_tissues_and_their_mixtures():
 
 def test_brains_have_the_measured_widths_and_solutions_do_not():
     kinds = np.arange(4000) % 2 == 0
+    mixed = scene(4000, ("NAA", "GABA"), is_brain=kinds)
     config = LineShapeConfig(measured_share=1.0, measured_scatter=(0.2, 0.2))
-    own_hz = config.draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz
+    own_hz = config.draw(mixed, np.random.default_rng(3)).own_lorentz_hz
     mean_hz = np.exp(np.log(own_hz[kinds]).mean(axis=0))
     np.testing.assert_allclose(mean_hz, measured_width_hz(("NAA", "GABA"), np.array([0.5]))[0], rtol=0.02)
     np.testing.assert_allclose(np.log(own_hz[kinds][:, 1]).std(), 0.2, rtol=0.05)
-    plain = LineShapeConfig().draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz
+    plain = LineShapeConfig().draw(mixed, np.random.default_rng(3)).own_lorentz_hz
     np.testing.assert_array_equal(own_hz[~kinds], plain[~kinds])
     half = LineShapeConfig(measured_share=0.5, measured_scatter=(0.0, 0.0))
-    unchanged = half.draw(kinds, ("NAA", "GABA"), np.random.default_rng(3)).own_lorentz_hz == plain
+    unchanged = half.draw(mixed, np.random.default_rng(3)).own_lorentz_hz == plain
     np.testing.assert_allclose(unchanged[kinds].mean(), 0.5, atol=0.04)
 
 
 def test_naag_moves_with_naa_where_it_is_asked_for():
-    names, brains = ("Cr", "NAA", "NAAG"), np.ones(4000, bool)
+    brains = scene(4000, ("Cr", "NAA", "NAAG"))
     apart, tied = (
-        LineShapeConfig(own_shift_ppm=0.004, naag_distance_ppm=sd).draw(brains, names, np.random.default_rng(6))
+        LineShapeConfig(own_shift_ppm=0.004, naag_distance_ppm=sd).draw(brains, np.random.default_rng(6))
         for sd in (0.0, 0.001)
     )
     np.testing.assert_array_equal(tied.own_shift_ppm[:, :2], apart.own_shift_ppm[:, :2])
     distances = [np.diff(shapes.own_shift_ppm[:, 1:], axis=1).std() for shapes in (apart, tied)]
     np.testing.assert_allclose(distances, (0.004 * np.sqrt(2), 0.001), rtol=0.05)
     # without NAAG there is nothing to tie
-    LineShapeConfig(naag_distance_ppm=0.001).draw(brains, ("Cr", "NAA"), np.random.default_rng(6))
+    LineShapeConfig(naag_distance_ppm=0.001).draw(scene(9, ("Cr", "NAA")), np.random.default_rng(6))
 
 
 def test_lines_are_their_closed_form():
@@ -229,7 +234,7 @@ def test_lines_are_their_closed_form():
         rng.uniform(0, 30, shape),
     )
     off, on = np.ones((n, 2, n_times), np.float32), np.zeros((n, 2, n_times), np.float32)
-    lines.apply(off, on, f0_mhz, dwell_s)
+    lines.apply(signals(off, on, f0_mhz=f0_mhz, dwell_s=dwell_s))
     time_s = dwell_s[0] * np.arange(n_times)
     each = np.exp(2j * np.pi * (lines.ppm[..., None] - CENTRE_PPM) * 127.7 * time_s)
     each *= voigt_decay(time_s, lines.lorentz_hz[..., None], lines.gauss_hz[..., None])
@@ -240,10 +245,11 @@ def test_lines_are_their_closed_form():
 def test_instrument_errors_are_their_closed_form():
     n, n_times, rng = 40, 848, np.random.default_rng(2)
     f0_mhz, dwell_s = np.full(n, 127.7), np.full(n, 1.2e-3)
-    errors = InstrumentConfig().draw(n, np.zeros(n), rng)
+    errors = InstrumentConfig().draw(scene(n), rng)
     off, on = np.ones((n, 2, n_times), np.float32), np.ones((n, 2, n_times), np.float32)
-    errors.apply_mismatch(on, dwell_s)
-    errors.apply_common(off, on, f0_mhz, dwell_s)
+    both = signals(off, on, f0_mhz=f0_mhz, dwell_s=dwell_s)
+    errors.apply_mismatch(both)
+    errors.apply(both)
     time_s = dwell_s[:, None] * np.arange(n_times)
     angle = errors.phase_rad[:, None] + 2 * np.pi * (errors.shift_ppm * f0_mhz)[:, None] * time_s
     common = (1 + 1j) * np.exp(1j * (angle + errors.eddy_rad[:, None] * np.exp(-time_s / errors.eddy_s[:, None])))
@@ -256,14 +262,15 @@ def test_instrument_errors_are_their_closed_form():
 
 def test_naag_pulls_the_reference_along():
     share = np.array([0.0, 0.2])
-    errors = InstrumentConfig(shift_ppm=0.0, naag_pull=(0.5, 0.5)).draw(2, share, np.random.default_rng(0))
+    two = scene(2, ("NAA", "NAAG"), conc_mm={"NAA": 1 - share, "NAAG": share})
+    errors = InstrumentConfig(shift_ppm=0.0, naag_pull=(0.5, 0.5)).draw(two, np.random.default_rng(0))
     np.testing.assert_allclose(errors.shift_ppm, -0.5 * 0.034 * share)
 
 
 def test_echoes_stand_where_they_were_drawn():
     echo = BackgroundConfig(echo_probability=1.0).draw_echo(np.full(5, 10.0), np.random.default_rng(3))
     off, on = np.zeros((5, 2, 848), np.float32), np.zeros((5, 2, 848), np.float32)
-    echo.apply(off, on, np.full(5, 127.7), np.full(5, 1.2e-3))
+    echo.apply(signals(off, on))
     for row in range(5):
         assert np.abs(as_complex(off)[row]).argmax() == pytest.approx(echo.centre_s[row, 0] / 1.2e-3, abs=1)
         assert np.abs(as_complex(off)[row]).max() == pytest.approx(abs(echo.height[row, 0]), rel=0.1)
@@ -285,7 +292,7 @@ def test_a_batch_is_its_spectra_one_by_one(bank):
 def test_macromolecules_stand_in_brains_alone_and_are_wiped_by_the_pulse(bank):
     synthesiser = Synthesiser(dataclasses.replace(Recipe(), metabolites=NAMES), bank)
     drawn = synthesiser.draw(200, np.random.default_rng(5))
-    lines = drawn.macromolecules
+    lines = drawn.parts["macromolecules"]
     assert not lines.area_off[~drawn.is_brain].any()
     assert not lines.area_on[~drawn.is_brain].any()
     at = BACKGROUND_PPM.index(2.04)
@@ -305,22 +312,28 @@ def test_a_mild_scan_is_less_disturbed_in_everything_and_otherwise_the_same(bank
 
     # a share that is all but zero makes the same draws as a share of one, and softens none
     (synthesiser, harsh), (_, mild) = (drawn(SeverityConfig(share, (0.25, 0.25))) for share in (1e-12, 1.0))
-    for part, names in {
-        "lines": ("shoulder",),
-        "instrument": ("phase_rad", "eddy_rad", "mismatch_hz", "mismatch_rad", "drift_hz", "delay_s"),
-        "background": ("area_off", "area_on"),
-        "echo": ("height",),
-    }.items():
-        for name in names:
-            whole, quarter = (getattr(getattr(draw, part), name) for draw in (harsh, mild))
-            assert np.abs(whole).max() > 0
-            np.testing.assert_allclose(quarter, 0.25 * whole, err_msg=f"{part}.{name}")
-    np.testing.assert_allclose(mild.instrument.mismatch_amplitude - 1, 0.25 * (harsh.instrument.mismatch_amplitude - 1))
+    for path in (
+        "line_shape.shoulder",
+        *(
+            f"instrument.{name}"
+            for name in ("phase_rad", "eddy_rad", "mismatch_hz", "mismatch_rad", "drift_hz", "delay_s")
+        ),
+        "background.lines.area_off",
+        "background.lines.area_on",
+        "background.echo.height",
+    ):
+        section, _, names = path.partition(".")
+        whole, quarter = (operator.attrgetter(names)(draw.parts[section]) for draw in (harsh, mild))
+        assert np.abs(whole).max() > 0
+        np.testing.assert_allclose(quarter, 0.25 * whole, err_msg=path)
+    less, more = (draw.parts["instrument"].mismatch_amplitude - 1 for draw in (mild, harsh))
+    np.testing.assert_allclose(less, 0.25 * more)
     table = len(BACKGROUND_PPM)
-    np.testing.assert_array_equal(mild.macromolecules.area_off[:, :table], harsh.macromolecules.area_off[:, :table])
-    np.testing.assert_allclose(mild.macromolecules.area_off[:, table:], 0.25 * harsh.macromolecules.area_off[:, table:])
+    less, more = (draw.parts["macromolecules"].area_off for draw in (mild, harsh))
+    np.testing.assert_array_equal(less[:, :table], more[:, :table])
+    np.testing.assert_allclose(less[:, table:], 0.25 * more[:, table:])
     for name in ("own_shift_ppm", "own_lorentz_hz", "lorentz_hz", "gauss_hz"):
-        np.testing.assert_array_equal(getattr(mild.lines, name), getattr(harsh.lines, name))
+        np.testing.assert_array_equal(*(getattr(draw.parts["line_shape"], name) for draw in (mild, harsh)))
     np.testing.assert_array_equal(mild.conc_mm, harsh.conc_mm)
     np.testing.assert_array_equal(mild.noise, harsh.noise)
     # and it can be seen: the spectra lie nearer to what they are without disturbance

@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training import dataset as datasets
 from fsl_mrs_dl.training.config import read_config
 from fsl_mrs_dl.training.dataset import open_dataset, write_dataset

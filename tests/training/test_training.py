@@ -25,7 +25,7 @@ def test_validation_error_falls(tiny_model):
 def test_interrupted_training_ends_with_the_same_weights(tiny_config, tiny_model, tmp_path):
     from safetensors.torch import load_file
 
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.loop import Trainer
     from fsl_mrs_dl.training.run import bank_of_recipe, train
 
@@ -136,7 +136,7 @@ def test_every_network_learns_and_exports(tiny_config, tiny_model, tmp_path, nam
 
 
 def test_the_decoder_learns_the_clean_spectrum(tiny_config, tiny_model, tmp_path):
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.loop import VALIDATION, Trainer, draw
     from fsl_mrs_dl.training.run import bank_of_recipe
 
@@ -247,7 +247,7 @@ def test_unknown_network_and_emphasis():
 
 
 def test_sums_are_weighed_by_their_own_spread(tiny_config, tiny_model, tmp_path):
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.loop import Trainer
     from fsl_mrs_dl.training.run import bank_of_recipe
 
@@ -285,7 +285,7 @@ def test_a_network_that_is_told_the_protocol_goes_on_from_one_that_is_not(tiny_c
     from fsl_mrs_dl.core.inference import load_onnxruntime
     from fsl_mrs_dl.models.calibrated import load_model
     from fsl_mrs_dl.models.protocol_code import ProtocolCode
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.banks import bank_of_recipe
     from fsl_mrs_dl.training.config import merged
     from fsl_mrs_dl.training.loop import Trainer
@@ -358,7 +358,7 @@ def test_spreads_of_sums_take_the_place_of_quadrature():
 def test_a_stage_may_end_before_its_learning_rate_has_come_down(tiny_config, tiny_model, tmp_path):
     from safetensors.torch import load_file
 
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.banks import bank_of_recipe
     from fsl_mrs_dl.training.loop import Trainer
 
@@ -397,7 +397,7 @@ def test_a_stage_may_end_before_its_learning_rate_has_come_down(tiny_config, tin
 def test_weights_are_averaged_with_those_of_an_earlier_stage(tiny_config, tiny_model, tmp_path):
     from safetensors.torch import load_file
 
-    from fsl_mrs_dl.synthesise.recipe import Synthesiser
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.banks import bank_of_recipe
     from fsl_mrs_dl.training.config import AnchorConfig
     from fsl_mrs_dl.training.loop import Trainer

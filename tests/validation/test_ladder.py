@@ -20,16 +20,19 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
+from fsl_mrs_dl.synthesise.perturbations import registered
 from fsl_mrs_dl.synthesise.perturbations.instrument import InstrumentConfig
 from fsl_mrs_dl.synthesise.perturbations.line_shape import LineShapeConfig
-from fsl_mrs_dl.synthesise.recipe import Recipe, Synthesiser
+from fsl_mrs_dl.synthesise.perturbations.protons import ProtonConfig
+from fsl_mrs_dl.synthesise.recipe import Recipe
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig, read_config
 from fsl_mrs_dl.validation.classical import fit_simulated, spectra_of
 from fsl_mrs_dl.validation.ladder.config import LadderConfig, as_pairs, read_ladder
-from fsl_mrs_dl.validation.ladder.rungs import GROUPS, rungs, with_groups
+from fsl_mrs_dl.validation.ladder.rungs import GROUPS, groups_on, rungs, with_groups
 from fsl_mrs_dl.validation.run import read_truth
 from fsl_mrs_dl.validation.simulated import draw_simulated
-from tests.helpers import pair_of, write_nifti
+from tests.helpers import ROOT, pair_of, write_nifti
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 TOP = Recipe(
@@ -50,6 +53,17 @@ def bank(tmp_path_factory):
     return bank_of(load_members(folder), NAMES, TOP.grid)
 
 
+# groups of protons too, which need a bank whose molecules are taken apart
+EVERYTHING = dataclasses.replace(TOP, protons=ProtonConfig(belief=(0.5, 1.0), water_share=1.0))
+
+
+@pytest.fixture(scope="module")
+def bank_apart(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bank")
+    simulate_members(TOP.bank, NAMES, folder)
+    return bank_of(load_members(folder), NAMES, TOP.grid, groups_apart=True)
+
+
 def synthesiser(recipe, bank):
     return Synthesiser(recipe, bank.first(recipe.bank.n_members))
 
@@ -65,19 +79,26 @@ def settings(value, prefix=""):
 
 
 def test_the_top_is_the_recipe_and_each_rung_adds_the_settings_of_its_group_alone():
-    ladder = rungs(TOP, tuple(GROUPS))
+    ladder = rungs(EVERYTHING, tuple(GROUPS))
     assert ladder[0].on == ()
     assert [rung.number for rung in ladder] == list(range(len(GROUPS) + 1))
-    assert ladder[-1].recipe == TOP
+    assert ladder[-1].recipe == EVERYTHING
     for below, above in itertools.pairwise(ladder):
         old, new = settings(below.recipe), settings(above.recipe)
         changed = {path for path in new if new[path] != old[path]}
         assert changed == set(GROUPS[above.name].off)
-        assert {path: new[path] for path in changed} == {path: settings(TOP)[path] for path in changed}
+        assert {path: new[path] for path in changed} == {path: settings(EVERYTHING)[path] for path in changed}
+
+
+def test_a_rung_is_there_for_what_the_recipe_has():
+    assert groups_on(EVERYTHING) == tuple(GROUPS)
+    assert set(GROUPS) - set(groups_on(TOP)) == {"protons"}
+    assert groups_on(with_groups(TOP, ())) == ()
+    assert [rung.name for rung in LadderConfig(TrainConfig("x", recipe=TOP)).rungs] == ["clean", *groups_on(TOP)]
 
 
 def test_every_perturbation_belongs_to_a_group():
-    # what is left only says how a perturbation looks that another setting switches off
+    # what is left only says what a perturbation looks like that another setting switches off
     looks = {
         "line_shape.asymmetry_hz",
         "line_shape.own_spread",
@@ -92,10 +113,22 @@ def test_every_perturbation_belongs_to_a_group():
         "background.water_ppm",
         "background.water_width_hz",
         "background.echo_size",
+        "protons.alike_share",
+        "protons.kind_scatter",
+        "protons.own_scatter",
+        "protons.water_depth",
+        "protons.water_width_ppm",
     }
     switched = [path for group in GROUPS.values() for path in group.off]
     assert len(set(switched)) == len(switched)
-    every = {p for p in settings(TOP) if p.startswith(("line_shape.", "instrument.", "background."))}
+    # macromolecules are sought, and never switched off
+    assert [name for name, kind in registered().items() if not kind.groups] == ["macromolecules"]
+    every = {
+        f"{name}.{path}"
+        for name, part in TOP.perturbations.items()
+        for path in settings(part)
+        if name != "macromolecules"
+    }
     assert every - set(switched) == looks
 
 
@@ -113,16 +146,25 @@ def test_the_lowest_rung_is_the_basis_with_lines_of_2_hz_and_the_noise_of_the_pa
             expected = TOP.grid.transform(fid, CYCLES_PER_PPM, CENTRE_PPM) * dwell_s / batch.scale[row]
             got = batch.channels[row, at] + 1j * batch.channels[row, at + 1]
             assert np.abs(got - expected).max() < 3e-4 * np.abs(batch.channels[row]).max()
-    levels = synthesiser(clean, bank).draw(300, np.random.default_rng(5)).noise_level.fid_noise
+    levels = synthesiser(clean, bank).draw(300, np.random.default_rng(5)).parts["background"].noise_level.fid_noise
     assert 0 < levels.min() < 0.003 < 0.027 < levels.max() < 0.03
 
 
 @pytest.mark.parametrize("name", [name for name in GROUPS if name != "protocols"])
-def test_every_group_changes_the_spectra_and_not_what_they_hold(bank, name):
-    off, on = (synthesiser(with_groups(TOP, groups), bank) for groups in ((), (name,)))
+def test_every_group_changes_the_spectra_and_not_what_they_hold(bank_apart, name):
+    off, on = (synthesiser(with_groups(EVERYTHING, groups), bank_apart) for groups in ((), (name,)))
     one, two = (s.batch(40, np.random.default_rng(7)) for s in (off, on))
     np.testing.assert_array_equal(one.conc_mm, two.conc_mm)
     assert np.median(np.abs(one.channels - two.channels).max(axis=(1, 2))) > 1e-2
+
+
+def test_the_papers_configuration_is_the_lowest_rung():
+    recipe = read_config(ROOT / "configs" / "paper.toml").recipe
+    assert with_groups(recipe, ()) == recipe
+    assert groups_on(recipe) == ()
+    assert recipe.background.fid_noise == (0.0, 0.03)
+    assert recipe.line_shape.width_hz == (2.0, 2.0)
+    assert recipe.acquired_s == (1.024, 1.024)
 
 
 def test_protocols_are_those_of_a_bank_of_the_same_seed(bank, tmp_path):

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM
-from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform, rate_of
+from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
+from fsl_mrs_dl.synthesise.lines import Lines
+from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
+from fsl_mrs_dl.synthesise.signals import log_uniform, rate_of
 
 _PAPER_DWELL_S = 5e-4
 
 
 @dataclass(frozen=True)
-class BackgroundConfig:
+class BackgroundConfig(Perturbation):
     """Ranges of background and noise; zero leaves the signal as it is.
 
     Parameters
@@ -43,6 +47,22 @@ class BackgroundConfig:
         height relative to the start of the FID.
     """
 
+    order = 40
+    groups = (
+        Group(
+            "background",
+            "+ water, baseline, echoes",
+            "water, baseline, echoes",
+            {"baseline_area": 0.0, "water_area": 0.0, "echo_probability": 0.0},
+        ),
+        Group(
+            "noise_truncation",
+            "+ noise, truncation",
+            "the recipe's noise and lengths of the FID in place of the paper's",
+            {"fid_noise": (0.0, 0.03)},
+        ),
+    )
+
     snr: tuple[float, float] = (15.0, 10000.0)
     fid_noise: tuple[float, float] = (0.0, 0.0)
     baseline_area: float = 0.15
@@ -54,6 +74,14 @@ class BackgroundConfig:
     water_width_hz: tuple[float, float] = (3.0, 40.0)
     echo_probability: float = 0.25
     echo_size: float = 0.03
+
+    def draw(self, scene: Scene, rng: np.random.Generator) -> Background:
+        """Baseline, water, echoes and noise levels."""
+        return Background(
+            lines=self.draw_lines(scene.size, rng),
+            echo=self.draw_echo(scene.size, rng),
+            noise_level=self.draw_noise(scene.n, rng),
+        )
 
     def draw_lines(self, size: NDArray, rng: np.random.Generator) -> Lines:
         """Baseline and water of `n` spectra; `size` is the area of all metabolites, shape ``(n,)``."""
@@ -88,11 +116,39 @@ class BackgroundConfig:
 
 
 @dataclass(frozen=True)
-class NoiseLevel:
+class Background(Drawn):
+    """What was drawn: lines and packets to add, and how strong the noise is."""
+
+    lines: Lines
+    echo: Echo
+    noise_level: NoiseLevel
+
+    def softened(self, factor: NDArray) -> Background:
+        """Less baseline, water and echoes; noise stays as it is."""
+        return replace(self, lines=self.lines.softened(factor), echo=self.echo.softened(factor))
+
+    def apply(self, signals: Signals) -> None:
+        """Add lines and packets."""
+        self.lines.apply(signals)
+        self.echo.apply(signals)
+
+    def steps(self) -> Mapping[Stage, Callable[[Signals], None]]:
+        """Noise is no part of the signal."""
+        return {Stage.ADDED: self.apply, Stage.NOISE: self.noise_level.apply}
+
+
+@dataclass(frozen=True)
+class NoiseLevel(Drawn):
     """How strong the noise is, arrays of shape ``(n,)``; see `BackgroundConfig`."""
+
+    stage = Stage.NOISE
 
     snr: NDArray
     fid_noise: NDArray
+
+    def apply(self, signals: Signals) -> None:
+        """Say how strong it is."""
+        signals.sigma = self.sigma(signals.peak, signals.top, signals.n_acquired, signals.dwell_s)
 
     def sigma(self, peak: NDArray, top: NDArray, n_acquired: NDArray, dwell_s: NDArray) -> NDArray:
         """Standard deviation of each part of each sample, shape ``(n,)``.
@@ -105,39 +161,7 @@ class NoiseLevel:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Voigt lines in both conditions, arrays of shape ``(n, n_lines)``.
-
-    Parameters
-    ----------
-    area_off, area_on : complex arrays
-        In protons times mM.
-    ppm, lorentz_hz, gauss_hz : arrays
-        Position, and full widths at half maximum.
-    """
-
-    area_off: NDArray
-    area_on: NDArray
-    ppm: NDArray
-    lorentz_hz: NDArray
-    gauss_hz: NDArray
-
-    def softened(self, factor: NDArray) -> Lines:
-        """Lines smaller by `factor` of shape ``(n,)``."""
-        each = factor[:, None]
-        return replace(self, area_off=each * self.area_off, area_on=each * self.area_on)
-
-    def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
-        """Add the lines to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""
-        from fsl_mrs_dl.synthesise.kernels import add_lines
-
-        rate = rate_of(self.ppm, CENTRE_PPM, self.lorentz_hz, f0_mhz[:, None], dwell_s[:, None])
-        area_off, area_on = (area.astype(complex) for area in (self.area_off, self.area_on))
-        add_lines(off, on, area_off, area_on, rate, GAUSS * self.gauss_hz * dwell_s[:, None])
-
-
-@dataclass(frozen=True)
-class Echo:
+class Echo(Drawn):
     """Spurious echoes: in OFF and ON alike (first column), and in ON alone; arrays of shape ``(n, 2)``.
 
     Parameters
@@ -155,13 +179,14 @@ class Echo:
         """Packets smaller by `factor` of shape ``(n,)``."""
         return replace(self, height=factor[:, None] * self.height)
 
-    def apply(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
-        """Add the packets to ``off`` and ``on``: float32, shape ``(n, 2, n_times)``."""
+    def apply(self, signals: Signals) -> None:
+        """Add the packets to both conditions."""
         from fsl_mrs_dl.synthesise.kernels import add_packet
 
-        rate = rate_of(self.ppm, CENTRE_PPM, 0.0, f0_mhz[:, None], dwell_s[:, None])
-        centre, width = self.centre_s / dwell_s[:, None], self.width_s / dwell_s[:, None]
-        for signal, column in ((off, 0), (on, 0), (on, 1)):
+        dwell_s = signals.dwell_s[:, None]
+        rate = rate_of(self.ppm, CENTRE_PPM, 0.0, signals.f0_mhz[:, None], dwell_s)
+        centre, width = self.centre_s / dwell_s, self.width_s / dwell_s
+        for signal, column in ((signals.off, 0), (signals.on, 0), (signals.on, 1)):
             add_packet(signal, self.height[:, column], rate[:, column], centre[:, column], width[:, column])
 
 

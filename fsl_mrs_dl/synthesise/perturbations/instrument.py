@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.basis.bank import CENTRE_PPM
+from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
+from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
 NAAG_DISTANCE_PPM = 0.034
@@ -15,7 +19,7 @@ NAAG_DISTANCE_PPM = 0.034
 
 
 @dataclass(frozen=True)
-class InstrumentConfig:
+class InstrumentConfig(Perturbation):
     """Standard deviations of the errors that remain after referencing; zero leaves the signal as it is.
 
     Parameters
@@ -39,6 +43,23 @@ class InstrumentConfig:
         Its decay time.
     """
 
+    order = 20
+    groups = (
+        Group(
+            "frequency_phase",
+            "+ frequency, phase",
+            "errors of frequency, phase and start of sampling",
+            {"shift_ppm": 0.0, "phase_deg": 0.0, "delay_s": 0.0, "naag_pull": (0.0, 0.0)},
+        ),
+        Group(
+            "mismatch_drift",
+            "+ ON/OFF mismatch, drift",
+            "ON differs from OFF; drift within a condition",
+            {"mismatch_hz": 0.0, "mismatch_deg": 0.0, "mismatch_amplitude": 0.0, "drift_hz": 0.0},
+        ),
+        Group("eddy", "+ eddy currents", "eddy currents that remain", {"eddy_deg": 0.0}),
+    )
+
     shift_ppm: float = 0.0025
     phase_deg: float = 3.5
     naag_pull: tuple[float, float] = (0.0, 0.0)
@@ -52,8 +73,10 @@ class InstrumentConfig:
     eddy_deg: float = 12.0
     eddy_s: tuple[float, float] = (0.005, 0.12)
 
-    def draw(self, n: int, naag_share: NDArray, rng: np.random.Generator) -> InstrumentErrors:
-        """Errors of `n` spectra; `naag_share` is NAAG over NAA + NAAG, shape ``(n,)``."""
+    def draw(self, scene: Scene, rng: np.random.Generator) -> InstrumentErrors:
+        """Errors of a batch; NAAG's share of NAA + NAAG is how far it pulls."""
+        n, naag = scene.n, scene.conc_of("NAAG")
+        naag_share = naag / np.maximum(naag + scene.conc_of("NAA"), 1e-9)
         worse = np.where(rng.uniform(size=n) < self.outlier_fraction, self.outlier_factor, 1.0)
         pulled_ppm = np.zeros(n)
         if self.naag_pull[1]:
@@ -72,7 +95,7 @@ class InstrumentConfig:
 
 
 @dataclass(frozen=True)
-class InstrumentErrors:
+class InstrumentErrors(Drawn):
     """Drawn errors, arrays of shape ``(n,)``; the names are those of `InstrumentConfig`, angles are in radians."""
 
     shift_ppm: NDArray
@@ -91,20 +114,35 @@ class InstrumentErrors:
         errors = {name: factor * getattr(self, name) for name in smaller}
         return replace(self, mismatch_amplitude=1 + factor * (self.mismatch_amplitude - 1), **errors)
 
-    def apply_mismatch(self, on: NDArray, dwell_s: NDArray) -> None:
-        """Let ON (float32, shape ``(n, 2, n_times)``) differ from OFF."""
+    def steps(self) -> Mapping[Stage, Callable[[Signals], None]]:
+        """From the drift while a condition is measured to the phase of the spectra."""
+        return {
+            Stage.SIGNALS: self.apply_drift,
+            Stage.CONDITIONS: self.apply_mismatch,
+            Stage.COMMON: self.apply,
+            Stage.SPECTRA: self.apply_late_start,
+        }
+
+    def apply_drift(self, signals: Signals) -> None:
+        """Say over which range of frequencies the lines are averaged."""
+        signals.drift_hz = self.drift_hz
+
+    def apply_mismatch(self, signals: Signals) -> None:
+        """Let ON differ from OFF."""
         from fsl_mrs_dl.synthesise.kernels import turn
 
-        turn(on, self.mismatch_amplitude * np.exp(1j * self.mismatch_rad), 2j * np.pi * self.mismatch_hz * dwell_s)
+        start = self.mismatch_amplitude * np.exp(1j * self.mismatch_rad)
+        turn(signals.on, start, 2j * np.pi * self.mismatch_hz * signals.dwell_s)
 
-    def apply_common(self, off: NDArray, on: NDArray, f0_mhz: NDArray, dwell_s: NDArray) -> None:
+    def apply(self, signals: Signals) -> None:
         """Shift, turn and bend both; the reference aligns what it sees, the eddy current's phase bends about it."""
         from fsl_mrs_dl.synthesise.kernels import bend, turn
 
-        for signal in (off, on):
-            turn(signal, np.exp(1j * self.phase_rad), 2j * np.pi * self.shift_ppm * f0_mhz * dwell_s)
-        bend(off, on, self.eddy_rad, dwell_s / self.eddy_s)
+        for signal in (signals.off, signals.on):
+            turn(signal, np.exp(1j * self.phase_rad), 2j * np.pi * self.shift_ppm * signals.f0_mhz * signals.dwell_s)
+        bend(signals.off, signals.on, self.eddy_rad, signals.dwell_s / self.eddy_s)
 
-    def late_start(self, ppm: NDArray, f0_mhz: NDArray) -> NDArray:
-        """First-order phase, as a factor over the spectrum: complex64, shape ``(n, len(ppm))``; 1 at `ppm` 0."""
-        return np.exp(np.complex64(2j * np.pi) * np.outer(f0_mhz * self.delay_s, ppm).astype(np.float32))
+    def apply_late_start(self, signals: Signals) -> None:
+        """First-order phase, as a factor over the spectra; 1 at `CENTRE_PPM`."""
+        turns = np.outer(signals.f0_mhz * self.delay_s, signals.ppm - CENTRE_PPM).astype(np.float32)
+        signals.response = np.exp(np.complex64(2j * np.pi) * turns) * signals.response

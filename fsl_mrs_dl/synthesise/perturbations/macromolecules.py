@@ -7,11 +7,12 @@ and their couplings leave any mixture of them: each line has its own size here, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.metabolites.macromolecules import (
     BACKGROUND_AREA,
     BACKGROUND_PPM,
@@ -22,16 +23,51 @@ from fsl_mrs_dl.metabolites.macromolecules import (
     MM30_PPM,
     MM30_WIDTH_HZ,
     WIDTH_FACTOR,
+    coedited,
+    left_in_diff,
 )
-from fsl_mrs_dl.synthesise.perturbations.background import Lines
+from fsl_mrs_dl.synthesise.context import Scene, Stage
+from fsl_mrs_dl.synthesise.lines import Lines, side_by_side
+from fsl_mrs_dl.synthesise.perturbation import Perturbation
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
 GRID_PPM = np.arange(0.5, 4.51, 0.05)
 """Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
 
 
+_COUPLED = np.array(BACKGROUND_PPM) < 3.1
+"""Lines that couplings change; those above are the mobile ones."""
+
+
 @dataclass(frozen=True)
-class MacromoleculeConfig:
+class OfProtocols:
+    """What the protocols of a bank make of macromolecules.
+
+    Parameters
+    ----------
+    left_in_diff : array, shape ``(n_members, len(GRID_PPM))``
+        DIFF over edit_off at `GRID_PPM`, see `fsl_mrs_dl.metabolites.macromolecules.left_in_diff`.
+    mm30_unit, mm30_left : arrays, shape ``(n_members,)``
+        What the co-edited signal is measured by, over `MM30_DIFF_AREA`, and how much of it the editing leaves.
+    """
+
+    left_in_diff: NDArray
+    mm30_unit: NDArray
+    mm30_left: NDArray
+
+
+class BroadLines(Lines):
+    """Lines of tissue: a good scan has them as well."""
+
+    stage = Stage.TISSUE
+
+    def softened(self, factor: NDArray) -> BroadLines:  # noqa: ARG002 -- what a draw makes smaller is so already
+        """Themselves."""
+        return self
+
+
+@dataclass(frozen=True)
+class MacromoleculeConfig(Perturbation):
     """Ranges of the broad signals of a brain.
 
     Parameters
@@ -78,6 +114,8 @@ class MacromoleculeConfig:
     second_width_hz : tuple of two float
     """
 
+    order = 30
+
     width_factor: tuple[float, float] = WIDTH_FACTOR
     line_factor: tuple[float, float] = (0.0, 2.5)
     t2_s: tuple[float, float] = (0.008, 0.09)
@@ -99,72 +137,75 @@ class MacromoleculeConfig:
     second_ppm: float = 0.06
     second_width_hz: tuple[float, float] = (10.0, 45.0)
 
-    def draw(
-        self, mm09_mm: NDArray, mm30_mm: NDArray, left_in_diff: NDArray, unforeseen: NDArray, rng: np.random.Generator
-    ) -> Lines:
-        """Broad lines of spectra; those whose level is zero have none.
-
-        Parameters
-        ----------
-        mm09_mm, mm30_mm : arrays, shape ``(n,)``
-            Level of the background in units of its line at 0.9 ppm, and the co-edited signal.
-        left_in_diff : array, shape ``(n, len(GRID_PPM))``
-            See `left_in_diff`, of each spectrum's protocol at `GRID_PPM`.
-        unforeseen : array, shape ``(n,)``
-            Factor on the lines that may stand anywhere, and on lipid.
-        """
-        n, table = len(mm09_mm), len(BACKGROUND_PPM)
-        is_brain = (mm09_mm > 0) | (mm30_mm > 0)
-
-        # the background
-        ppm = np.array(BACKGROUND_PPM) + 0.01 * rng.standard_normal((n, table))
-        width_hz = np.array(BACKGROUND_WIDTH_HZ) * rng.uniform(*self.width_factor, size=(n, table))
-        level = (mm09_mm / BACKGROUND_AREA[0])[:, None] * np.array(BACKGROUND_AREA)
-        off = level * rng.uniform(*self.line_factor, size=(n, table))
-        off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=(n, table)))
-        off *= np.where(np.array(BACKGROUND_PPM) < 3.1, rng.uniform(*self.coupled, size=(n, table)), 1.0)
-        if self.mobile_factor[1]:
-            mobile = level * rng.uniform(*self.mobile_factor, size=(n, table))
-            off = np.where(np.array(BACKGROUND_PPM) < 3.1, off, mobile)
-        diff = off * self._left(left_in_diff, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
-        diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
-
-        # what else may stand there
-        shape = (n, self.extra_lines)
-        extra_ppm, extra_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
-        extra = self.extra_max * rng.uniform(size=shape) ** 3 * (rng.uniform(size=shape) < self.extra_probability)
-        extra *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * (is_brain * unforeseen)[:, None]
-        extra_diff = extra * self._left(left_in_diff, extra_ppm, rng)
-
-        # the co-edited line, in DIFF alone
-        mm30_ppm = MM30_PPM + 0.01 * rng.standard_normal((n, 1))
-        mm30_hz = rng.uniform(*self.mm30_width_hz, size=(n, 1))
-        mm30 = (MM30_DIFF_AREA * mm30_mm)[:, None]
-
-        shape = (n, len(LIPID_PPM))
-        lipid = rng.uniform(0, self.lipid_max, size=shape) * (rng.uniform(size=(n, 1)) < self.lipid_probability)
-        lipid = lipid * (is_brain * unforeseen)[:, None] * np.exp(0.6j * rng.standard_normal(shape))
-        lipid_ppm, lipid_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
-        lipid_diff = lipid * 0.05 * rng.standard_normal(shape)
-
-        gauss_hz = np.hstack([width_hz, extra_hz, mm30_hz, lipid_hz])
-        area_off = np.hstack([off, extra, np.zeros((n, 1)), lipid])
-        lines = Lines(
-            area_off,
-            area_off + np.hstack([diff, extra_diff, mm30, lipid_diff]),
-            np.hstack([ppm, extra_ppm, mm30_ppm, lipid_ppm]),
-            np.zeros_like(gauss_hz),
-            gauss_hz,
+    def of_bank(self, bank: BasisBank) -> OfProtocols:
+        """What is the same for all spectra of a protocol."""
+        left = np.stack([left_in_diff(protocol, GRID_PPM) for protocol in bank.protocols])
+        if not self.member_units:
+            return OfProtocols(left, np.ones(bank.n_members), np.ones(bank.n_members))
+        return OfProtocols(
+            left, bank.gaba_area / MM30_DIFF_AREA, np.array([coedited(protocol) for protocol in bank.protocols])
         )
-        if self.lorentz_t2_s[1]:
-            relaxing = np.r_[np.arange(table), table + self.extra_lines]
-            t2_s = rng.uniform(*self.lorentz_t2_s, size=(n, len(relaxing)))
-            lines.lorentz_hz[:, relaxing] = 1 / (np.pi * t2_s)
-        if not self.second_share[1]:
-            return lines
-        return self._with_second(lines, [0, table + self.extra_lines], rng)
 
-    def _with_second(self, lines: Lines, columns: list[int], rng: np.random.Generator) -> Lines:
+    def draw(self, scene: Scene, rng: np.random.Generator) -> BroadLines:
+        """Broad lines of a batch; spectra whose level is zero have none.
+
+        The level of the background is that of MM09, in units of its line at 0.9 ppm; MM30 is the co-edited signal.
+        """
+        mm09_mm, mm30_mm = scene.conc_of("MM09"), scene.conc_of("MM30") * scene.of_bank.mm30_unit[scene.member]
+        left = scene.of_bank.left_in_diff[scene.member]
+        unforeseen = scene.severity * ((mm09_mm > 0) | (mm30_mm > 0))
+        lines = side_by_side(
+            self._background(mm09_mm, left, rng),
+            self._extra(unforeseen, left, rng),
+            self._coedited(mm30_mm, rng),
+            self._lipid(unforeseen, rng),
+        )
+        relaxing = np.r_[np.arange(len(BACKGROUND_PPM)), len(BACKGROUND_PPM) + self.extra_lines]
+        if self.lorentz_t2_s[1]:
+            t2_s = rng.uniform(*self.lorentz_t2_s, size=(scene.n, len(relaxing)))
+            lines.lorentz_hz[:, relaxing] = 1 / (np.pi * t2_s)
+        if self.second_share[1]:
+            lines = self._with_second(lines, relaxing[[0, -1]], rng)
+        return BroadLines(lines.area_off, lines.area_on, lines.ppm, lines.lorentz_hz, lines.gauss_hz)
+
+    def _background(self, mm09_mm: NDArray, left: NDArray, rng: np.random.Generator) -> Lines:
+        """The lines of the table."""
+        shape = n, table = len(mm09_mm), len(BACKGROUND_PPM)
+        ppm = np.array(BACKGROUND_PPM) + 0.01 * rng.standard_normal(shape)
+        width_hz = np.array(BACKGROUND_WIDTH_HZ) * rng.uniform(*self.width_factor, size=shape)
+        level = (mm09_mm / BACKGROUND_AREA[0])[:, None] * np.array(BACKGROUND_AREA)
+        off = level * rng.uniform(*self.line_factor, size=shape)
+        off *= np.exp(-self.te_s / rng.uniform(*self.t2_s, size=shape))
+        off *= np.where(_COUPLED, rng.uniform(*self.coupled, size=shape), 1.0)
+        if self.mobile_factor[1]:
+            off = np.where(_COUPLED, off, level * rng.uniform(*self.mobile_factor, size=shape))
+        diff = off * self._left(left, np.broadcast_to(BACKGROUND_PPM, (n, table)), rng)
+        diff[:, 0] = level[:, 0] * rng.uniform(*self.mm09_diff, size=n)
+        return _gaussian(off, diff, ppm, width_hz)
+
+    def _extra(self, unforeseen: NDArray, left: NDArray, rng: np.random.Generator) -> Lines:
+        """What else may stand there."""
+        shape = (len(unforeseen), self.extra_lines)
+        ppm, width_hz = rng.uniform(0.8, 4.1, size=shape), log_uniform(self.extra_width_hz, shape, rng)
+        off = self.extra_max * rng.uniform(size=shape) ** 3 * (rng.uniform(size=shape) < self.extra_probability)
+        off *= np.where(rng.uniform(size=shape) < 0.25, -1.0, 1.0) * unforeseen[:, None]
+        return _gaussian(off, off * self._left(left, ppm, rng), ppm, width_hz)
+
+    def _coedited(self, mm30_mm: NDArray, rng: np.random.Generator) -> Lines:
+        """The line at 3.0 ppm, in DIFF alone."""
+        ppm = MM30_PPM + 0.01 * rng.standard_normal((len(mm30_mm), 1))
+        width_hz = rng.uniform(*self.mm30_width_hz, size=ppm.shape)
+        return _gaussian(np.zeros(ppm.shape), (MM30_DIFF_AREA * mm30_mm)[:, None], ppm, width_hz)
+
+    def _lipid(self, unforeseen: NDArray, rng: np.random.Generator) -> Lines:
+        """Lipid in both conditions, of any phase."""
+        shape = n, _ = len(unforeseen), len(LIPID_PPM)
+        area = rng.uniform(0, self.lipid_max, size=shape) * (rng.uniform(size=(n, 1)) < self.lipid_probability)
+        area = area * unforeseen[:, None] * np.exp(0.6j * rng.standard_normal(shape))
+        ppm, width_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
+        return _gaussian(area, area * 0.05 * rng.standard_normal(shape), ppm, width_hz)
+
+    def _with_second(self, lines: Lines, columns: NDArray, rng: np.random.Generator) -> Lines:
         """Part of the area of some lines in a second Gaussian beside each; the area stays."""
         shape = (len(lines.ppm), len(columns))
         share = rng.uniform(*self.second_share, size=shape)
@@ -179,12 +220,13 @@ class MacromoleculeConfig:
         # the centre of gravity stays where it was
         first_ppm = lines.ppm.copy()
         first_ppm[:, columns] -= share * away_ppm
-        return Lines(
-            split(lines.area_off),
-            split(lines.area_on),
-            np.hstack([first_ppm, first_ppm[:, columns] + away_ppm]),
-            np.hstack([lines.lorentz_hz, lines.lorentz_hz[:, columns]]),
-            np.hstack([lines.gauss_hz, width_hz]),
+        return replace(
+            lines,
+            area_off=split(lines.area_off),
+            area_on=split(lines.area_on),
+            ppm=np.hstack([first_ppm, first_ppm[:, columns] + away_ppm]),
+            lorentz_hz=np.hstack([lines.lorentz_hz, lines.lorentz_hz[:, columns]]),
+            gauss_hz=np.hstack([lines.gauss_hz, width_hz]),
         )
 
     def _left(self, left_in_diff: NDArray, ppm: NDArray, rng: np.random.Generator) -> NDArray:
@@ -194,3 +236,8 @@ class MacromoleculeConfig:
         part, rows = position - low, np.arange(len(ppm))[:, None]
         exact = (1 - part) * left_in_diff[rows, low] + part * left_in_diff[rows, low + 1]
         return exact + self.diff_residue * rng.standard_normal(ppm.shape)
+
+
+def _gaussian(off: NDArray, diff: NDArray, ppm: NDArray, width_hz: NDArray) -> Lines:
+    """Gaussian lines of the areas that edit_off and DIFF show."""
+    return Lines(off, off + diff, ppm, np.zeros_like(width_hz), width_hz)

@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Groups of protons that relax apart, and what stands near water and is weakened."""
+"""Groups of protons that relax apart, and what stands near water and is weakened.
+
+Protons, not molecules, have a T2. Molecules are taken apart into the groups of `fsl_mrs_dl.metabolites.protons`, each
+with its width and its decay over TE. What is quantified stays the amplitude of the first group: the methyl line of Cr,
+PCr, NAA, NAAG, the trimethyl line of GPC and PCh, the lines below 3.4 ppm of Glu, Gln and GSH. Groups of creatine:
+Träber et al. 2004, J Magn Reson Imaging 19:537, doi 10.1002/jmri.20053; Mlynárik et al. 2001, NMR Biomed 14:325, doi
+10.1002/nbm.713; Wyss et al. 2018; Gudmundson et al. 2023. Those of other molecules are our choice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.metabolites.protons import T2_RATIO, ProtonGroup
+from fsl_mrs_dl.metabolites.protons import T2_RATIO
+from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
+from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
 
 WATER_PPM = 4.68
 
 
 @dataclass(frozen=True)
-class ProtonConfig:
+class ProtonConfig(Perturbation):
     """Ranges of what sets the proton groups of one molecule apart; as it stands nothing does.
 
     The quantity that is the target stays the amplitude of a molecule's first group, see
@@ -39,6 +47,16 @@ class ProtonConfig:
         Standard deviation of the Gaussian with which the loss falls off.
     """
 
+    order = 60
+    groups = (
+        Group(
+            "protons",
+            "+ protons apart",
+            "groups of protons that relax apart; what stands near water is weakened",
+            {"belief": (0.0, 0.0), "water_share": 0.0},
+        ),
+    )
+
     belief: tuple[float, float] = (0.0, 0.0)
     alike_share: float = 0.0
     kind_scatter: float = 0.0
@@ -59,8 +77,14 @@ class ProtonConfig:
         """Whether molecules are taken apart at all."""
         return self.belief[1] > 0 or self.water_share > 0
 
-    def draw(self, n: int, groups: Sequence[ProtonGroup], rng: np.random.Generator) -> Protons:
-        """Ratios of T2 and losses near water of `n` spectra."""
+    @property
+    def is_drawn(self) -> bool:
+        """Its numbers come last in the stream, and none follows them."""
+        return self.apart
+
+    def draw(self, scene: Scene, rng: np.random.Generator) -> Protons:
+        """Ratios of T2 and losses near water of a batch."""
+        n, groups = scene.n, scene.bank.groups
         kinds = sorted({group.kind for group in groups})
         table = np.log([T2_RATIO[group.kind] for group in groups])
         belief = rng.uniform(*self.belief, size=(n, 1))
@@ -78,7 +102,7 @@ class ProtonConfig:
 
 
 @dataclass(frozen=True)
-class Protons:
+class Protons(Drawn):
     """What was drawn.
 
     Parameters
@@ -88,9 +112,17 @@ class Protons:
     water_depth, water_width_ppm : arrays, shape ``(n,)``
     """
 
+    stage = Stage.SIGNALS
+
     t2_ratio: NDArray
     water_depth: NDArray
     water_width_ppm: NDArray
+
+    def apply(self, signals: Signals) -> None:
+        """Change amplitude and width of every group; those of its molecule's first stay."""
+        reference_hz = signals.own_lorentz_hz
+        signals.amounts = signals.amounts * self.amplitude(reference_hz, signals.te_s, signals.group_ppm)
+        signals.own_lorentz_hz = self.own_lorentz_hz(reference_hz)
 
     def own_lorentz_hz(self, reference_hz: NDArray) -> NDArray:
         """Width ``1 / (pi T2)`` of each group; `reference_hz` is that of its molecule's first, ``(n, n_groups)``."""

@@ -10,7 +10,7 @@ from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.training.config import TrainConfig, read_config, read_toml
-from fsl_mrs_dl.validation.ladder.rungs import GROUPS, Rung, check_groups, rungs
+from fsl_mrs_dl.validation.ladder.rungs import Rung, check_groups, groups_on, rungs
 
 HELD_OUT_SEED = 1000
 """Added to the bank's seed for the protocols of the held-out simulation."""
@@ -24,9 +24,10 @@ class LadderConfig:
     ----------
     base : TrainConfig
         The training of every rung; its recipe is that of the top. Its seed serves all rungs.
-    groups : tuple of str
+    groups : tuple of str, or None
         Names of `fsl_mrs_dl.validation.ladder.rungs.GROUPS` in the order in which they are switched on; those not
-        named stay off on every rung, and are on in the held-out simulation all the same.
+        named stay off on every rung, and are on in the held-out simulation all the same. None: those of which the
+        base's recipe has anything.
     n_steps : int or None
         Training steps of each rung; the base's where None.
     n_simulated : int
@@ -36,13 +37,13 @@ class LadderConfig:
     """
 
     base: TrainConfig
-    groups: tuple[str, ...] = tuple(GROUPS)
+    groups: tuple[str, ...] | None = None
     n_steps: int | None = None
     n_simulated: int = 300
     n_protocols: int = 64
 
     def __post_init__(self) -> None:
-        check_groups(self.groups)
+        check_groups(self.groups or ())
         for name in ("n_steps", "n_simulated", "n_protocols"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -65,7 +66,8 @@ class LadderConfig:
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """From the lowest to the highest."""
-        return rungs(self.base.recipe, self.groups)
+        recipe = self.base.recipe
+        return rungs(recipe, groups_on(recipe) if self.groups is None else self.groups)
 
     @property
     def held_out(self) -> Recipe:

@@ -15,7 +15,7 @@ from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ModelError
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.folder import open_model
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.run import bank_of_recipe, train
 from fsl_mrs_dl.validation.ladder.config import LadderConfig, as_pairs

@@ -11,72 +11,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
+from fsl_mrs_dl.synthesise.groups import all_groups, switched_off
+from fsl_mrs_dl.synthesise.perturbation import Group
 from fsl_mrs_dl.synthesise.recipe import Recipe
 
 CLEAN = "clean"
 """Name of the lowest rung, on which every group is off."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """Perturbations that are switched on together.
-
-    Parameters
-    ----------
-    title : str
-        What stands in tables and figures.
-    off : mapping of str to value
-        Settings of the recipe, as ``part.setting``, with the value that switches them off.
-    """
-
-    title: str
-    off: Mapping[str, Any]
-
-
-GROUPS: dict[str, Group] = {
-    "line_width": Group("+ line width", {"line_shape.width_hz": (2.0, 2.0), "line_shape.brain_width_hz": (2.0, 2.0)}),
-    "line_shape": Group(
-        "+ line shape",
-        {
-            "line_shape.gauss_share": (0.0, 0.0),
-            "line_shape.own_lorentz_hz": (0.0, 0.0),
-            "line_shape.measured_share": 0.0,
-            "line_shape.own_shift_ppm": 0.0,
-            "line_shape.naag_distance_ppm": 0.0,
-            "line_shape.asymmetry": 0.0,
-        },
-    ),
-    "frequency_phase": Group(
-        "+ frequency, phase",
-        {
-            "instrument.shift_ppm": 0.0,
-            "instrument.phase_deg": 0.0,
-            "instrument.delay_s": 0.0,
-            "instrument.naag_pull": (0.0, 0.0),
-        },
-    ),
-    "mismatch_drift": Group(
-        "+ ON/OFF mismatch, drift",
-        {
-            "instrument.mismatch_hz": 0.0,
-            "instrument.mismatch_deg": 0.0,
-            "instrument.mismatch_amplitude": 0.0,
-            "instrument.drift_hz": 0.0,
-        },
-    ),
-    "eddy": Group("+ eddy currents", {"instrument.eddy_deg": 0.0}),
-    "background": Group(
-        "+ water, baseline, echoes",
-        {"background.baseline_area": 0.0, "background.water_area": 0.0, "background.echo_probability": 0.0},
-    ),
-    "noise_truncation": Group(
-        "+ noise, truncation", {"background.fid_noise": (0.0, 0.03), "acquired_s": (1.024, 1.024)}
-    ),
-    "protocols": Group("+ protocols", {"bank.n_members": 1}),
-}
+GROUPS: Mapping[str, Group] = all_groups()
 """Every group, in the order in which they are added unless a configuration says otherwise."""
 
 
@@ -113,16 +58,18 @@ class Rung:
 
 def with_groups(recipe: Recipe, on: Collection[str]) -> Recipe:
     """`recipe` with the perturbations of all groups but those named switched off; with all of them it is unchanged."""
-    top: dict[str, Any] = {}
-    parts: dict[str, dict[str, Any]] = {}
-    for name, group in GROUPS.items():
-        if name in on:
-            continue
-        for path, value in group.off.items():
-            part, _, setting = path.rpartition(".")
-            (parts.setdefault(part, {}) if part else top)[setting] = value
-    changed = {part: dataclasses.replace(getattr(recipe, part), **values) for part, values in parts.items()}
-    return dataclasses.replace(recipe, **top, **changed)
+    tables = switched_off(on)
+    changed = {
+        key: dataclasses.replace(getattr(recipe, key), **value) if isinstance(value, dict) else value
+        for key, value in tables.items()
+    }
+    return dataclasses.replace(recipe, **changed)
+
+
+def groups_on(recipe: Recipe) -> tuple[str, ...]:
+    """The groups of which a recipe has anything, in the ladder's order."""
+    others = {name: [other for other in GROUPS if other != name] for name in GROUPS}
+    return tuple(name for name in GROUPS if with_groups(recipe, others[name]) != recipe)
 
 
 def rungs(recipe: Recipe, groups: Sequence[str]) -> tuple[Rung, ...]:

@@ -21,7 +21,7 @@ from fsl_mrs_dl.models.inputs import PpmGrid, prepare
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
 from fsl_mrs_dl.quantify.signals import basis_signals
-from fsl_mrs_dl.synthesise.recipe import Synthesiser
+from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.validation.classical import fit_simulated
 from fsl_mrs_dl.validation.outputs import Case, answers_of, build_result
 from fsl_mrs_dl.validation.run import CLASSICAL, Truth, files_of
