@@ -95,10 +95,15 @@ def without_plotly(text):
     return re.sub(r'<script id="plotly">.*?</script>', "", text, flags=re.DOTALL)
 
 
-def docs_generated():
-    """The module ``docs/generated.py``, which is no part of the package."""
-    path = Path(__file__).resolve().parents[1] / "docs" / "generated.py"
-    spec = importlib.util.spec_from_file_location("docs_generated", path)
+def load_script(name):
+    """The module in a file of the repository that is no part of the package, named from its root."""
+    path = Path(__file__).resolve().parents[1] / name
+    spec = importlib.util.spec_from_file_location(re.sub(r"\W", "_", name), path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def docs_generated():
+    """The module ``docs/generated.py``."""
+    return load_script("docs/generated.py")
