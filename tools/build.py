@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wheel and source distribution of the commit that is checked out, the same bytes every time: ``build.py FOLDER``.
 
-Built with `build <https://build.pypa.io>`_ from the files of the commit alone, with the time of the commit, whatever the
-umask. Prints name, size and SHA-256 of each, and fails where one is larger than `LARGEST_BYTES`.
+Built with `build <https://build.pypa.io>`_ from the files of the commit alone, with the time of the commit, whatever
+the umask. Prints name, size and SHA-256 of each, and fails where one is larger than `LARGEST_BYTES`.
 """
 
 from __future__ import annotations
