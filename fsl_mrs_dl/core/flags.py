@@ -140,6 +140,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "caution",
         "A line of the spectrum re-made from the estimates is larger or smaller than that of the data.",
     ),
+    "reference_other_scan": (
+        "caution",
+        "The frequency of the water reference is not that of the data, as of another session or scanner: it was not "
+        "used, and there are no concentrations by water.",
+    ),
 }
 """Code: (severity, sentence). Every flag that the program can raise stands here."""
 

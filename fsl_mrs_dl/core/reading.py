@@ -49,10 +49,19 @@ def read_text(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = D
     str
         As `decode` gives it.
     """
+    return _decoded(_content(path, what, error), path, what, error)
+
+
+def _content(path: str | os.PathLike, what: str, error: type[FslMrsDlError]) -> bytes:
     try:
-        return decode(Path(path).read_bytes())
+        return Path(path).read_bytes()
     except OSError as reason:
         raise error(f"the {what} cannot be read", where=path, got=reason.strerror) from reason
+
+
+def _decoded(content: bytes, path: str | os.PathLike, what: str, error: type[FslMrsDlError]) -> str:
+    try:
+        return decode(content)
     except UnicodeDecodeError as reason:
         raise error(
             f"the {what} is not text",
@@ -63,9 +72,22 @@ def read_text(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = D
         ) from reason
 
 
+def _standard_text(path: str | os.PathLike, what: str, error: type[FslMrsDlError], language: str) -> str:
+    """Text that the standard of its language wants as UTF-8, as RFC 8259 does of JSON: others would not read it."""
+    content = _content(path, what, error)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise error(
+            f"the {what} is UTF-16 text",
+            where=path,
+            expected=f"UTF-8, as {language} has to be",
+            hint="Save it as UTF-8 (PowerShell: Out-File -Encoding utf8)",
+        )
+    return _decoded(content, path, what, error)
+
+
 def read_json(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = DataError) -> Any:
-    """Read a JSON file; parameters and errors as `read_text`."""
-    text = read_text(path, what, error)
+    """Read a JSON file; parameters and errors as `read_text`, and UTF-8 only."""
+    text = _standard_text(path, what, error, "JSON")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as reason:
@@ -85,7 +107,7 @@ def read_json_object(
 
 def read_toml(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = DataError) -> dict[str, Any]:
     """Read a TOML file; parameters and errors as `read_text`."""
-    text = read_text(path, what, error)
+    text = _standard_text(path, what, error, "TOML")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:

@@ -24,6 +24,13 @@ MAX_FORM = 0.15
 MAX_FREQUENCY_MHZ = 0.1
 """Difference of spectrometer frequencies that headers of one scanner show: rounding, and the magnet's drift."""
 
+SAME_SESSION_MHZ = 0.001
+"""The same within one session, beside rounding: a magnet drifts by less than 0.1 ppm an hour, and where the centre is
+adjusted to water anew it moves by 1 ppm at most; this is 8 ppm. Our convention."""
+
+_DIGITS = 6
+"""Decimals of a frequency in MHz that are looked at: 1 Hz."""
+
 PERSON = ("PatientID", "PatientName", "PatientDoB", "PatientSex")
 """Entries of NIfTI-MRS that tell one person from another."""
 
@@ -67,3 +74,15 @@ def persons_differ(one: tuple[Mapping[str, Any], Path], other: tuple[Mapping[str
 def magnets_differ(one_mhz: float, other_mhz: float) -> bool:
     """Whether two spectrometer frequencies are not those of one scanner."""
     return abs(one_mhz - other_mhz) > MAX_FREQUENCY_MHZ
+
+
+def sessions_differ(one_mhz: float, other_mhz: float) -> bool:
+    """Whether two spectrometer frequencies differ by more than their last digits and the drift within a session."""
+    return abs(one_mhz - other_mhz) > SAME_SESSION_MHZ + _rounding_mhz(one_mhz) + _rounding_mhz(other_mhz)
+
+
+def _rounding_mhz(f0_mhz: float) -> float:
+    """Half a unit of the last decimal that is written of a frequency."""
+    value = round(f0_mhz, _DIGITS)
+    decimals = next((n for n in range(_DIGITS) if round(value, n) == value), _DIGITS)
+    return float(0.5 * 10.0**-decimals)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
-from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, voxels_differ
+from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, sessions_differ, voxels_differ
 from fsl_mrs_dl.preprocess.coils import agreement
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
 
@@ -94,11 +94,19 @@ def without_clipped(acq: Acquisition) -> tuple[Acquisition, list[Flag]]:
     return replace(acq, fids=fids), [Flag("clipped_left_out", detail)]
 
 
-def usable_reference(reference: Acquisition | None) -> tuple[Acquisition | None, list[Flag]]:
-    """The reference, or none and a flag where the receiver cut it off."""
-    if reference is None or reference.clipped is None or not reference.clipped.any():
-        return reference, []
-    return None, [Flag("reference_clipped", reference.source.name)]
+def usable_reference(acq: Acquisition, reference: Acquisition | None) -> tuple[Acquisition | None, list[Flag]]:
+    """The reference, or none and flags where the receiver cut it off, or its frequency is not that of the data."""
+    if reference is None:
+        return None, []
+    flags = []
+    if reference.clipped is not None and reference.clipped.any():
+        flags.append(Flag("reference_clipped", reference.source.name))
+    if sessions_differ(acq.f0_mhz, reference.f0_mhz):
+        detail = f"{reference.source.name}: {reference.f0_mhz:.6g} MHz, the data {acq.f0_mhz:.6g} MHz"
+        flags.append(Flag("reference_other_scan", detail))
+        if not same_coils(acq, reference):
+            flags.append(Flag("reference_coils"))
+    return (None, flags) if flags else (reference, [])
 
 
 def header_flags(*acquisitions: Acquisition | None) -> list[Flag]:

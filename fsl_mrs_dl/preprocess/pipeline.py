@@ -27,6 +27,7 @@ from fsl_mrs_dl.preprocess.checks import (
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
 from fsl_mrs_dl.preprocess.groups import averages_without, blocks
+from fsl_mrs_dl.preprocess.labels import as_transients, reference_as_transients
 from fsl_mrs_dl.preprocess.mixed import check_mixed
 from fsl_mrs_dl.preprocess.orientation import offset_of
 from fsl_mrs_dl.preprocess.pairs import dry, dry_pair, match_pairs
@@ -275,13 +276,17 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     check_values(acq, reference)
     if reference is not None:
         check_belongs(acq, reference)
+    labelled = acq
+    acq, label_flags = as_transients(acq)
+    if label_flags:
+        reference = reference_as_transients(reference)
     acq, clipped_flags = without_clipped(acq)
-    reference, reference_flags = usable_reference(reference)
+    reference, reference_flags = usable_reference(acq, reference)
     dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
     together = reference is not None and same_coils(acq, reference)
     fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
     if acq.n_conditions == 1 and acq.conditions is None:
-        check_mixed(acq, fids[0, 0])
+        check_mixed(labelled, fids[0, 0])
     water = None
     if reference is not None:
         water = _combined_reference(reference, weights if together else None)
@@ -290,7 +295,8 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     mean, placing_flags = _placed(acq, _average(acq, fids[:, 0]))
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
-    spectra = spectra.with_flags(*placing_flags, *clipped_flags, *reference_flags, *header_flags(acq, reference))
+    flags = [*placing_flags, *clipped_flags, *reference_flags, *label_flags, *header_flags(acq, reference)]
+    spectra = spectra.with_flags(*flags)
     if reference is not None and not together:
         water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:

@@ -171,6 +171,12 @@ def with_water(
                 where=data.spectra.source,
                 expected="both of one scan, and combined both or neither",
             )
+        if any(flag.code == "reference_other_scan" for flag in data.spectra.flags):
+            raise DataError(
+                "the water reference is of another session or scanner",
+                where=data.spectra.source,
+                expected="the same SpectrometerFrequency",
+            )
         raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give h2o=")
     if data.water_reference is None or quantification.refused:
         return quantification

@@ -22,7 +22,6 @@ from fsl_mrs_dl.core.constants import NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
-from fsl_mrs_dl.io.protocol import vendor_of
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, WIDTH_HZ, ProtocolCode, basis_features
 from fsl_mrs_dl.physics.sequences import mega_press
@@ -122,11 +121,13 @@ def _known(
 
 
 def _of_header(spectra: EditedSpectra) -> dict[str, Any]:
-    """Those of `OPTIONS` that the header or sidecar says."""
+    """Those of `OPTIONS` that the header or sidecar says.
+
+    Not the vendor: each has had several MEGA-PRESS sequences, whose timings the manufacturer's name does not tell.
+    """
     on, off = (spectra.edit_pulse.get(name, {}) for name in ("ON", "OFF"))
     said = {
         "te_s": spectra.te_s,
-        "vendor": vendor_of(spectra.header),
         "edit_on_ppm": on.get("shift_ppm"),
         "edit_off_ppm": off.get("shift_ppm"),
         "edit_duration_s": on.get("duration_s"),

@@ -10,10 +10,12 @@ import pytest
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, write_spectrum
 from fsl_mrs_dl.io.receiver import clipped_fids
-from fsl_mrs_dl.io.same_scan import persons_differ, voxels_differ
+from fsl_mrs_dl.io.same_scan import persons_differ, sessions_differ, voxels_differ
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import preprocess
+from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
 from tests.helpers import DWELL_S, EXAMPLE, F0_MHZ, SHARED, pair_of
+from tests.report_helpers import full
 
 VOXEL = np.array([[30.0, 0, 0, 10], [0, 25, 0, -20], [0, 0, 20, 5], [0, 0, 0, 1]])
 
@@ -46,6 +48,34 @@ def test_a_voxel_is_its_box_whatever_the_order_and_sign_of_its_axes():
     assert "17.3 mm away" in voxels_differ(VOXEL, moved(by_mm=10.0))
     assert "17 x 22 x 26 mm" in voxels_differ(VOXEL, moved(times=26 / 30))
     assert "turned" in voxels_differ(VOXEL, moved(turn_deg=45.0))
+
+
+@pytest.mark.parametrize(
+    ("one_mhz", "other_mhz", "differ"),
+    [
+        (127.75, 127.73, True),
+        (127.749999946, 127.73, True),
+        (127.730421, 127.730112, False),
+        (127.730421, 127.738112, True),
+        (127.7, 127.738112, False),
+        (123.25, 123.246, False),
+        (128, 127.6, False),
+    ],
+)
+def test_frequencies_of_one_session_differ_by_their_last_digits(one_mhz, other_mhz, differ):
+    assert sessions_differ(one_mhz, other_mhz) is differ
+    assert sessions_differ(other_mhz, one_mhz) is differ
+
+
+def test_water_of_another_session_is_not_used(example):
+    data, reference = example
+    pre = preprocess(data, replace(reference, f0_mhz=data.f0_mhz + 0.02))
+    assert "reference_other_scan" in codes(pre)
+    assert pre.water_reference is None
+    assert not codes(pre) & {"eddy_current_corrected", "eddy_current_uncorrected"}
+    np.testing.assert_array_equal(pre.spectra.diff, preprocess(data).spectra.diff)
+    with pytest.raises(DataError, match="the water reference is of another session or scanner"):
+        with_water(full(), pre, TissueFractions(0.6, 0.3, 0.1))
 
 
 def test_persons_are_told_by_entries_and_names_that_are_not_repeated():

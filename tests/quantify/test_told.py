@@ -57,14 +57,20 @@ def test_nothing_known_is_nothing_told(model):
 def test_header_goes_before_the_users_words_and_both_are_told(bases, model):
     said = told_protocol(SPECTRA, model, options={"vendor": "philips"})
     assert (said.source, said.fields["vendor"]) == ("options", "philips")
-    header = dataclasses.replace(SPECTRA, edit_pulse=PULSES, header={"Manufacturer": "Philips"})
-    told = told_protocol(header, model, options={"edit_duration_s": 0.02, "vendor": "ge"})
+    # a manufacturer has had several sequences: only the user can tell which one it was
+    header = dataclasses.replace(SPECTRA, edit_pulse=PULSES, header={"Manufacturer": "GE"})
+    told = told_protocol(header, model, options={"edit_duration_s": 0.02, "vendor": "philips"})
     assert told.source == "header"
     assert told.fields["edit_duration_s"] == 0.014
     code = ProtocolCode.from_card(model.card.protocol)
     np.testing.assert_allclose(told.inputs, code.known(features_of(bases[0])[None]), atol=1e-5)
     np.testing.assert_allclose(said.inputs, told.inputs, atol=1e-5)
     assert told.inputs[0, -1] == 1
+    named, silent = (
+        told_protocol(dataclasses.replace(SPECTRA, edit_pulse=PULSES, header=header), model)
+        for header in ({"Manufacturer": "GE"}, {})
+    )
+    np.testing.assert_array_equal(named.inputs, silent.inputs)
 
 
 def test_a_basis_goes_before_everything(bases, model, tmp_path):

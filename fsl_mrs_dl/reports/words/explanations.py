@@ -44,6 +44,8 @@ EXPLANATIONS: dict[str, str] = {
     "eddy_current_corrected": "The phase of the water reference was taken off the data, which makes lines symmetric.",
     "reference_coils": "Each coil has a scale of its own, so that data and reference must be combined alike; check "
     "that both are of one scan, and combined both or neither.",
+    "reference_other_scan": "Eddy currents are then not corrected either; give the reference of the same session, or "
+    "correct SpectrometerFrequency in the header.",
     "water_unscaled": "Ratios are not touched; give OFF and ON for concentrations.",
     "alignment_failed": "Lines may be broader and creatine may be left in DIFF at 3.0 ppm, beside GABA.",
     "model_chosen": "A small network that knows both compares the whole spectrum; --model (inside FSL-MRS: --algo "

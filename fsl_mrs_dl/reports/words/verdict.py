@@ -49,6 +49,7 @@ CAUTIONS: tuple[str, ...] = (
     "eddy_current_uncorrected",
     "reference_clipped",
     "reference_coils",
+    "reference_other_scan",
     "header_note",
 )
 """Every caution of `fsl_mrs_dl.core.flags.CATALOGUE`, the one that can spoil most first; a convention of ours."""
