@@ -45,6 +45,28 @@ def inputs_of(args: argparse.Namespace, outputs: Sequence[str] = ("output",)) ->
     return found
 
 
+VENDORS = ("fida", "ge", "philips", "siemens", "universal")
+"""Those of `fsl_mrs_dl.physics.sequences`, whose import takes too long for ``--help``."""
+
+
+def add_told_protocol(parser: argparse.ArgumentParser) -> None:
+    """``--vendor`` and ``--edit-duration``: what a model is told of the protocol where the header does not say it."""
+    parser.add_argument(
+        "--vendor",
+        choices=VENDORS,
+        help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
+    )
+    parser.add_argument(
+        "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
+    )
+
+
+def told_options(args: argparse.Namespace) -> dict[str, str | float]:
+    """What those two say, as `fsl_mrs_dl.quantify.told` takes it."""
+    said = {"vendor": args.vendor, "edit_duration_s": args.edit_duration}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def add_any_protocol(parser: argparse.ArgumentParser) -> None:
     """``--any-protocol``, for data that were not measured as the model's training spectra were."""
     parser.add_argument(

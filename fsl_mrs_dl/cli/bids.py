@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.cli.arguments import add_any_protocol
+from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol, told_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of linear algebra in each worker (default 1; the network has one)",
     )
+    parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
+    add_told_protocol(parser)
     add_any_protocol(parser)
     parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
     parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
@@ -194,6 +196,11 @@ def _task_options(args: argparse.Namespace) -> list[str]:
         from fsl_mrs_dl.models.calibrated import find_model
 
         options += ["--model", str(find_model(args.model).resolve())]
+    if args.basis is not None:
+        options += ["--basis", str(args.basis.resolve())]
+    for name in ("vendor", "edit_duration"):
+        if getattr(args, name) is not None:
+            options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     for name in ("workers", "n_threads"):
         if getattr(args, name) not in (None, 1):
             options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
@@ -203,7 +210,7 @@ def _task_options(args: argparse.Namespace) -> list[str]:
 
 def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
     """Outcomes as they come, in one process or several; a session of the network is made once in each."""
-    common = (args.bids_dir, args.output_dir, args.model, args.skip_existing, args.any_protocol)
+    common = (args.bids_dir, args.output_dir, args.model, args.skip_existing, _asked(args))
     if args.workers == 1 or len(scans) == 1:
         for scan in scans:
             yield _one(scan, *common)
@@ -233,7 +240,12 @@ def _model(name: str | None) -> Any:
     return None if name is None else load_model(name)
 
 
-def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool, any_protocol: bool) -> Any:
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What every scan is quantified with, beside the model."""
+    return {"basis": args.basis, "protocol": told_options(args), "any_protocol": args.any_protocol}
+
+
+def _one(scan: Any, root: Path, output: Path, model: str | None, skip_existing: bool, asked: Mapping[str, Any]) -> Any:
     from fsl_mrs_dl.bids.participant import process
 
-    return process(scan, root, output, _model(model), skip_existing=skip_existing, any_protocol=any_protocol)
+    return process(scan, root, output, _model(model), skip_existing=skip_existing, **asked)

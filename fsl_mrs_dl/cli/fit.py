@@ -7,16 +7,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsl_mrs_dl.cli.arguments import add_any_protocol
+from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.api.result import Fit
 
 NOT_OPTIONS = ("run", "command", "verbose", "quiet", "json")
 """What is parsed besides the arguments of a run."""
-
-VENDORS = ("fida", "ge", "philips", "siemens", "universal")
-"""Those of `fsl_mrs_dl.physics.sequences`, whose import takes too long for ``--help``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,14 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
-    parser.add_argument(
-        "--vendor",
-        choices=VENDORS,
-        help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
-    )
-    parser.add_argument(
-        "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
-    )
+    add_told_protocol(parser)
     add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
@@ -66,12 +56,10 @@ def run(args: argparse.Namespace) -> None:
     import sys
 
     from fsl_mrs_dl.api.functions import fit, open_model
-    from fsl_mrs_dl.cli.arguments import inputs_of
+    from fsl_mrs_dl.cli.arguments import inputs_of, told_options
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.reports.manifest import entry_names
 
-    said = {"vendor": args.vendor, "edit_duration_s": args.edit_duration}
-    protocol = {name: value for name, value in said.items() if value is not None}
     model = None if args.model is None else open_model(args.model)
     with new_output_folder(
         args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
@@ -87,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
             tissue=args.tissue,
             model=model,
             basis=args.basis,
-            protocol=protocol,
+            protocol=told_options(args),
             any_protocol=args.any_protocol,
         )
         options = {

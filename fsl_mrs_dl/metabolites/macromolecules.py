@@ -21,6 +21,10 @@ MM30_DIFF_AREA = 1.6
 """Area of one unit of MM30 in DIFF: that of GABA's lines at 3.0 ppm in DIFF with slice profile (0.535 of Cr's three
 protons, `benchmarks/simulate.py`), so that GABA+ = GABA + MM30 adds like to like."""
 
+GABA_OUTER_HZ = (-7.3, 7.3)
+"""Where DIFF shows GABA's lines at 3.0 ppm, from `MM30_PPM` on: the outer ones of a triplet (Kaiser et al. 2008, J Magn
+Reson 192:24, doi 10.1016/j.jmr.2008.02.012)."""
+
 BACKGROUND_PPM = (0.91, 1.21, 1.43, 1.67, 2.04, 2.26, 2.56, 2.70, 3.01, 3.21, 3.75, 3.86, 4.03)
 BACKGROUND_AREA = (3.0, 1.2, 1.5, 1.0, 3.0, 1.2, 0.5, 0.4, 1.3, 0.9, 1.0, 0.8, 0.5)
 BACKGROUND_WIDTH_HZ = (21.0, 19.0, 16.0, 18.0, 28.0, 20.0, 12.0, 12.0, 15.0, 14.0, 12.0, 15.0, 14.0)

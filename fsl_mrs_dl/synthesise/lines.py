@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.basis.bank import CENTRE_PPM
 from fsl_mrs_dl.synthesise.context import Signals
 from fsl_mrs_dl.synthesise.perturbation import Drawn
-from fsl_mrs_dl.synthesise.signals import GAUSS, rate_of
+from fsl_mrs_dl.synthesise.signals import GAUSS, rate_of, within
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class Lines(Drawn):
         """Lines smaller by `factor` of shape ``(n,)``."""
         each = factor[:, None]
         return replace(self, area_off=each * self.area_off, area_on=each * self.area_on)
+
+    def share_within(self, columns: Sequence[int], range_ppm: tuple[float, float], f0_mhz: NDArray) -> NDArray:
+        """Share of some lines' area in DIFF that stands in a range, shape ``(n,)``; 1 where there is none."""
+        which = list(columns)
+        area = np.abs(self.area_on - self.area_off)[:, which]
+        widths = self.lorentz_hz[:, which], self.gauss_hz[:, which]
+        inside = within(self.ppm[:, which], *widths, range_ppm, f0_mhz[:, None])
+        total = area.sum(axis=1)
+        return np.where(total > 0, (area * inside).sum(axis=1) / np.maximum(total, 1e-12), 1.0)
 
     def apply(self, signals: Signals) -> None:
         """Add the lines to both conditions."""

@@ -156,6 +156,8 @@ class Synthesiser:
         if self.code is not None and self.bank.features is not None:
             protocol = recipe.told.draw(self.code, self.bank.features[member], rng)
         parts |= self._parts_of_own_streams(scene, rng)
+        if recipe.macromolecules.in_range:
+            conc_mm[:, recipe.outputs.index("MM30")] *= self._mm30_counts(member, parts)
         return Draw(
             member=member,
             conc_mm=conc_mm,
@@ -177,6 +179,16 @@ class Synthesiser:
             # symmetric editing suppresses it: what is left is what the spectrum tells of
             conc_mm[:, outputs.index("MM30")] *= self._of_bank["macromolecules"].mm30_left[member]
         return conc_mm, is_brain
+
+    def _mm30_counts(self, member: NDArray, parts: Mapping[str, Any]) -> NDArray:
+        """What one unit of the co-edited macromolecule counts in GABA+, shape ``(n,)``."""
+        shapes = parts["line_shape"]
+        own_hz = shapes.own_lorentz_hz[:, self.recipe.metabolites.index("GABA")]
+        widths_hz = shapes.lorentz_hz + own_hz, shapes.gauss_hz
+        counts: NDArray = self.recipe.macromolecules.defined(
+            parts["macromolecules"], *widths_hz, self.bank.f0_mhz[member]
+        )
+        return counts
 
     def _scene(self, member: NDArray, conc_mm: NDArray, is_brain: NDArray, severity: NDArray) -> Scene:
         metabolites = self.recipe.metabolites

@@ -37,6 +37,8 @@ class OptimiserConfig:
     sum_weight : float
         Weight of the absolute errors of the sums that are reported (tCr, Glx ...), in units of their spread: the parts
         of a sum are often told apart badly and their sum well.
+    ratio_weight : float
+        Weight of the relative errors of the ratios that are reported, see `fsl_mrs_dl.training.ratio_loss`.
     validate_every, checkpoint_every : int
         Steps.
     n_validation, n_calibration : int
@@ -58,6 +60,7 @@ class OptimiserConfig:
     average_decay: float = 0.998
     spread_weight: float = 0.5
     sum_weight: float = 0.0
+    ratio_weight: float = 0.0
     validate_every: int = 200
     checkpoint_every: int = 100
     n_validation: int = 3000

@@ -31,6 +31,7 @@ from fsl_mrs_dl.networks import build_network
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
+from fsl_mrs_dl.training.ratio_loss import RatioLoss
 from fsl_mrs_dl.training.start_weights import weights_for
 
 log = logging.getLogger(__name__)
@@ -142,6 +143,9 @@ class Trainer:
             self.target_scale = load_file(start / WEIGHTS)["target_scale"].numpy()
         self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
         self.sums, self.sum_scale = self._sums(self.validation.target[both])
+        self.ratios: RatioLoss | None = None
+        if config.optimiser.ratio_weight:
+            self.ratios = RatioLoss(self.outputs, self.validation.target[both], self.target_scale)
         self.predicts_sums = bool(getattr(self.network.config, "sum_spreads", 0))
 
     def run(self) -> None:
@@ -247,6 +251,8 @@ class Trainer:
             loss = loss + loss_of(error.detach(), more[0], torch.zeros_like(error), unit, settings.spread_weight)
         if settings.sum_weight:
             loss = loss + settings.sum_weight * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02)
+        if self.ratios is not None:
+            loss = loss + settings.ratio_weight * self.ratios(mean, target, inputs[1])
         if batch.clean is not None:
             loss = loss + self.decoder_weight * nn.functional.mse_loss(more[0], torch.from_numpy(batch.clean))
         self.optimiser.zero_grad(set_to_none=True)

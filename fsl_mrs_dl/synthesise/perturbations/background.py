@@ -27,6 +27,9 @@ class BackgroundConfig(Perturbation):
     snr : tuple of two float
         Highest line of edit_off (of DIFF where there is no other) over the standard deviation of the noise, both in
         a spectrum without apodisation; log-uniform.
+    usual_snr : tuple of two float
+    usual_share : float
+        Share of the spectra whose SNR is drawn from `usual_snr`, that of most scans, in place of `snr`.
     fid_noise : tuple of two float
         Where the second is not 0, this takes the place of `snr`: standard deviation of the noise of a FID sampled at
         2000 Hz, in each part, over the highest point of the FID of edit_off; uniform (as in arXiv 2602.20289).
@@ -64,6 +67,8 @@ class BackgroundConfig(Perturbation):
     )
 
     snr: tuple[float, float] = (15.0, 10000.0)
+    usual_snr: tuple[float, float] = (30.0, 400.0)
+    usual_share: float = 0.0
     fid_noise: tuple[float, float] = (0.0, 0.0)
     baseline_area: float = 0.15
     baseline_width_hz: tuple[float, float] = (40.0, 250.0)
@@ -112,7 +117,11 @@ class BackgroundConfig(Perturbation):
     def draw_noise(self, n: int, rng: np.random.Generator) -> NoiseLevel:
         """Noise levels of `n` spectra."""
         fid_noise = rng.uniform(*self.fid_noise, size=n) if self.fid_noise[1] else np.zeros(n)
-        return NoiseLevel(log_uniform(self.snr, n, rng), fid_noise)
+        snr = log_uniform(self.snr, n, rng)
+        if self.usual_share:
+            usual = rng.uniform(size=n) < self.usual_share
+            snr = np.where(usual, log_uniform(self.usual_snr, n, rng), snr)
+        return NoiseLevel(snr, fid_noise)
 
 
 @dataclass(frozen=True)

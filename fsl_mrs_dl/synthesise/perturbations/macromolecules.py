@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.basis.bank import BasisBank
+from fsl_mrs_dl.basis.bank import GABA_PPM, BasisBank
 from fsl_mrs_dl.metabolites.macromolecules import (
     BACKGROUND_AREA,
     BACKGROUND_PPM,
     BACKGROUND_WIDTH_HZ,
+    GABA_OUTER_HZ,
     LIPID_PPM,
     MM09_DIFF,
     MM30_DIFF_AREA,
@@ -29,7 +30,7 @@ from fsl_mrs_dl.metabolites.macromolecules import (
 from fsl_mrs_dl.synthesise.context import Scene, Stage
 from fsl_mrs_dl.synthesise.lines import Lines, side_by_side
 from fsl_mrs_dl.synthesise.perturbation import Perturbation
-from fsl_mrs_dl.synthesise.signals import log_uniform
+from fsl_mrs_dl.synthesise.signals import log_uniform, within
 
 GRID_PPM = np.arange(0.5, 4.51, 0.05)
 """Where `left_in_diff` is tabulated for each protocol: editing pulses are 0.5 ppm wide and more."""
@@ -112,6 +113,20 @@ class MacromoleculeConfig(Perturbation):
     second_ppm : float
         Standard deviation of its distance.
     second_width_hz : tuple of two float
+    mobile_t2_s : tuple of two float
+        Where the second is not 0: the background lines above 3.1 ppm have the Lorentzian width of a T2 of their own. At
+        a long echo time only what relaxes slowly is left, so what is left is narrow.
+    mobile_width_factor : tuple of two float
+        Their Gaussian widths relative to the table then.
+    mobile_ppm : float
+        Standard deviation of their places then.
+    mobile_diff : float
+        Standard deviation of the share of them that editing adds or takes then: the alpha protons of peptides are
+        coupled to partners near 2 ppm, as glutamate's are.
+    in_range : bool
+        Whether MM30 is what stands of that line from 2.8 to 3.2 ppm, by what stands there of GABA's lines, both as wide
+        as they are: the area that GABA+ is defined by. All of the line otherwise, its feet too, which a spectrum with a
+        baseline hardly tells.
     """
 
     order = 30
@@ -136,6 +151,28 @@ class MacromoleculeConfig(Perturbation):
     second_share: tuple[float, float] = (0.0, 0.0)
     second_ppm: float = 0.06
     second_width_hz: tuple[float, float] = (10.0, 45.0)
+    mobile_t2_s: tuple[float, float] = (0.0, 0.0)
+    mobile_width_factor: tuple[float, float] = (0.2, 1.2)
+    mobile_ppm: float = 0.02
+    mobile_diff: float = 0.2
+    in_range: bool = False
+
+    def defined(self, drawn: BroadLines, lorentz_hz: NDArray, gauss_hz: NDArray, f0_mhz: NDArray) -> NDArray:
+        """What one unit of the drawn MM30 counts by its definition, see `in_range`; shape ``(n,)``.
+
+        Parameters
+        ----------
+        drawn : BroadLines
+        lorentz_hz, gauss_hz : arrays, shape ``(n,)``
+            Widths of GABA's lines.
+        f0_mhz : array, shape ``(n,)``
+        """
+        first = len(BACKGROUND_PPM) + self.extra_lines
+        columns = (first, first + len(LIPID_PPM) + 2) if self.second_share[1] else (first,)
+        broad = drawn.share_within(columns, GABA_PPM, f0_mhz)
+        places_ppm = MM30_PPM + np.outer(1 / f0_mhz, GABA_OUTER_HZ)
+        narrow = within(places_ppm, lorentz_hz[:, None], gauss_hz[:, None], GABA_PPM, f0_mhz[:, None])
+        return broad / narrow.mean(axis=1)
 
     def of_bank(self, bank: BasisBank) -> OfProtocols:
         """What is the same for all spectra of a protocol."""
@@ -164,6 +201,8 @@ class MacromoleculeConfig(Perturbation):
         if self.lorentz_t2_s[1]:
             t2_s = rng.uniform(*self.lorentz_t2_s, size=(scene.n, len(relaxing)))
             lines.lorentz_hz[:, relaxing] = 1 / (np.pi * t2_s)
+        if self.mobile_t2_s[1]:
+            lines = self._with_mobile(lines, rng)
         if self.second_share[1]:
             lines = self._with_second(lines, relaxing[[0, -1]], rng)
         return BroadLines(lines.area_off, lines.area_on, lines.ppm, lines.lorentz_hz, lines.gauss_hz)
@@ -204,6 +243,19 @@ class MacromoleculeConfig(Perturbation):
         area = area * unforeseen[:, None] * np.exp(0.6j * rng.standard_normal(shape))
         ppm, width_hz = LIPID_PPM + 0.02 * rng.standard_normal(shape), rng.uniform(15, 40, size=shape)
         return _gaussian(area, area * 0.05 * rng.standard_normal(shape), ppm, width_hz)
+
+    def _with_mobile(self, lines: Lines, rng: np.random.Generator) -> Lines:
+        """The background lines above 3.1 ppm as slowly relaxing ones."""
+        which = np.flatnonzero(~_COUPLED)
+        shape = (len(lines.ppm), len(which))
+        ppm, lorentz_hz, gauss_hz, area_on = (
+            part.copy() for part in (lines.ppm, lines.lorentz_hz, lines.gauss_hz, lines.area_on)
+        )
+        ppm[:, which] = np.array(BACKGROUND_PPM)[which] + self.mobile_ppm * rng.standard_normal(shape)
+        lorentz_hz[:, which] = 1 / (np.pi * rng.uniform(*self.mobile_t2_s, size=shape))
+        gauss_hz[:, which] = np.array(BACKGROUND_WIDTH_HZ)[which] * rng.uniform(*self.mobile_width_factor, size=shape)
+        area_on[:, which] += self.mobile_diff * rng.standard_normal(shape) * lines.area_off[:, which]
+        return replace(lines, area_on=area_on, ppm=ppm, lorentz_hz=lorentz_hz, gauss_hz=gauss_hz)
 
     def _with_second(self, lines: Lines, columns: NDArray, rng: np.random.Generator) -> Lines:
         """Part of the area of some lines in a second Gaussian beside each; the area stays."""
