@@ -9,6 +9,7 @@ import logging
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def process(
     model: LoadedModel | None,
     *,
     skip_existing: bool = False,
+    basis: Path | None = None,
+    protocol: Mapping[str, Any] | None = None,
     any_protocol: bool = False,
 ) -> Outcome:
     """Quantify a scan and write its files; a failure is an outcome, not an exception.
@@ -66,20 +69,25 @@ def process(
         None chooses by the kind of sample.
     skip_existing : bool
         Keep the results of an earlier run of the same input with the same model.
+    basis : Path, optional
+        FSL-MRS basis for the fits beside the network, and for what it is told of the protocol.
+    protocol : mapping, optional
+        What headers and sidecars do not say of it, see `fsl_mrs_dl.quantify.told`.
     any_protocol : bool
         Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
     """
+    asked = {"basis": basis, "protocol": dict(protocol or {}), "any_protocol": any_protocol}
     stem, folder = scan.name.stem, folder_of(output, scan.name.entities)
     if scan.misplaced:  # results under its name are those of another scan
         return Outcome(scan.path.name, "failed", scan.problem or "")
     if scan.problem is not None:
         return _failed(stem, folder, scan.problem)
     try:
-        digest = _digest(scan, model, any_protocol)
+        digest = _digest(scan, model, asked)
         if skip_existing and _is_done(folder / f"{stem}_{_TABLE}", digest):
             return Outcome(stem, "kept")
         try:
-            found = _fit(scan, model, any_protocol)
+            found = _fit(scan, model, asked)
         except DataError as error:
             return _failed(stem, folder, str(error))
         _write(scan, root, output, folder, found, digest, model)
@@ -109,12 +117,12 @@ def _failed(stem: str, folder: Path, message: str) -> Outcome:
     return Outcome(stem, "failed", message + (". Its earlier results were removed" if old else ""))
 
 
-def _fit(scan: Scan, model: LoadedModel | None, any_protocol: bool) -> Fit:
+def _fit(scan: Scan, model: LoadedModel | None, asked: Mapping[str, Any]) -> Fit:
     acquisition = with_sidecar(read_acquisition(scan.path), scan.metadata)
     reference = None
     if scan.reference is not None:
         reference = with_sidecar(read_reference(scan.reference), scan.reference_metadata)
-    return fit(acquisition, h2o=reference, model=model, any_protocol=any_protocol)
+    return fit(acquisition, h2o=reference, model=model, **asked)
 
 
 def _write(
@@ -133,7 +141,7 @@ def _write(
             "h2o": scan.reference.relative_to(root).as_posix() if scan.reference else None,
             "model": None if asked is None else _model_argument(asked),
         }
-        again = _command(scan, asked, any_protocol="any_protocol" in found.arguments)
+        again = _command(scan, asked, found.arguments)
         found.write_into(scratch / "fit", report=True, options=options, reproduce=again)
         made = {scratch / "fit" / name: kept for name, kept in bids_names().items()}
         files += [(path, kept) for path, kept in made.items() if path.exists()]
@@ -220,7 +228,7 @@ def _row(name: str, value: float, unit: str, sd: float, interval: Any, sub: str)
     return "\t".join((name, numbers[0], unit, *numbers[1:], sub, "n/a"))
 
 
-def _command(scan: Scan, model: LoadedModel | None, *, any_protocol: bool) -> str:
+def _command(scan: Scan, model: LoadedModel | None, arguments: Mapping[str, Any]) -> str:
     """What quantifies this scan again, sidecars and all."""
     words = ["fsl_mrs_dl", "bids", "BIDS_DIR", "OUTPUT_DIR", "participant"]
     for key, option in (
@@ -233,7 +241,12 @@ def _command(scan: Scan, model: LoadedModel | None, *, any_protocol: bool) -> st
         if key in scan.name.entities:
             words += [f"--{option}-label", scan.name.entities[key]]
     words += ["--model", _model_argument(model)] if model is not None else []
-    return shlex.join([*words, *(["--any-protocol"] if any_protocol else [])])
+    protocol = arguments.get("protocol") or {}
+    named = {"basis": arguments.get("basis"), "vendor": protocol.get("vendor")}
+    named["edit-duration"] = protocol.get("edit_duration_s")
+    for option, value in named.items():
+        words += [f"--{option}", str(value)] if value is not None else []
+    return shlex.join([*words, *(["--any-protocol"] if "any_protocol" in arguments else [])])
 
 
 def _model_argument(model: LoadedModel) -> str:
@@ -242,15 +255,22 @@ def _model_argument(model: LoadedModel) -> str:
     return folder.name if folder.parent == weights_folder() else str(folder.resolve())
 
 
-def _digest(scan: Scan, model: LoadedModel | None, any_protocol: bool) -> str:
+def _digest(scan: Scan, model: LoadedModel | None, asked: Mapping[str, Any]) -> str:
     """Of everything that the result depends on: images, sidecars, model, version of the program."""
     digest = hashlib.sha256()
     for path in (scan.path, scan.reference):
         digest.update(path.read_bytes() if path is not None else b"")
     answering = [model.folder.fingerprint] if model else fingerprints()
-    rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions(), any_protocol]
+    rest = [dict(scan.metadata), dict(scan.reference_metadata), answering, tables.versions(), asked["any_protocol"]]
+    rest += [asked["protocol"], _basis_state(asked["basis"])]
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return digest.hexdigest()
+
+
+def _basis_state(basis: Path | None) -> list[tuple[str, int, int]]:
+    """Files of a basis with their sizes and times, for the digest."""
+    files = sorted(path for path in basis.rglob("*") if path.is_file()) if basis is not None else []
+    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def _is_done(path: Path, digest: str) -> bool:

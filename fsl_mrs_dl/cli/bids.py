@@ -65,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="understood for BIDS Apps' sake: the validator is never run",
     )
+    _add_cluster(parser)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
         "--submit",
@@ -208,7 +212,7 @@ def _task_options(args: argparse.Namespace) -> list[str]:
     return [*options, *(f"--{name.replace('_', '-')}" for name in switches if getattr(args, name))]
 
 
-def _outcomes(scans: list[Any], args: argparse.Namespace) -> Any:
+def _outcomes(scans: Sequence[Any], args: argparse.Namespace) -> Any:
     """Outcomes as they come, in one process or several; a session of the network is made once in each."""
     common = (args.bids_dir, args.output_dir, args.model, args.skip_existing, _asked(args))
     if args.workers == 1 or len(scans) == 1:

@@ -169,7 +169,7 @@ def _answer(mrs: Any, model_name: str, request: Request) -> Answer:
             conditions = named_conditions(
                 single, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment_pair(), strict=True))
             )
-        return answer_to(conditions, model_of(model_name))
+        return answer_to(conditions, model_of(model_name), request.protocol)
     except Exception as error:
         # one voxel of thousands must not end the run, whatever is wrong with it
         if request.host != "fsl_mrsi":

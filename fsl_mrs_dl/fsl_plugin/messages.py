@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 ANY_PROTOCOL_VARIABLE = "FSL_MRS_DL_ANY_PROTOCOL"
 """Set to anything but 0 or nothing: what ``--any-protocol`` is to ``fsl_mrs_dl fit``."""
 
+VENDOR_VARIABLE, DURATION_VARIABLE = "FSL_MRS_DL_VENDOR", "FSL_MRS_DL_EDIT_DURATION"
+"""What ``--vendor`` and ``--edit-duration`` are to ``fsl_mrs_dl fit``."""
+
 OPTIONS = {
     "--model NAME|DIR": "--algo dl:NAME",
     "--model NAME": "--algo dl:NAME",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.fsl_plugin.conditions import (
     OFF_VARIABLE,
     ON_VARIABLE,
@@ -23,12 +24,16 @@ from fsl_mrs_dl.fsl_plugin.conditions import (
     find_conditions,
     mean_of_voxels,
 )
-from fsl_mrs_dl.fsl_plugin.host import host_and_options
-from fsl_mrs_dl.fsl_plugin.messages import ANY_PROTOCOL_VARIABLE, in_words_of_fsl
+from fsl_mrs_dl.fsl_plugin.host import HOSTS, host_and_options
+from fsl_mrs_dl.fsl_plugin.messages import ANY_PROTOCOL_VARIABLE, DURATION_VARIABLE, VENDOR_VARIABLE, in_words_of_fsl
 from fsl_mrs_dl.models.calibrated import LoadedModel, find_model
 from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.physics.sequences import VENDORS
 from fsl_mrs_dl.quantify.host import cached_model, estimate
 from fsl_mrs_dl.quantify.result import Quantification
+
+CONDITION_FOLDERS = ("edit_off", "diff", "edit_on")
+"""Names of the conditions in a basis that holds all of them, as ``fsl_mrs_dl simulate`` writes it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,18 @@ class Request:
         """Echo and repetition time in s, where ``--TE`` (ms) and ``--TR`` (s) give them; they go before the header."""
         te_ms, tr_s = (getattr(self.options, name, None) for name in ("TE", "TR"))
         return None if te_ms is None else float(te_ms) * 1e-3, None if tr_s is None else float(tr_s)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What is known of the protocol beside the header: the basis, where it is part of one that holds both
+        conditions, and what the environment says; as `fsl_mrs_dl.quantify.told.told_protocol` takes it."""
+        said = protocol_in_environment()
+        name = getattr(self.options, "basis", None)
+        if self.host in HOSTS and isinstance(name, (str, Path)):
+            folder = Path(name).resolve()
+            if folder.name in CONDITION_FOLDERS and (folder.parent / CONDITION_FOLDERS[0]).is_dir():
+                said["basis"] = folder.parent
+        return said
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,32 @@ def environment_pair() -> tuple[str, str]:
     return os.environ.get(OFF_VARIABLE, ""), os.environ.get(ON_VARIABLE, "")
 
 
+def protocol_in_environment() -> dict[str, Any]:
+    """Vendor and duration of the editing pulses (s), where the environment says them.
+
+    Raises
+    ------
+    ConfigError
+        When one of them is not understood.
+    """
+    vendor, duration = (os.environ.get(name, "").strip() for name in (VENDOR_VARIABLE, DURATION_VARIABLE))
+    said: dict[str, Any] = {}
+    if vendor:
+        if vendor not in VENDORS:
+            raise ConfigError(
+                f"unknown vendor '{vendor}'{nearest(vendor, VENDORS)}",
+                where=VENDOR_VARIABLE,
+                expected=", ".join(sorted(VENDORS)),
+            )
+        said["vendor"] = vendor
+    if duration:
+        try:
+            said["edit_duration_s"] = float(duration)
+        except ValueError as error:
+            raise ConfigError("no duration in seconds", where=DURATION_VARIABLE, got=duration) from error
+    return said
+
+
 def any_protocol_asked_for() -> bool:
     """Whether the environment insists on an answer to protocols that the model was not trained on."""
     return os.environ.get(ANY_PROTOCOL_VARIABLE, "").strip() not in ("", "0")
@@ -99,8 +142,8 @@ def model_of(name: str) -> LoadedModel | None:
     return cached_model(name) if name else None
 
 
-def answer_to(conditions: Conditions, model: LoadedModel | None) -> Answer:
-    """Estimate, with the model that `quantify` chooses where none was named.
+def answer_to(conditions: Conditions, model: LoadedModel | None, protocol: Mapping[str, Any] | None = None) -> Answer:
+    """Estimate, with the model that `quantify` chooses where none was named; `protocol` is `Request.protocol`.
 
     Raises
     ------
@@ -109,7 +152,12 @@ def answer_to(conditions: Conditions, model: LoadedModel | None) -> Answer:
     ModelError
         When the model does not suit them.
     """
-    quantification, spectra = estimate(conditions.acquisition, model, any_protocol=any_protocol_asked_for())
+    quantification, spectra = estimate(
+        conditions.acquisition,
+        model,
+        protocol=protocol_in_environment() if protocol is None else protocol,
+        any_protocol=any_protocol_asked_for(),
+    )
     flags = tuple(dataclasses.replace(flag, detail=in_words_of_fsl(flag.detail)) for flag in quantification.flags)
     quantification = dataclasses.replace(quantification, flags=flags)
     outputs = model.outputs if model is not None else open_model(find_model(quantification.model["name"])).outputs
@@ -123,8 +171,10 @@ def estimate_file(data: Path, model_name: str, turned: bool, request: Request | 
     """
     status = data.stat()
     state = (status.st_ino, status.st_size, status.st_mtime_ns)
+    request = request or Request()
     environment = (environment_pair(), any_protocol_asked_for())
-    return _estimate_file(data, state, model_name, turned, environment, (request or Request()).times)
+    protocol = tuple(request.protocol.items())
+    return _estimate_file(data, state, model_name, turned, environment, request.times, protocol)
 
 
 @functools.lru_cache(maxsize=4)
@@ -135,12 +185,13 @@ def _estimate_file(
     turned: bool,
     environment: tuple[tuple[str, str], bool],
     times: tuple[float | None, float | None],
+    protocol: tuple[tuple[str, Any], ...],
 ) -> Answer:
     conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment[0], strict=True)))
     acquisition = with_times(conditions.acquisition, times)
     if turned:
         acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())
-    return answer_to(dataclasses.replace(conditions, acquisition=acquisition), model_of(model_name))
+    return answer_to(dataclasses.replace(conditions, acquisition=acquisition), model_of(model_name), dict(protocol))
 
 
 def with_times(acquisition: Acquisition, times: tuple[float | None, float | None]) -> Acquisition:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,11 @@ def cached_model(name: str | None) -> LoadedModel:
 
 
 def estimate(
-    acquisition: Acquisition, model: LoadedModel | None = None, *, any_protocol: bool = False
+    acquisition: Acquisition,
+    model: LoadedModel | None = None,
+    *,
+    protocol: Mapping[str, Any] | None = None,
+    any_protocol: bool = False,
 ) -> tuple[Quantification, EditedSpectra]:
     """Preprocess and quantify one voxel.
 
@@ -51,6 +56,8 @@ def estimate(
         An averaged pair or a single spectrum.
     model : LoadedModel, optional
         Otherwise `quantify` chooses the shipped one for the kind of sample.
+    protocol : mapping, optional
+        What is known of the protocol beside the header, see `fsl_mrs_dl.quantify.told.told_protocol`.
     any_protocol : bool
         Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
 
@@ -69,7 +76,7 @@ def estimate(
         When the model does not suit them.
     """
     data = load(acquisition)
-    return analyse(data, model, any_protocol=any_protocol), data.spectra
+    return analyse(data, model, protocol=protocol, any_protocol=any_protocol), data.spectra
 
 
 def covariance(quantification: Quantification, names: Sequence[str]) -> NDArray:

@@ -84,12 +84,15 @@ def told_protocol(
     basis : Path, optional
         FSL-MRS folders ``edit_off`` and ``diff`` (or ``edit_on``) in one folder.
     options : mapping, optional
-        Some of `OPTIONS`, where the header does not say them.
+        Some of `OPTIONS`, where the header does not say them; and ``basis``, a folder like `basis`, which describes the
+        protocol and does no more.
     """
     if not folder.card.protocol:
         return Told()
     code = ProtocolCode.from_card(folder.card.protocol)
-    features, source, fields = _known(spectra, basis, dict(options or {}))
+    said = dict(options or {})
+    described = said.pop("basis", None)
+    features, source, fields = _known(spectra, basis or described, said)
     if features is None:
         return Told(code.unknown(1), "unknown", fields)
     distance = code.distance(features)
@@ -103,7 +106,7 @@ def _known(
 ) -> tuple[NDArray | None, str, dict[str, Any]]:
     """Features of the protocol where enough is known of it, where from, and what is known."""
     if basis is not None:
-        features = features_of_folder(basis)
+        features = _of_folder(Path(basis), _state(Path(basis)))
         if features is not None:
             return features, "basis", {"basis": str(basis)}
     header = _of_header(spectra)
@@ -142,6 +145,18 @@ def _simulated(f0_mhz: float, fields: tuple[tuple[str, Any], ...]) -> NDArray:
     sequence = mega_press(values.pop("te_s", 0.068), f0_mhz=f0_mhz, n_positions=_N_POSITIONS, **values)
     systems = [load_system(name).at_temperature(BODY_C) for name in DESCRIBED]
     return features_of(LineBasis({s.name: simulate_metabolite(s, sequence) for s in systems}, sequence))
+
+
+def _state(basis: Path) -> tuple[int, ...]:
+    """Changes when a file is put into the folder's conditions, or taken away."""
+    parts = (basis / name for name in ("edit_off", "edit_on", "diff"))
+    return tuple(part.stat().st_mtime_ns for part in parts if part.is_dir())
+
+
+@functools.lru_cache(maxsize=4)
+def _of_folder(basis: Path, _changed: tuple[int, ...]) -> NDArray | None:
+    """`features_of_folder`, once for all voxels of an image and all scans of a study."""
+    return features_of_folder(basis)
 
 
 def features_of_folder(basis: Path) -> NDArray | None:

@@ -299,3 +299,18 @@ def test_descriptions_name_every_label_in_use(study):
     }
     assert used == described
     assert (out / ".bidsignore").read_text().split() == ["*.html", "logs", "figures", "*_desc-*"]
+
+
+def test_the_users_words_tell_the_network_the_protocol(tmp_path):
+    root = make_dataset(tmp_path / "raw", participants=("01",), EditPulse={})
+    said = ("--vendor", "philips", "--edit-duration", "0.014", "--skip-existing")
+    done = call(root, tmp_path / "out", "participant", *said)
+    assert done.returncode == 0, done.stderr
+    quantities = json.loads(next((tmp_path / "out").rglob("*_desc-dl_quantities.json")).read_text())
+    assert {"told": True, "from": "options", "vendor": "philips"}.items() <= quantities["protocol"].items()
+    assert "--vendor philips --edit-duration 0.014" in quantities["reproduce"]
+    again = call(root, tmp_path / "out", "participant", *said)
+    assert "kept" in again.stdout
+    # what was said is part of what the result depends on
+    other = call(root, tmp_path / "out", "participant", "--vendor", "siemens", "--skip-existing")
+    assert "kept" not in other.stdout

@@ -97,3 +97,13 @@ def test_what_cannot_be_and_what_is_far_away_is_not_told(model):
 
 def test_without_a_protocol_there_is_nothing_to_repeat():
     assert Told().rows(2) is None
+
+
+def test_a_basis_may_describe_the_protocol_and_do_no_more(bases, model, tmp_path):
+    write_fsl_basis(tmp_path, bases[1])
+    described = told_protocol(SPECTRA, model, options={"basis": tmp_path, "vendor": "philips"})
+    assert described.source == "basis"
+    np.testing.assert_array_equal(described.inputs, told_protocol(SPECTRA, model, basis=tmp_path).inputs)
+    # one condition alone describes nothing
+    (tmp_path / "edit_off").rename(tmp_path / "other")
+    assert told_protocol(SPECTRA, model, options={"basis": tmp_path, "vendor": "philips"}).source == "options"
