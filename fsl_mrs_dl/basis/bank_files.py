@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from fsl_mrs_dl.basis.files import LineBasis, load_line_basis, save_line_basis
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.reading import read_toml
 from fsl_mrs_dl.core.workers import run_jobs
 from fsl_mrs_dl.metabolites.table import BRAIN
@@ -108,10 +108,9 @@ def simulate_members(config: BankConfig, metabolites: Sequence[str], folder: Pat
     missing = [job for job in jobs if not job.path.exists()]
     if len(missing) < len(jobs):
         log.info("%d of %d members are there already", len(jobs) - len(missing), len(jobs))
-    started = time.monotonic()
+    pace = Pace(len(missing))
     for done, _ in enumerate(run_jobs(missing, workers), start=1):
-        rate = (time.monotonic() - started) / done
-        log.info("member %d/%d, %.0f s left", len(jobs) - len(missing) + done, len(jobs), rate * (len(missing) - done))
+        log.info("member %d/%d, %s", len(jobs) - len(missing) + done, len(jobs), pace.after(done))
 
 
 def load_members(folder: Path) -> list[LineBasis]:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import shutil
-import time
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.workers import run_jobs
 from fsl_mrs_dl.physics.sequences import Experiment
 from fsl_mrs_dl.physics.simulate import LineList, simulate
@@ -107,10 +107,10 @@ def simulate_basis_set(
         log.info("%d of %d metabolites are there already", len(jobs) - len(missing), len(jobs))
     # the slowest first, so that no process is left alone with it at the end
     missing.sort(key=lambda job: -max(group.n_spins for group in job.system.groups))
-    started = time.monotonic()
+    pace = Pace(len(missing))
     for done, job in enumerate(run_jobs(missing, workers), start=1):
-        elapsed_s = time.monotonic() - started
-        log.info("%s: %d of %d, %.0f s", job.system.name, len(jobs) - len(missing) + done, len(jobs), elapsed_s)
+        number = len(jobs) - len(missing) + done
+        log.info("%s: %d of %d, %s", job.system.name, number, len(jobs), pace.after(done))
     signals: Signals = {condition: {} for condition in experiments}
     for job in jobs:
         for condition, lines in zip(experiments, job.load(), strict=True):

@@ -152,12 +152,18 @@ def _process(scans: Sequence[Any], args: argparse.Namespace) -> int:
     """Quantify the scans, a line for each; the exit code."""
     import sys
 
+    from fsl_mrs_dl.cli.status_line import StatusLine
+
     counts = {"done": 0, "refused": 0, "kept": 0, "failed": 0}
+    status = StatusLine(0 if args.quiet else len(scans))
+    status.show(0)
     for number, outcome in enumerate(_outcomes(scans, args), start=1):
         counts[outcome.state] += 1
+        status.clear()
         text = f": {outcome.message}" if outcome.message else ""
         stream = sys.stderr if outcome.state == "failed" else sys.stdout
         print(f"{number}/{len(scans)} {outcome.stem} {outcome.state}{text}", file=stream, flush=True)
+        status.show(number)
     print(", ".join(f"{n} {state}" for state, n in counts.items() if n))
     if counts["failed"] == len(scans):
         return 1

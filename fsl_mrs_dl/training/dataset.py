@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import new_output_folder, write_json
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 
@@ -50,7 +50,7 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
     recipe = synthesiser.recipe
     with new_output_folder(output, overwrite=overwrite) as folder:
         arrays: dict[str, Any] = {}
-        started = time.monotonic()
+        pace = Pace(n)
         for first in range(0, n, CHUNK):
             rng = np.random.default_rng((seed, STREAM, first // CHUNK))
             drawn = synthesiser.draw(CHUNK, rng)
@@ -63,8 +63,7 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
                     )
                 arrays[name][first : first + len(part)] = part
             done = first + len(batch.target)
-            rate = done / (time.monotonic() - started)
-            log.info("%d/%d spectra, %.0f per second, %.0f s left", done, n, rate, (n - done) / rate)
+            log.info("%d/%d spectra, %s", done, n, pace.after(done))
         for array in arrays.values():
             array.flush()
         write_json(

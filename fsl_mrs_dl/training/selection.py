@@ -22,6 +22,7 @@ from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError
 from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.training.config import TrainConfig, read_toml
 
 if TYPE_CHECKING:
@@ -179,6 +180,8 @@ class Search:
         """Train what is left of the trials."""
         from fsl_mrs_dl.training.loop import Trainer
 
+        before = len(self.trials)
+        pace = Pace(self.config.n_trials - before)
         while len(self.trials) < self.config.n_trials:
             point = [v.item() if hasattr(v, "item") else v for v in self._optimiser.ask()]
             values = {
@@ -203,6 +206,7 @@ class Search:
             self._save()
             best = min(trial["score"] for trial in self.trials)
             log.info("trial %d/%d  %.4f (best %.4f)  %s", len(self.trials), self.config.n_trials, score, best, values)
+            log.info("%s", pace.after(len(self.trials) - before))
 
     @property
     def best(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
@@ -127,6 +128,7 @@ def run_cases(
     """
     paths = files_of(folder, truths)
     cases = []
+    pace = Pace(len(truths))
     wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
     for index, (truth, path) in enumerate(zip(truths, paths, strict=True)):
         data = load(path)
@@ -138,7 +140,8 @@ def run_cases(
             against |= answers(name, program, data.spectra, wanted)
         against[one_gaussian.NAME] = one_gaussian.one_gaussian(data.spectra)
         cases.append(_case(truth, result, {name: values for name, values in against.items() if values}))
-        log.info("%d/%d %s%s", index + 1, len(truths), truth.id, " refused" if result.refused else "")
+        said = " refused" if result.refused else ""
+        log.info("%d/%d %s%s  %s", index + 1, len(truths), truth.id, said, pace.after(index + 1))
     return cases
 
 

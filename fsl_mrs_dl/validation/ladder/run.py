@@ -13,6 +13,7 @@ from typing import Any
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ModelError
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
@@ -73,10 +74,12 @@ def run_ladder(
         "data": None if data is None else str(data),
         "rungs": [],
     }
-    for rung in config.rungs:
+    pace = Pace(len(config.rungs))
+    for done, rung in enumerate(config.rungs, start=1):
         log.info("rung %d/%d: %s", rung.number + 1, len(config.rungs), rung.title)
         result["rungs"].append(_climbed(config, rung, folder, bank.first(rung.recipe.bank.n_members), sets))
         write_outputs(folder, result)
+        log.info("%s", pace.after(done))
     return result
 
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast a long task goes, and how long it will still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
+
+
+def duration(seconds: float) -> str:
+    """A time as one reads it: ``8 s``, ``12 min``, ``3.5 h``.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+    """
+    if seconds < 1.5 * _MINUTE_S:
+        return f"{seconds:.0f} s"
+    if seconds < 1.5 * _HOUR_S:
+        return f"{seconds / _MINUTE_S:.0f} min"
+    return f"{seconds / _HOUR_S:.1f} h"
+
+
+class Pace:
+    """Rate of a task of known length, from the time when this object was made.
+
+    Parameters
+    ----------
+    total : int
+        Parts to be done.
+    clock : callable
+        Gives the time in s.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._clock = clock
+        self._started_s = clock()
+
+    def after(self, done: int) -> str:
+        """What to say when `done` parts are done: rate, and time left.
+
+        Parameters
+        ----------
+        done : int
+            At least 1.
+
+        Returns
+        -------
+        str
+            ``3.2 per second, 40 s left``, or ``12 s each, 4 min left`` of slower ones.
+        """
+        each_s = max(self._clock() - self._started_s, 1e-9) / done
+        rate = f"{1 / each_s:.3g} per second" if each_s < 1 else f"{duration(each_s)} each"
+        return f"{rate}, {duration(each_s * (self._total - done))} left"
