@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     return _process(scans, args)
 
 
-def _process(scans: Sequence[Any], args: argparse.Namespace) -> int:
+def _process(scans: list[Any], args: argparse.Namespace) -> int:
     """Quantify the scans, a line for each; the exit code."""
     import sys
 
