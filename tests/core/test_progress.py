@@ -15,7 +15,8 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "0 s"), (89, "89 s"), (91, "2 min"), (5399, "90 min"), (5401, "1.5 h"), (90000, "25.0 h")]
+    ("seconds", "text"),
+    [(0.2, "0 s"), (89, "89 s"), (91, "2 min"), (5399, "90 min"), (5401, "1.5 h"), (90000, "25.0 h")],
 )
 def test_times_are_said_as_one_reads_them(seconds, text):
     assert duration(seconds) == text
