@@ -59,7 +59,8 @@ GABA-edited MEGA-PRESS quantified by a neural network. Each scan has
 - `*_desc-preproc_svs`, `*_desc-diff_svs`, `*_desc-fit_svs`: spectra (NIfTI-MRS),
 - `*_desc-lcmodel.*`: for scripts that parse LCModel's files.
 
-`group_desc-dl_mrsquant.tsv` holds all scans.
+`group_desc-dl_mrsquant.tsv` holds all scans, `group_desc-dl_mrsqc.tsv` their quality, `group_desc-dl_retest.tsv` how
+well repeated measurements agree; `group.html` shows them.
 """
 
 

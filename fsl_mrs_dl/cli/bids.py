@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_dataset(args.bids_dir)
     if args.analysis_level == "group":
-        write_group(args.output_dir)
+        write_group(args.output_dir, args.bids_dir)
         print(f"written to {args.output_dir / 'group_desc-dl_mrsquant.tsv'}")
         return 0
     filters = Filters(

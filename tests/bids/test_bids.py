@@ -75,7 +75,12 @@ def test_group_table_holds_every_scan(study):
     page = (study.parent / "out" / "group.html").read_text()
     assert "GABA+ /Cr+PCr" in page
     assert not re.search(r"https?:", without_plotly(page))
-    assert "Quality of each scan" in page
+    assert 'href="sub-01/ses-pre/mrs/sub-01_ses-pre_acq-megapress68_desc-dl_report.html"' in page
+    scans = rows_of(study.parent / "out" / "group_desc-dl_mrsqc.tsv")
+    assert [row["scan"] for row in scans] == [f"sub-0{k}_ses-pre_acq-megapress68" for k in (1, 2)]
+    described = json.loads((study.parent / "out" / "group_desc-dl_mrsqc.json").read_text())
+    assert set(described) == set(scans[0])
+    assert not (study.parent / "out" / "group_desc-dl_retest.tsv").exists(), "nothing was repeated"
 
 
 def test_preprocessed_pair_is_read_again_with_its_conditions(study):

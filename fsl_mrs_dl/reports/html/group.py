@@ -4,165 +4,187 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fsl_mrs_dl.core.flags import CATALOGUE
-from fsl_mrs_dl.reports.drawing import Axis, px
 from fsl_mrs_dl.reports.figures import format_value
-from fsl_mrs_dl.reports.html.page import COLOURS, SEVERITIES, render_page
+from fsl_mrs_dl.reports.html.page import SEVERITIES, render_page
+from fsl_mrs_dl.reports.html.repeated import Retest, retest_view
+from fsl_mrs_dl.reports.html.strips import distribution
+from fsl_mrs_dl.reports.html.thumbnail import thumbnails
+from fsl_mrs_dl.reports.scan_table import distant, first_columns, group_columns
+from fsl_mrs_dl.reports.study import (
+    FAR,
+    MIN_FOR_OUTLIERS,
+    Figures,
+    Quantity,
+    Scan,
+    Value,
+    far_from_others,
+    groupings,
+    measured,
+    quantities,
+)
 from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 
-SHOWN = ("GABA+", "GABA", "Glx", "Glu", "Gln", "GSH", "tNAA", "tCho", "Ins")
-"""Quantities of the page: ratios, and concentrations by water where there are any."""
-
-FAR = 3.5
-"""Outlier: robust z-score (0.6745 times the distance from the median by the median absolute deviation) beyond this
-(Iglewicz and Hoaglin 1993, How to detect and handle outliers, ASQC)."""
-
-_MIN_FOR_OUTLIERS = 5
-"""With fewer scans the spread is not known well enough to call one far."""
-
-_FAR_COLOUR = "var(--far)"
+FIRST_COLUMNS = ("site", "site_id", "vendor", "session")
+"""The page opens with the first of these that tells scans apart."""
 
 
-@dataclass(frozen=True)
-class _Value:
-    scan: str
-    session: str
-    value: float
-    low: float
-    high: float
-
-
-def render_group(head: Sequence[str], rows: Sequence[Sequence[str]], quality: Sequence[Mapping[str, Any]] = ()) -> str:
+def render_group(
+    scans: Sequence[Scan], retests: Sequence[Retest] = (), dictionary: Mapping[str, Any] | None = None
+) -> str:
     """The page as one HTML text.
 
     Parameters
     ----------
-    head : sequence of str
-        Columns of the group's table: at least ``participant_id, session_id, scan, metabolite, value, unit, lo95,
-        hi95``.
-    rows : sequence of sequence of str
-        Its rows; ``n/a`` where there is no value.
-    quality : sequence of mapping, optional
-        Per scan ``scan``, ``refused``, ``flags`` (as `Flag.to_dict`) and ``fit`` (``snr``, ``fwhm_hz``).
+    scans : sequence of Scan
+        Refused ones too.
+    retests : sequence of Retest
+        Of the same scans.
+    dictionary : mapping, optional
+        What the table of scans is saved with: the JSON that says what its columns are.
     """
-    records = [dict(zip(head, row, strict=True)) for row in rows]
-    sessions = list(dict.fromkeys(record["session_id"] for record in records))
-    colour = {session: COLOURS[i % len(COLOURS)] for i, session in enumerate(sessions)}
-    quantities = [_quantity(title, values, colour) for title, values in _shown(records).items()]
+    shown = quantities(scans)
+    values = {quantity: measured(scans, quantity) for quantity in shown}
+    far = {quantity: far_from_others(found) for quantity, found in values.items()}
     context = {
-        "n_scans": len({record["scan"] for record in records}),
-        "n_participants": len({record["participant_id"] for record in records}),
-        "sessions": [{"name": s, "colour": colour[s]} for s in sessions if s != "n/a"],
-        "quantities": quantities,
-        "outliers": [line for quantity in quantities for line in quantity["outliers"]],
+        **_counts(scans, shown),
+        **_distributions(scans, shown),
         "far": f"{FAR:g}",
-        "min_scans": _MIN_FOR_OUTLIERS,
-        "scans": [_scan(entry) for entry in quality],
-        "codes": _codes(quality),
+        "min_scans": MIN_FOR_OUTLIERS,
+        "figures": [{"title": q.title, "series": q.series, **_figures(values[q])} for q in shown],
+        "outliers": _outliers(scans, values, far),
+        "refused": [_with_picture(scan) for scan in scans if scan.verdict.state == "refused"],
+        "retests": [{**retest_view(retest, scans), "series": retest.quantity.series} for retest in retests],
+        **_rows(scans),
+        "codes": _codes(scans),
     }
-    return render_page("group.html.j2", {"forest": [q["plot"] for q in quantities]}, context)
+    data = {
+        "scans": [{"name": scan.name, "report": scan.report} for scan in scans],
+        "values": {_key(q): [_or_none(found.get(scan.name)) for scan in scans] for q, found in values.items()},
+        "dictionary": dict(dictionary or {}),
+    }
+    return render_page("group.html.j2", context, data=data, script="group.js", styles=("report.css", "group.css"))
 
 
-def _shown(records: Sequence[Mapping[str, str]]) -> dict[str, list[_Value]]:
-    """The values of the page by their titles: ratios first, quantities in the order of `SHOWN`."""
-    found: dict[tuple[str, str], list[_Value]] = {}
-    for record in records:
-        if record["metabolite"] in SHOWN and record["unit"] != "raw" and record["value"] != "n/a":
-            value, low, high = (float(record[key]) for key in ("value", "lo95", "hi95"))
-            one = _Value(record["scan"], record["session_id"], value, low, high)
-            found.setdefault((record["unit"], record["metabolite"]), []).append(one)
-    order = sorted(found, key=lambda key: (not key[0].startswith("/"), key[0], SHOWN.index(key[1])))
-    return {f"{name} {unit}": found[unit, name] for unit, name in order}
-
-
-def _far(values: Sequence[_Value]) -> set[str]:
-    """Scans whose value lies beyond `FAR`; none where there are too few, or half of them are the same."""
-    numbers = np.array([v.value for v in values])
-    distance = np.abs(numbers - np.median(numbers))
-    deviation = float(np.median(distance))
-    if len(values) < _MIN_FOR_OUTLIERS or not deviation > 0:
-        return set()
-    return {v.scan for v, far in zip(values, 0.6745 * distance / deviation > FAR, strict=True) if far}
-
-
-def _figures(values: Sequence[_Value]) -> dict[str, Any]:
-    """Median, quartiles, mean, SD, CV and the typical width of the intervals, as text."""
-    numbers = np.array([v.value for v in values])
-    q1, median, q3 = (float(q) for q in np.percentile(numbers, (25, 50, 75)))
-    mean, sd = float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
+def _counts(scans: Sequence[Scan], shown: Sequence[Quantity]) -> dict[str, Any]:
+    """How many of what there are."""
+    states = [scan.verdict.state for scan in scans]
     return {
-        "n": len(values),
-        "median": format_value(median),
-        "quartiles": f"{format_value(q1)} – {format_value(q3)}",
-        "mean": format_value(mean),
-        "sd": format_value(sd) if np.isfinite(sd) else "–",
-        "cv": f"{100 * sd / mean:.0f}" if np.isfinite(sd) and mean > 0 else "–",
-        "interval": format_value(float(np.median([v.high - v.low for v in values]))),
+        "n_scans": sum(bool(scan.values) for scan in scans),
+        "n_participants": len({scan.participant for scan in scans if scan.values}),
+        "counts": {state: states.count(state) for state in ("ok", "look", "refused")},
+        "several_series": len({quantity.series for quantity in shown}) > 1,
+        "kinds": [{"series": s, "unit": u} for s, u in dict.fromkeys((q.series, q.unit) for q in shown)],
     }
 
 
-def _quantity(title: str, values: Sequence[_Value], colour: Mapping[str, str]) -> dict[str, Any]:
-    """Figures, points of the strip, and what plotly draws."""
-    numbers = np.array([v.value for v in values])
-    q1, median, q3 = (float(q) for q in np.percentile(numbers, (25, 50, 75)))
-    far = _far(values)
-    top = 1.05 * max(float(numbers.max()), 1e-9)
-    x = Axis(0.0, top, 150, 890)
-    colours = [_FAR_COLOUR if v.scan in far else colour[v.session] for v in values]
+def _key(quantity: Quantity) -> str:
+    return "|".join((quantity.series, quantity.unit, quantity.metabolite))
+
+
+def _or_none(value: Value | None) -> str | None:
+    return None if value is None else format_value(value.value)
+
+
+def _distributions(scans: Sequence[Scan], shown: Sequence[Quantity]) -> dict[str, Any]:
+    """Every drawing of the page, by the column that scans are grouped by; the script shows some of them."""
+    found = groupings(scans)
+    first = next((g.name for name in FIRST_COLUMNS for g in found if g.name == name), "")
+    first = first or next((g.name for g in found if not g.numeric), "")
+    drawings = [
+        {
+            "key": _key(quantity),
+            "quantity": quantity,
+            "column": grouping.name if grouping else "",
+            "shown": (grouping.name if grouping else "") == first and _kind(quantity) == _kind(shown[0]),
+            **drawing,
+        }
+        for quantity in shown
+        for grouping in (None, *found)
+        if (drawing := distribution(scans, quantity, grouping)) is not None
+    ]
+    return {"groupings": [grouping.name for grouping in found], "first": first, "drawings": drawings}
+
+
+def _kind(quantity: Quantity) -> tuple[str, str]:
+    return quantity.series, quantity.unit
+
+
+def _figures(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Location and spread as text."""
+    f = Figures.of(list(values.values()))
     return {
-        "title": title,
-        **_figures(values),
-        "points": [
-            {"x": px(x(v.value)), "y": 30 + 5 * (i % 3 - 1), "colour": c, "text": f"{v.scan}: {format_value(v.value)}"}
-            for i, (v, c) in enumerate(zip(values, colours, strict=True))
-        ],
-        "median_x": px(x(median)),
-        "q1_x": px(x(q1)),
-        "box": px(x(q3) - x(q1)),
-        "ticks": [{"x": px(x(t)), "label": f"{t:.2g}"} for t in np.linspace(0, top / 1.05, 5)],
-        "outliers": [
-            f"{v.scan}: {title} {format_value(v.value)}, median {format_value(median)}" for v in values if v.scan in far
-        ],
-        "plot": {
-            "name": title,
-            "median": median,
-            "scans": [v.scan for v in values],
-            "values": numbers,
-            "up": [v.high - v.value for v in values],
-            "down": [v.value - v.low for v in values],
-            "ends": [f"{format_value(v.low)} – {format_value(v.high)}" for v in values],
-            "colours": colours,
-        },
+        "n": f.n,
+        "median": format_value(f.median),
+        "quartiles": f"{format_value(f.quartiles[0])} – {format_value(f.quartiles[1])}",
+        "mean": format_value(f.mean),
+        "sd": format_value(f.sd) if np.isfinite(f.sd) else "–",
+        "cv": f"{f.cv_percent:.0f}" if np.isfinite(f.cv_percent) else "–",
+        "interval": format_value(f.interval_width),
     }
 
 
-def _scan(entry: Mapping[str, Any]) -> dict[str, Any]:
-    fit = entry.get("fit") or {}
+def _outliers(
+    scans: Sequence[Scan], values: Mapping[Quantity, Mapping[str, Value]], far: Mapping[Quantity, set[str]]
+) -> list[dict[str, Any]]:
+    """Scans with a value far from the others, and which."""
+    found = []
+    for scan in scans:
+        lines = []
+        for quantity, names in far.items():
+            if scan.name in names:
+                median = format_value(float(np.median([v.value for v in values[quantity].values()])))
+                lines.append(f"{quantity.title} {format_value(values[quantity][scan.name].value)}, median {median}")
+        if lines:
+            found.append({**_with_picture(scan), "lines": lines})
+    return found
 
-    def figure(key: str) -> str:
-        value = fit.get(key)
-        return format_value(float(value)) if isinstance(value, (int, float)) and np.isfinite(value) else "–"
 
-    flags = [flag for flag in entry.get("flags", ()) if flag.get("severity") != "info"]
+def _with_picture(scan: Scan) -> dict[str, Any]:
+    verdict = scan.verdict
     return {
-        "scan": str(entry.get("scan", "")),
-        "refused": bool(entry.get("refused")),
-        "snr": figure("snr"),
-        "fwhm": figure("fwhm_hz"),
-        "flags": [{"code": str(f.get("code", "")), "detail": str(f.get("detail", ""))} for f in flags],
+        "name": scan.name,
+        "report": scan.report,
+        "reason": verdict.reason.sentence if verdict.reason else "",
+        "pictures": thumbnails(scan.spectra),
     }
 
 
-def _codes(quality: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(scans: Sequence[Scan]) -> dict[str, Any]:
+    """The table of scans."""
+    values, groups, far = first_columns(scans), group_columns(scans), distant(scans)
+    rows = [
+        {
+            "name": scan.name,
+            "report": scan.report,
+            "state": scan.verdict.state,
+            "rank": ("refused", "look", "ok").index(scan.verdict.state),
+            "reason": scan.verdict.reason.sentence if scan.verdict.reason else "",
+            "snr": _number(scan.snr),
+            "fwhm": _number(scan.fwhm_hz),
+            "values": [_or_none(scan.values.get(key)) or "–" for _, key in values],
+            "far": ", ".join(quantity.metabolite for quantity in far.get(scan.name, ())),
+            "columns": [scan.columns.get(name, "n/a") for name in groups],
+            "cautions": [flag.code for flag in scan.flags if flag.severity == "caution"],
+        }
+        for scan in scans
+    ]
+    return {"scans": rows, "columns": groups, "metabolites": [title for title, _ in values]}
+
+
+def _number(value: float) -> str:
+    return format_value(value) if np.isfinite(value) else "–"
+
+
+def _codes(scans: Sequence[Scan]) -> list[dict[str, Any]]:
     """Every flag of the study with how many scans have it, graver ones first."""
     counts: dict[str, int] = {}
-    for entry in quality:
-        for code in {str(flag.get("code")) for flag in entry.get("flags", ())}:
+    for scan in scans:
+        for code in {flag.code for flag in scan.flags}:
             counts[code] = counts.get(code, 0) + 1
     known = [code for code in CATALOGUE if code in counts]
     known.sort(key=lambda code: SEVERITIES.index(CATALOGUE[code][0]))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,29 @@ def plotly_script() -> str:
     return get_plotlyjs()
 
 
-def render_page(template: str, plots: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+def render_page(
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    plots: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    script: str = "report.js",
+    styles: Sequence[str] = ("report.css",),
+) -> str:
     """Fill `template`, which extends ``base.html.j2``.
 
     Parameters
     ----------
     template : str
         Name of a file in `TEMPLATES`.
-    plots : mapping
-        What the script draws with plotly, as JSON; left out of the page where plotly is missing.
     context : mapping
         Every text in it is escaped.
+    plots : mapping, optional
+        What the script draws with plotly, as JSON; left out of the page where plotly is missing.
+    data : mapping, optional
+        What the script needs besides, as JSON.
+    script, styles : str
+        Names of files in `TEMPLATES`.
     """
     import jinja2
 
@@ -51,13 +63,14 @@ def render_page(template: str, plots: Mapping[str, Any], context: Mapping[str, A
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    plotly = plotly_script()
+    plotly = plotly_script() if plots else ""
     return environment.get_template(template).render(
         **context,
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        script=(TEMPLATES / "report.js").read_text(encoding="utf-8"),
+        style="\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in styles),
+        script=(TEMPLATES / script).read_text(encoding="utf-8"),
         plotly=plotly,
         plots=embedded_json(plots) if plotly else "",
+        data=embedded_json(data) if data else "",
         versions=tables.versions(),
     )
 

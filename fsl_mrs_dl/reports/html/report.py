@@ -78,7 +78,7 @@ def render_report(
         "mrsinmrs": mrsinmrs(q, spectra, options),
     }
     plots = {"panels": {drawing["name"]: plot for drawing, plot in views}}
-    return render_page("report.html.j2", plots, context)
+    return render_page("report.html.j2", context, plots=plots)
 
 
 def _answer(q: Quantification, table: list[dict[str, Any]]) -> dict[str, Any]:

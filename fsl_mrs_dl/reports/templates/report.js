@@ -56,7 +56,6 @@
       button.textContent = "copied";
     });
   });
-  document.querySelectorAll("[data-forest]").forEach(forest);
   // what is folded is printed too
   const folded = Array.from(document.querySelectorAll("details:not([open])"));
   window.addEventListener("beforeprint", function () { folded.forEach(function (d) { d.dataset.open = d.open; d.open = true; }); });
@@ -185,29 +184,5 @@
       show: function () {},
       paint: function () {}
     };
-  }
-
-  // Group page: one quantity of every scan with its interval.
-  function forest(figure) {
-    const all = plots.forest;
-    if (!all) return;
-    figure.hidden = false;
-    const box = figure.querySelector(".plot"), choice = figure.querySelector("select");
-    function draw() {
-      const q = all[+choice.value];
-      box.style.height = Math.max(260, 110 + 17 * q.scans.length) + "px";
-      const trace = { x: q.values, y: q.scans, mode: "markers", type: "scatter", customdata: q.ends,
-        error_x: { type: "data", symmetric: false, array: q.up, arrayminus: q.down, color: colour("--light-bar"), thickness: 3, width: 0 },
-        marker: { size: 8, color: q.colours.map(colour) },
-        hovertemplate: "%{y}<br>%{x:.4g} (95 %: %{customdata})<extra></extra>" };
-      const line = { type: "line", x0: q.median, x1: q.median, yref: "paper", y0: 0, y1: 1,
-        line: { color: colour("--ink"), width: 1, dash: "dot" } };
-      window.Plotly.react(box, [trace], { font: { color: colour("--ink") }, paper_bgcolor: colour("--paper"), plot_bgcolor: colour("--paper"), margin: { l: 10, r: 20, t: 10, b: 45 }, shapes: [line],
-        xaxis: { title: { text: q.name + ", line: median" }, rangemode: "tozero", gridcolor: colour("--grid") },
-        yaxis: { automargin: true, autorange: "reversed", type: "category" } }, config);
-    }
-    choice.addEventListener("change", draw);
-    figure.classList.add("plotted");
-    draw();
   }
 })();
