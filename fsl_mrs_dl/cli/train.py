@@ -1,41 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train a network on synthesised spectra and write a model folder. Run again to resume an interrupted training.
 
-A configuration with stages trains one after the other; one that names members makes an ensemble of trained models."""
+CONFIG.toml holds the whole training: with stages it trains one after the other, with members it makes an ensemble of
+trained models. --like, or --vendor and --te, makes a configuration for one protocol instead, goes on from a shipped
+model, and ends with a validation on protocols that were not trained on."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from fsl_mrs_dl.cli.arguments import VENDORS
+
+N_VALIDATION = 2000
+"""Spectra of other protocols that a model of one's own is validated on."""
+
+_PROTOCOL = (
+    ("--te", "S", "echo time in s (default: of --like, else 0.068)"),
+    ("--f0", "MHZ", "proton frequency in MHz (default: of --like, else all of 3 T)"),
+    ("--edit-on", "PPM", "editing pulse of edit_on (default: of --like, else 1.9)"),
+    ("--edit-off", "PPM", "editing pulse of edit_off (default: of --like, else 7.5)"),
+    ("--edit-duration", "S", "duration of an editing pulse in s (default: of --like, else any)"),
+)
+_FIELDS = {
+    "vendor": "vendor",
+    "te": "te_s",
+    "f0": "f0_mhz",
+    "edit_on": "edit_on_ppm",
+    "edit_off": "edit_off_ppm",
+    "edit_duration": "edit_duration_s",
+}
+"""Arguments of `fsl_mrs_dl.physics.sequences.mega_press` by the options that give them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``train``."""
-    parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the training configuration")
+    parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="the training configuration")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model and its checkpoints")
+    own = parser.add_argument_group("a model for your own protocol")
+    own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
+    own.add_argument("--vendor", choices=VENDORS, help="timing and refocusing pulses (default: any)")
+    for option, unit, text in _PROTOCOL:
+        own.add_argument(option, type=float, metavar=unit, help=text)
+    own.add_argument("--kind", metavar="KIND", help="what is measured: brain or phantom")
+    own.add_argument("--steps", type=int, metavar="N", help="steps of training (default 3000)")
+    own.add_argument("--members", type=int, metavar="N", help="protocols that are simulated (default 96)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
+    from fsl_mrs_dl.core.errors import ConfigError
+
+    options = ("like", "kind", "steps", "members", *_FIELDS)
+    given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
+    fields = {field: getattr(args, name) for name, field in _FIELDS.items() if getattr(args, name) is not None}
+    if args.config is not None and given:
+        raise ConfigError(
+            "a configuration holds the whole training, and options of a protocol make one: give one of them",
+            got=f"{args.config} and {', '.join(given)}",
+        )
+    if args.config is None and args.like is None and not fields:
+        raise ConfigError("nothing to train", expected="CONFIG.toml, or --like FILE, or --vendor and --te")
+    _check(args.output)
+    if args.config is not None:
+        _train_file(args.config, args.output)
+    else:
+        _train_like(args, fields)
+
+
+def _check(output: Path) -> None:
     import importlib.util
 
-    from fsl_mrs_dl.core.config import from_mapping
     from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
-    from fsl_mrs_dl.training.config import read_toml, stages_of
 
-    content = read_toml(args.config)
-    is_ensemble = "members" in content
-    stages = () if is_ensemble else stages_of(content, str(args.config))
-    for package in ("torch", "onnx"):
+    for package in ("torch", "onnx", "numba", "tomli_w"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "train")
-    if args.output.exists() and not args.output.is_dir():
-        raise ConfigError("--output is a file; a folder was expected", where=args.output)
-    if is_ensemble:
+    if output.exists() and not output.is_dir():
+        raise ConfigError("--output is a file; a folder was expected", where=output)
+
+
+def _train_file(config: Path, output: Path) -> None:
+    from fsl_mrs_dl.core.config import from_mapping
+    from fsl_mrs_dl.training.config import read_toml, stages_of
+
+    content = read_toml(config)
+    if "members" in content:
         from fsl_mrs_dl.training.ensemble import EnsembleConfig, make_ensemble
 
-        make_ensemble(from_mapping(EnsembleConfig, content, str(args.config)), args.output)
+        make_ensemble(from_mapping(EnsembleConfig, content, str(config)), output)
         return
+    stages = stages_of(content, str(config))
     from fsl_mrs_dl.training.run import train_stages
 
-    train_stages(stages, args.output)
+    train_stages(stages, output)
+
+
+def _train_like(args: argparse.Namespace, fields: dict[str, Any]) -> None:
+    """Train a model for one protocol, and say how good it is."""
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.io.protocol import protocol_like
+    from fsl_mrs_dl.training.like import CONFIG_FILE, STARTS, config_like, describe, write_config
+    from fsl_mrs_dl.training.run import train
+
+    if args.kind is None:
+        raise ConfigError("what is measured must be said", where="--kind", expected=" or ".join(STARTS))
+    told = {} if args.like is None else protocol_like(args.like)
+    # whose scanner it is does not tell the timing: each vendor has had several sequences
+    told.pop("vendor", None)
+    sizes = {"n_steps": args.steps, "n_members": args.members}
+    config = config_like(
+        {**told, **fields}, args.kind, name=args.output.name, **{k: v for k, v in sizes.items() if v is not None}
+    )
+    print(describe(config))
+    write_config(config, args.output / CONFIG_FILE)
+    train(config, args.output)
+    _validate(config, args.output)
+
+
+def _validate(config: Any, output: Path) -> None:
+    """Errors on protocols that were not trained on, printed and written into ``validation/``."""
+    from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
+    from fsl_mrs_dl.training.banks import bank_of_recipe
+    from fsl_mrs_dl.training.like import held_out
+    from fsl_mrs_dl.validation.outputs import text_table, write_outputs
+    from fsl_mrs_dl.validation.simulated import run_simulated
+
+    other = held_out(config)
+    bank = bank_of_recipe(other.recipe, output / "bank_held_out", config.optimiser.threads)
+    cases = run_simulated(Synthesiser(other.recipe, bank), load_model(str(output)), N_VALIDATION, other.seed)
+    with new_output_folder(output / "validation", overwrite=True) as folder:
+        result = write_outputs(folder, cases, config.name)
+    print(text_table(result))
+    print(f"the model lies in {output}: fsl_mrs_dl fit --model {output} ...; its limits: fsl_mrs_dl models {output}")

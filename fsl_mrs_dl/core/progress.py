@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
 
@@ -59,3 +62,28 @@ class Pace:
         each_s = max(self._clock() - self._started_s, 1e-9) / done
         rate = f"{1 / each_s:.3g} per second" if each_s < 1 else f"{duration(each_s)} each"
         return f"{rate}, {duration(each_s * (self._total - done))} left"
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since this object was made, s."""
+        return self._clock() - self._started_s
+
+
+class FirstWord:
+    """Says once how long a task will take, as soon as enough of it was seen to tell.
+
+    Parameters
+    ----------
+    pace : Pace
+    after_s : float
+        So much of the task is looked at.
+    """
+
+    def __init__(self, pace: Pace, after_s: float = _MINUTE_S) -> None:
+        self._pace, self._after_s, self._said = pace, after_s, False
+
+    def say(self, done: int) -> None:
+        """Log the pace when `done` parts are done, if it is time to and it was not said before."""
+        if not self._said and self._pace.elapsed_s > self._after_s:
+            log.info("%s", self._pace.after(done))
+            self._said = True

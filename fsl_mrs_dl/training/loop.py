@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.progress import FirstWord, Pace
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.networks import build_network
@@ -153,12 +154,14 @@ class Trainer:
         self._resume()
         settings = self.config.optimiser
         started, done_before, first = time.monotonic(), self.elapsed_s, self.step
+        first_word = FirstWord(Pace(self.last_step - first))
         if self.since_best >= settings.patience:
             return
         for batch in _ahead(self._batches(), self.last_step - self.step):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
+            first_word.say(self.step - first)
             if self.step % settings.validate_every == 0 or self.step == self.last_step:
                 score = self.validate()
                 self.history.append({"step": self.step, "loss": loss, "validation": score, "elapsed_s": self.elapsed_s})

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from fsl_mrs_dl.cli.status_line import StatusLine
-from fsl_mrs_dl.core.progress import Pace, duration
+from fsl_mrs_dl.core.progress import FirstWord, Pace, duration
 
 
 class Terminal(io.StringIO):
@@ -53,3 +53,13 @@ def test_a_log_and_a_single_scan_have_none(stream, total):
     status.clear()
     status.show(1)
     assert stream.getvalue() == ""
+
+
+def test_the_first_word_is_said_once_when_a_minute_was_seen(caplog):
+    caplog.set_level("INFO", logger="fsl_mrs_dl.core.progress")
+    now = [0.0]
+    word = FirstWord(Pace(100, clock=lambda: now[0]))
+    for done, seconds in ((10, 50.0), (20, 100.0), (30, 150.0)):
+        now[0] = seconds
+        word.say(done)
+    assert [record.getMessage() for record in caplog.records] == ["5 s each, 7 min left"]
