@@ -97,52 +97,11 @@ def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
     values = _known(values, (*_REQUIRED, *_OPTIONAL, *_FROM_A_BASIS), _REQUIRED, where)
     if values.get("Nucleus", "1H") != "1H":
         raise ConfigError("only protons are simulated", where=where, expected="Nucleus 1H", got=values["Nucleus"])
-    pulses = values["RF"]
-    if isinstance(pulses, Mapping):
-        pulses = [pulses]
-    if not isinstance(pulses, list) or not pulses:
-        raise ConfigError("RF must be a list of blocks", where=where, got=type(pulses).__name__)
-    n = len(pulses)
-    rf_hz = _unit(values, "RFUnits", "Hz", _RF_HZ, where)
-    gradient_hz = _unit(values, "GradUnits", "T", _GRADIENT_HZ, where)
-    metres = _unit(values, "spaceUnits", "m", _METRES, where)
-    delays_s = _numbers(values, "delays", (n,), where)
-    if delays_s.sum() > 10:
-        raise ConfigError(
-            "the delays are out of range",
-            where=where,
-            expected="seconds, 10 s in all at most",
-            got=f"{delays_s.sum():g} s",
-        )
-    areas = _numbers(values, "rephaseAreas", (n, 3), where) * gradient_hz
-    orders = _orders(values["CoherenceFilter"], n, where)
-    blocks = []
-    for index, pulse in enumerate(pulses):
-        place = f"{where}, RF[{index}]"
-        if not isinstance(pulse, Mapping):
-            raise ConfigError("a block of RF is a JSON object", where=place, got=type(pulse).__name__)
-        pulse = _known(pulse, (*_RF_REQUIRED, *_RF_OPTIONAL), _RF_REQUIRED, place)
-        gradient = _numbers(pulse, "grad", (3,), place) * gradient_hz
-        x, y, z = (float(g) for g in gradient)
-        moments = tuple(float(a) for a in areas[index])
-        if delays_s[index] < 0:
-            raise ConfigError(f"delays[{index}] is negative", where=where, got=delays_s[index])
-        blocks.append(
-            Block(
-                _pulse(pulse, rf_hz, place),
-                float(delays_s[index]),
-                (x, y, z),
-                (moments[0], moments[1], moments[2]),
-                keep_order=orders[index],
-            )
-        )
-    f0_mhz = GAMMA_H_MHZ_PER_T * _number(values, "B0", where, 0.01, 30.0)
-    positions = _positions(values, metres, where)
     experiment = Experiment(
-        tuple(blocks),
-        f0_mhz,
+        _blocks(values, where),
+        GAMMA_H_MHZ_PER_T * _number(values, "B0", where, 0.01, 30.0),
         _number(values, "centralShift", where, -100.0, 100.0, 0.0),
-        positions,
+        _positions(values, _unit(values, "spaceUnits", "m", _METRES, where), where),
         # FSL-MRS turns the FID of its files, our complex conjugate, by minus this phase
         receiver_phase_deg=float(np.rad2deg(_number(values, "Rx_Phase", where, -1e3, 1e3, 0.0))),
     )
@@ -154,6 +113,51 @@ def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
         str(values.get("sequenceName", "")),
         dict(values),
     )
+
+
+def _blocks(values: Mapping[str, Any], where: str) -> tuple[Block, ...]:
+    """Pulses with what is played after each."""
+    pulses = values["RF"]
+    if isinstance(pulses, Mapping):
+        pulses = [pulses]
+    if not isinstance(pulses, list) or not pulses:
+        raise ConfigError("RF must be a list of blocks", where=where, got=type(pulses).__name__)
+    n = len(pulses)
+    rf_hz = _unit(values, "RFUnits", "Hz", _RF_HZ, where)
+    gradient_hz = _unit(values, "GradUnits", "T", _GRADIENT_HZ, where)
+    delays_s = _delays(values, n, where)
+    areas = _numbers(values, "rephaseAreas", (n, 3), where) * gradient_hz
+    orders = _orders(values["CoherenceFilter"], n, where)
+    blocks = []
+    for index, pulse in enumerate(pulses):
+        place = f"{where}, RF[{index}]"
+        if not isinstance(pulse, Mapping):
+            raise ConfigError("a block of RF is a JSON object", where=place, got=type(pulse).__name__)
+        known = _known(pulse, (*_RF_REQUIRED, *_RF_OPTIONAL), _RF_REQUIRED, place)
+        gradient = _three(_numbers(known, "grad", (3,), place) * gradient_hz)
+        made = _pulse(known, rf_hz, place)
+        blocks.append(Block(made, delays_s[index], gradient, _three(areas[index]), keep_order=orders[index]))
+    return tuple(blocks)
+
+
+def _three(values: NDArray) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
+def _delays(values: Mapping[str, Any], n: int, where: str) -> list[float]:
+    delays_s = _numbers(values, "delays", (n,), where)
+    if delays_s.sum() > 10:
+        raise ConfigError(
+            "the delays are out of range",
+            where=where,
+            expected="seconds, 10 s in all at most",
+            got=f"{delays_s.sum():g} s",
+        )
+    for index, delay_s in enumerate(delays_s):
+        if delay_s < 0:
+            raise ConfigError(f"delays[{index}] is negative", where=where, got=delay_s)
+    return [float(delay_s) for delay_s in delays_s]
 
 
 def describe_as_fsl(
@@ -168,33 +172,8 @@ def describe_as_fsl(
     ConfigError
         When a pulse is cycled or the positions are not evenly spaced.
     """
-    rf, steps = [], []
-    for block in experiment.blocks:
-        if len(block.phases_deg) > 1:
-            raise ConfigError("FSL-MRS's sequence files have no phase cycles", hint="Choose selection 'crushers'")
-        pulse = block.pulse
-        w1_hz: NDArray
-        if isinstance(pulse, IdealPulse):
-            # as good as instantaneous: a nanosecond
-            time_s, w1_hz = 1e-9, np.array([pulse.flip_deg / 360 / 1e-9 * np.exp(1j * np.deg2rad(pulse.phase_deg))])
-        else:
-            time_s, w1_hz = pulse.duration_s, pulse.w1_hz
-        phase = np.angle(w1_hz) + np.deg2rad(block.phases_deg[0])
-        rf.append(
-            {
-                "time": time_s,
-                "frequencyOffset": 0.0,
-                "phaseOffset": 0.0,
-                "amp": np.abs(w1_hz).tolist(),
-                "phase": phase.tolist(),
-                "grad": list(block.gradient_hz_per_m),
-                "ampScale": 1.0,
-            }
-        )
-    for p in experiment.positions_m:
-        if len(p) > 1 and not np.allclose(np.diff(p), p[1] - p[0], rtol=1e-6):
-            raise ConfigError("FSL-MRS's sequence files need evenly spaced positions")
-        steps.append([float(p[0]), float(p[-1])])
+    rf = [_described_pulse(block) for block in experiment.blocks]
+    steps = [_ends(positions_m) for positions_m in experiment.positions_m]
     return {
         "sequenceName": name,
         "description": f"{name}, written by fsl_mrs_dl",
@@ -217,6 +196,36 @@ def describe_as_fsl(
         "delays": [block.delay_s for block in experiment.blocks],
         "rephaseAreas": [list(block.moment_per_m) for block in experiment.blocks],
     }
+
+
+def _described_pulse(block: Block) -> dict[str, Any]:
+    """An entry of RF."""
+    if len(block.phases_deg) > 1:
+        raise ConfigError("FSL-MRS's sequence files have no phase cycles", hint="Choose selection 'crushers'")
+    pulse = block.pulse
+    w1_hz: NDArray
+    if isinstance(pulse, IdealPulse):
+        # as good as instantaneous: a nanosecond
+        time_s, w1_hz = 1e-9, np.array([pulse.flip_deg / 360 / 1e-9 * np.exp(1j * np.deg2rad(pulse.phase_deg))])
+    else:
+        time_s, w1_hz = pulse.duration_s, pulse.w1_hz
+    return {
+        "time": time_s,
+        "frequencyOffset": 0.0,
+        "phaseOffset": 0.0,
+        "amp": np.abs(w1_hz).tolist(),
+        "phase": (np.angle(w1_hz) + np.deg2rad(block.phases_deg[0])).tolist(),
+        "grad": list(block.gradient_hz_per_m),
+        "ampScale": 1.0,
+    }
+
+
+def _ends(positions_m: NDArray) -> list[float]:
+    """The ends of evenly spaced positions."""
+    steps = np.diff(positions_m)
+    if len(steps) and not np.allclose(steps, steps[0], rtol=1e-6):
+        raise ConfigError("FSL-MRS's sequence files need evenly spaced positions")
+    return [float(positions_m[0]), float(positions_m[-1])]
 
 
 def _known(values: Mapping[str, Any], known: Sequence[str], required: Sequence[str], where: str) -> dict[str, Any]:

@@ -24,8 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output folder")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    _add_protocol(parser.add_argument_group("protocol"))
+    _add_molecules(parser.add_argument_group("molecules"))
+    _add_signal(parser.add_argument_group("signal"))
 
-    source = parser.add_argument_group("protocol")
+
+def _add_protocol(source: argparse._ArgumentGroup) -> None:
     source.add_argument("--sequence", type=Path, metavar="SEQ.json", help="sequence file, ours or FSL-MRS's")
     source.add_argument(
         "--sequence-off", type=Path, metavar="SEQ.json", help="FSL-MRS's file for the edit_off condition"
@@ -61,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--autophase", type=float, metavar="PPM", help="turn a singlet there to phase 0 (FSL-MRS's files)"
     )
 
-    parts = parser.add_argument_group("molecules")
+
+def _add_molecules(parts: argparse._ArgumentGroup) -> None:
     parts.add_argument(
         "--metabolites", metavar="A,B,..", help="names, separated by commas (default: all brain metabolites)"
     )
@@ -74,7 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add FSL-MRS's default macromolecules; the co-edited line at 3.0 ppm as MM30 (default) or tied to MM09",
     )
 
-    signal = parser.add_argument_group("signal")
+
+def _add_signal(signal: argparse._ArgumentGroup) -> None:
     signal.add_argument("--points", type=int, metavar="N", help="points of each FID (default 4096)")
     signal.add_argument("--dwell", type=float, metavar="S", help="sampling interval in s (default 0.0005)")
     signal.add_argument("--linewidth", type=float, metavar="HZ", help="Lorentzian width in Hz (default 2)")

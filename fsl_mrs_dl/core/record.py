@@ -19,7 +19,7 @@ class OnOffAlignment:
         Whether that made the residue smaller; ON was left as it was otherwise.
     shift_hz, phase_rad : float
     residue_before, residue_after : float
-        See `fsl_mrs_dl.preprocess.align.PairAlignment`.
+        See `fsl_mrs_dl.preprocess.align_pair.PairAlignment`.
     """
 
     applied: bool

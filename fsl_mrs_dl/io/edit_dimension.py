@@ -213,22 +213,27 @@ def label(file: MrsFile, labels: Sequence[str], pulses: Mapping[str, Mapping[str
     entries = file.header.get(key)
     header = {**file.header, key: {**(entries if isinstance(entries, Mapping) else {}), "EditCondition": list(labels)}}
     if pulses:
-        offsets = {name: pulse.get("PulseOffset") for name, pulse in pulses.items()}
-        edits = {
-            name: value is not None and abs(value - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM
-            for name, value in offsets.items()
-        }
-        if edits.get("OFF") and not edits.get("ON"):
-            raise ConfigError(
-                "the pulses of ON and OFF seem to be swapped",
-                expected="ON at 1.9 ppm (GABA)",
-                got=f"OFF at {offsets['OFF']:g} ppm",
-            )
+        _check_not_swapped(pulses)
         own = header.get("EditPulse")
         own = own if isinstance(own, Mapping) else {}
-        header["EditPulse"] = {name: {**own.get(name, {}), **dict(pulses.get(name, {}))} for name in ("ON", "OFF")}
-        header["EditPulse"] = {name: pulse for name, pulse in header["EditPulse"].items() if pulse}
+        named = {name: {**own.get(name, {}), **dict(pulses.get(name, {}))} for name in ("ON", "OFF")}
+        header["EditPulse"] = {name: pulse for name, pulse in named.items() if pulse}
     return replace(file, header=header)
+
+
+def _check_not_swapped(pulses: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise ConfigError where the pulse of OFF edits GABA and that of ON does not."""
+
+    def edits(name: str) -> bool:
+        offset_ppm = pulses.get(name, {}).get("PulseOffset")
+        return offset_ppm is not None and abs(offset_ppm - EDIT_ON_GABA_PPM) < ON_HALF_WIDTH_PPM
+
+    if edits("OFF") and not edits("ON"):
+        raise ConfigError(
+            "the pulses of ON and OFF seem to be swapped",
+            expected="ON at 1.9 ppm (GABA)",
+            got=f"OFF at {pulses['OFF']['PulseOffset']:g} ppm",
+        )
 
 
 def with_absolute_offsets(file: MrsFile) -> MrsFile:

@@ -148,24 +148,31 @@ def conditions_of(labels: Sequence[str] | None, header: Mapping[str, Any], notes
     """
     if labels is None:
         return None
-    found: list[str | None] = []
-    for label in labels:
-        word, pulse = _word(label), _pulse_of(label, header)
-        place = _by_pulse(pulse)
-        if word in ("edit_on", "edit_off") and place is not None and place != word:
-            notes.append(
-                f"EditCondition {label} contradicts its pulse at {_offset_and_duration(pulse)[0]:g} ppm (EditPulse)"
-            )
+    pulses = [_pulse_of(label, header) for label in labels]
+    for label, pulse in zip(labels, pulses, strict=True):
+        if _contradicts(label, pulse):
+            offset_ppm, _ = _offset_and_duration(pulse)
+            notes.append(f"EditCondition {label} contradicts its pulse at {offset_ppm:g} ppm (EditPulse)")
             return None
-        found.append(word or place)
-    if len(found) == 2 and found.count(None) == 1:
-        known = next(name for name in found if name is not None)
-        other = {"edit_on": "edit_off", "edit_off": "edit_on"}.get(known)
-        found = [name or other for name in found]
-    names = tuple(name for name in found if name is not None)
-    if len(names) != len(labels) or len(set(names)) != len(names) or (len(names) == 2 and "diff" in names):
-        return None
-    return names
+    found = [_word(label) or _by_pulse(pulse) for label, pulse in zip(labels, pulses, strict=True)]
+    names = tuple(name for name in _with_the_other(found) if name is not None)
+    told_apart = len(names) == len(labels) == len(set(names))
+    return names if told_apart and not (len(names) == 2 and "diff" in names) else None
+
+
+def _contradicts(label: str, pulse: Mapping[str, Any]) -> bool:
+    """Whether a condition's word says ON or OFF and the place of its pulse says the other."""
+    word, place = _word(label), _by_pulse(pulse)
+    return word in ("edit_on", "edit_off") and place is not None and place != word
+
+
+def _with_the_other(found: list[str | None]) -> list[str | None]:
+    """Of a pair of which one is known, the other too."""
+    if len(found) != 2 or found.count(None) != 1:
+        return found
+    known = next(name for name in found if name is not None)
+    other = {"edit_on": "edit_off", "edit_off": "edit_on"}.get(known)
+    return [name or other for name in found]
 
 
 def edit_pulses(header: Mapping[str, Any], notes: list[str]) -> dict[str, dict[str, float]]:
@@ -182,17 +189,23 @@ def edit_pulses(header: Mapping[str, Any], notes: list[str]) -> dict[str, dict[s
         name = {"edit_on": "ON", "edit_off": "OFF"}.get(_word(str(label)) or _by_pulse(pulse) or "")
         if name is None or name in result:
             continue
-        offset, duration = _offset_and_duration(pulse)
-        entry: dict[str, float] = {}
-        if isinstance(offset, int | float):
-            entry["shift_ppm"] = float(offset)
-        if isinstance(duration, int | float) and 1e-3 <= duration <= 0.05:
-            entry["duration_s"] = float(duration)
-        elif duration is not None:
-            notes.append(f"PulseDuration {duration} s of {label} is impossible (wrong unit?); it was not used")
+        entry = _edit_pulse(str(label), pulse, notes)
         if entry:
             result[name] = entry
     return result
+
+
+def _edit_pulse(label: str, pulse: Mapping[str, Any], notes: list[str]) -> dict[str, float]:
+    """Place and duration of a pulse, as far as they can be used."""
+    offset, duration = _offset_and_duration(pulse)
+    entry: dict[str, float] = {}
+    if isinstance(offset, int | float):
+        entry["shift_ppm"] = float(offset)
+    if isinstance(duration, int | float) and 1e-3 <= duration <= 0.05:
+        entry["duration_s"] = float(duration)
+    elif duration is not None:
+        notes.append(f"PulseDuration {duration} s of {label} is impossible (wrong unit?); it was not used")
+    return entry
 
 
 def unusable_pulses(header: Mapping[str, Any]) -> list[str]:

@@ -152,13 +152,20 @@ def _passed_on(header: Mapping[str, Any], tags: Sequence[str], lengths: Sequence
     replaced = {"SpectrometerFrequency", "ResonantNucleus", "SpectralWidth", "SpecFreqChemShift", "RxOffset"}
     kept = {key: value for key, value in header.items() if not key.startswith("dim_") and key not in replaced}
     for axis, (tag, length) in enumerate(zip(tags, lengths, strict=True)):
-        for number in (5, 6, 7):
-            entries = header.get(f"dim_{number}_header")
-            if header.get(f"dim_{number}") == tag and isinstance(entries, Mapping):
-                fitting = {key: value for key, value in entries.items() if dim_values(value, length) is not None}
-                if fitting:
-                    kept[f"dim_{axis + 5}_header"] = fitting
+        fitting = _entries_of_dim(header, tag, length)
+        if fitting:
+            kept[f"dim_{axis + 5}_header"] = fitting
     return json.loads(json.dumps(kept))
+
+
+def _entries_of_dim(header: Mapping[str, Any], tag: str, length: int) -> dict[str, Any]:
+    """What the header says of the elements of a dimension, as far as it is of that length."""
+    found: dict[str, Any] = {}
+    for number in (5, 6, 7):
+        entries = header.get(f"dim_{number}_header")
+        if header.get(f"dim_{number}") == tag and isinstance(entries, Mapping):
+            found = {key: value for key, value in entries.items() if dim_values(value, length) is not None} or found
+    return found
 
 
 @contextmanager
@@ -264,22 +271,7 @@ def _arrange(
     data: NDArray, header: Mapping[str, Any], path: Path
 ) -> tuple[NDArray, list[str] | None, tuple[int, ...] | None]:
     """Axes into the order edit, coil, dynamic, time; labels of the conditions; unequal numbers of transients."""
-    axes: dict[str, list[int]] = {"edit": [], "coil": [], "dynamic": []}
-    kinds = {"DIM_EDIT": "edit", "DIM_COIL": "coil", "DIM_DYN": "dynamic", "DIM_MEAS": "dynamic"}
-    for axis in (4, 5, 6):
-        tag = header.get(f"dim_{axis + 1}")
-        kind = kinds.get(str(tag))
-        if kind is None:
-            if data.shape[axis] > 1:
-                raise DataError(
-                    f"cannot use the dimension {tag} of length {data.shape[axis]}",
-                    where=path,
-                    expected="DIM_COIL, DIM_DYN, DIM_MEAS or DIM_EDIT",
-                )
-            continue
-        if kind != "dynamic" and axes[kind]:
-            raise DataError(f"the header names the dimension {tag} twice", where=path)
-        axes[kind].append(axis)
+    axes = _axes(data, header, path)
     order = axes["edit"] + axes["coil"] + axes["dynamic"]
     rest = [axis for axis in range(7) if axis not in (*order, 3)]
     lengths = [int(np.prod([data.shape[a] for a in axes[kind]], dtype=int)) for kind in ("edit", "coil", "dynamic")]
@@ -295,6 +287,26 @@ def _arrange(
     if lengths[0] == 1 and labels is None and len(axes["dynamic"]) == 1:
         return split_dynamics(fids, header, axes["dynamic"][0] + 1, path)
     return fids, labels, None
+
+
+def _axes(data: NDArray, header: Mapping[str, Any], path: Path) -> dict[str, list[int]]:
+    """The axes of the data by what they are of."""
+    axes: dict[str, list[int]] = {"edit": [], "coil": [], "dynamic": []}
+    kinds = {"DIM_EDIT": "edit", "DIM_COIL": "coil", "DIM_DYN": "dynamic", "DIM_MEAS": "dynamic"}
+    for axis in (4, 5, 6):
+        tag = header.get(f"dim_{axis + 1}")
+        kind = kinds.get(str(tag))
+        if kind is None and data.shape[axis] > 1:
+            raise DataError(
+                f"cannot use the dimension {tag} of length {data.shape[axis]}",
+                where=path,
+                expected="DIM_COIL, DIM_DYN, DIM_MEAS or DIM_EDIT",
+            )
+        if kind in ("edit", "coil") and axes[kind]:
+            raise DataError(f"the header names the dimension {tag} twice", where=path)
+        if kind is not None:
+            axes[kind].append(axis)
+    return axes
 
 
 def _check_values(fids: NDArray, path: Path) -> None:

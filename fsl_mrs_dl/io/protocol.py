@@ -36,23 +36,9 @@ def protocol_like(path: Path) -> dict[str, Any]:
     DataError
         When the file cannot be read, is of another nucleus, or tells neither echo time nor field.
     """
-    if path.suffix.lower() == ".json":
-        header = _sidecar(path)
-        fields = _of_sidecar(header, path)
-        notes = unusable_pulses(header)
-        pulses = edit_pulses(header, notes)
-    else:
-        acquisition = read_acquisition(path)
-        header, notes = acquisition.header, unusable_pulses(acquisition.header)
-        pulses = edit_pulses(header, notes)
-        fields = {"f0_mhz": acquisition.f0_mhz}
-        if acquisition.te_s is not None:
-            fields["te_s"] = acquisition.te_s
-        if acquisition.affine is not None:
-            sides = np.linalg.norm(acquisition.affine[:3, :3], axis=0)
-            # converters without geometry write 10 m or 1 mm
-            if np.all((sides > 2) & (sides < 200)):
-                fields["voxel_mm"] = tuple(round(float(side), 3) for side in sides)
+    header, fields = _of_sidecar(path) if path.suffix.lower() == ".json" else _of_nifti(path)
+    notes = unusable_pulses(header)
+    pulses = edit_pulses(header, notes)
     if notes:
         raise DataError(
             "what it says of its editing pulses cannot be used",
@@ -63,11 +49,7 @@ def protocol_like(path: Path) -> dict[str, Any]:
     vendor = vendor_of(header)
     if vendor is not None:
         fields["vendor"] = vendor
-    for name, entry in pulses.items():
-        if "shift_ppm" in entry:
-            fields[f"edit_{name.lower()}_ppm"] = entry["shift_ppm"]
-        if "duration_s" in entry:
-            fields.setdefault("edit_duration_s", entry["duration_s"])
+    fields |= _of_pulses(pulses)
     if "te_s" not in fields and "f0_mhz" not in fields:
         raise DataError(
             "the file tells nothing of its protocol", where=path, expected="EchoTime, SpectrometerFrequency"
@@ -89,19 +71,53 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return header
 
 
-def _of_sidecar(header: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for key, name, low, high in (("EchoTime", "te_s", 1e-3, 1.0), ("SpectrometerFrequency", "f0_mhz", 1.0, 1000.0)):
-        value = header.get(key)
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            unit = "s" if key == "EchoTime" else "MHz"
-            raise DataError(f"{key} is out of range", where=path, expected=f"{low:g} to {high:g} {unit}", got=value)
-        fields[name] = float(value)
+def _of_sidecar(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A sidecar, and what it tells of timing, field and voxel."""
+    header = _sidecar(path)
+    found = {
+        "te_s": _number_of(header, "EchoTime", (1e-3, 1.0), "s", path),
+        "f0_mhz": _number_of(header, "SpectrometerFrequency", (1.0, 1000.0), "MHz", path),
+    }
+    fields: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
     size = header.get("AcquisitionVoxelSize")
-    if isinstance(size, list) and len(size) == 3 and all(isinstance(v, int | float) and v > 0 for v in size):
-        fields["voxel_mm"] = tuple(float(v) for v in size)
-    return fields
+    if isinstance(size, list) and len(size) == 3 and all(_is_number(side) and side > 0 for side in size):
+        fields["voxel_mm"] = tuple(float(side) for side in size)
+    return header, fields
+
+
+def _number_of(header: Mapping[str, Any], key: str, limits: tuple[float, float], unit: str, path: Path) -> float | None:
+    """A number of a sidecar, alone or as a list of one; None where it is missing."""
+    value = header.get(key)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None:
+        return None
+    low, high = limits
+    if not _is_number(value) or not low <= value <= high:
+        raise DataError(f"{key} is out of range", where=path, expected=f"{low:g} to {high:g} {unit}", got=value)
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _of_nifti(path: Path) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The header of a NIfTI-MRS file, and what the file tells of timing, field and voxel."""
+    acquisition = read_acquisition(path)
+    fields: dict[str, Any] = {"f0_mhz": acquisition.f0_mhz}
+    if acquisition.te_s is not None:
+        fields["te_s"] = acquisition.te_s
+    if acquisition.affine is not None:
+        sides = np.linalg.norm(acquisition.affine[:3, :3], axis=0)
+        # converters without geometry write 10 m or 1 mm
+        if np.all((sides > 2) & (sides < 200)):
+            fields["voxel_mm"] = tuple(round(float(side), 3) for side in sides)
+    return acquisition.header, fields
+
+
+def _of_pulses(pulses: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Where the editing pulses stand, and the duration of the first that has one."""
+    fields = {f"edit_{name.lower()}_ppm": pulse["shift_ppm"] for name, pulse in pulses.items() if "shift_ppm" in pulse}
+    durations_s = [pulse["duration_s"] for pulse in pulses.values() if "duration_s" in pulse]
+    return {**fields, "edit_duration_s": durations_s[0]} if durations_s else fields

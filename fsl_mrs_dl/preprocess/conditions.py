@@ -43,9 +43,15 @@ UNEDITED_RATIO = 1.25
 IDENTICAL = 1e-6
 """Largest difference, relative to the largest value, of conditions that are one measurement given twice."""
 
+FIRST_OFF, FIRST_ON = ("edit_off", "edit_on"), ("edit_on", "edit_off")
+"""The two orders of a pair."""
+
 OFF_SCORE = 0.04
 """The smaller Cr line plus half of Glx, each in phase with NAA and relative to it, is above this in an edit_off.
 Over 57 simulated pairs (phantoms and brains) and 11 measured DIFFs: OFF at least 0.10, DIFF at most -0.02."""
+
+
+_USABLE = "the OFF/ON pair, a DIFF or an edit_off spectrum"
 
 
 @dataclass(frozen=True)
@@ -170,29 +176,41 @@ def assign_conditions(
         ``not_edited`` where NAA is strong and the same in both, and so is the rest, or the data are the same.
     """
     fids = np.asarray(fids)
-    said = tuple(header_conditions) if header_conditions is not None else ()
-    given = (said[0], said[1]) if said in (("edit_off", "edit_on"), ("edit_on", "edit_off")) else None
+    given = _named_order(header_conditions)
     if np.abs(fids[0] - fids[1]).max() <= IDENTICAL * np.abs(fids).max():
-        return given or ("edit_off", "edit_on"), (Flag("not_edited", "the two hold the same data"),)
+        return given or FIRST_OFF, (Flag("not_edited", "the two hold the same data"),)
     spectra = weighted(fids, dwell_s, f0_mhz, TAU_S)
     offset = common_offset(spectra)
     naa, ratio, visible = _naa(spectra, offset)
     if ratio < UNEDITED_RATIO and visible.all() and _spectra_are_equal(spectra, offset):
-        return given or ("edit_off", "edit_on"), (Flag("not_edited", f"NAA at 2.01 ppm {ratio:.2f} : 1"),)
-    seen = ("edit_off", "edit_on") if naa[0] > naa[1] else ("edit_on", "edit_off")
+        return given or FIRST_OFF, (Flag("not_edited", f"NAA at 2.01 ppm {ratio:.2f} : 1"),)
+    seen = FIRST_OFF if naa[0] > naa[1] else FIRST_ON
     detail = f"NAA {min(ratio, 99):.1f} : 1"
-    clear = bool(visible.any()) and ratio >= CLEAR_RATIO
     if given is not None:
-        if clear and given != seen:
-            return seen, (Flag("options_swapped" if named_by == "options" else "order_contradiction", detail),)
-        told = {"header": "order_from_header", "options": "order_from_options", "naa": "order_from_naa"}[named_by]
-        return given, (Flag(told, detail if named_by == "naa" else ""),)
+        clear = bool(visible.any()) and ratio >= CLEAR_RATIO
+        return _checked_order(given, seen, named_by, detail, clear=clear)
     contradictions = [note for note in notes if "contradicts" in note]
-    if clear or (visible.any() and ratio >= UNEDITED_RATIO):
-        if contradictions:
-            return seen, (Flag("order_contradiction", f"{contradictions[0]}; {detail}"),)
-        return seen, (Flag("order_from_naa", detail),)
-    return ("edit_off", "edit_on"), (Flag("order_assumed", "; ".join(contradictions)),)
+    if not (visible.any() and ratio >= UNEDITED_RATIO):
+        return FIRST_OFF, (Flag("order_assumed", "; ".join(contradictions)),)
+    if contradictions:
+        return seen, (Flag("order_contradiction", f"{contradictions[0]}; {detail}"),)
+    return seen, (Flag("order_from_naa", detail),)
+
+
+def _named_order(conditions: Sequence[str] | None) -> tuple[str, str] | None:
+    """OFF and ON as somebody named them; None where it is not one of each."""
+    said = tuple(conditions or ())
+    return (said[0], said[1]) if said in (FIRST_OFF, FIRST_ON) else None
+
+
+def _checked_order(
+    given: tuple[str, str], seen: tuple[str, str], named_by: str, detail: str, *, clear: bool
+) -> tuple[tuple[str, str], tuple[Flag, ...]]:
+    """The order that was given, unless NAA clearly shows the other one."""
+    if clear and given != seen:
+        return seen, (Flag("options_swapped" if named_by == "options" else "order_contradiction", detail),)
+    told = {"header": "order_from_header", "options": "order_from_options", "naa": "order_from_naa"}[named_by]
+    return given, (Flag(told, detail if named_by == "naa" else ""),)
 
 
 def classify_single(
@@ -228,9 +246,7 @@ def classify_single(
     """
     said = header_conditions[0] if header_conditions else None
     if said == "edit_on":
-        raise DataError(
-            "only the edit_on spectrum is there", expected="the OFF/ON pair, a DIFF or an edit_off spectrum"
-        )
+        raise DataError("only the edit_on spectrum is there", expected=_USABLE)
     spectra = weighted(np.asarray(fid)[np.newaxis], dwell_s, f0_mhz, TAU_S)
     offset = _offset_ppm(spectra.ppm, np.abs(spectra.values[0]))
     naa = spectra.line(0, NAA_PPM + offset, 0.08)
@@ -244,11 +260,16 @@ def classify_single(
     if said is None and _is_edit_on(spectra, on_offset, abs(naa)):
         raise DataError(
             "only the edit_on spectrum is there: Cr stands at 3.03 and 3.91 ppm, and NAA at 2.01 ppm is missing",
-            expected="the OFF/ON pair, a DIFF or an edit_off spectrum",
+            expected=_USABLE,
             hint="For a solution without NAA write EditCondition OFF into the header",
         )
     if not has_naa:
         return _without_naa(said, float(spectra.noise[0]), lines)
+    return _beside_naa(said, naa, lines)
+
+
+def _beside_naa(said: str | None, naa: complex, lines: dict[float, complex]) -> tuple[str, int, tuple[Flag, ...]]:
+    """The answer where NAA is seen: what stands in phase with it."""
     in_phase = {shift: float((value / naa).real) for shift, value in lines.items()}
     upright = min(in_phase[CR_CH3_PPM], in_phase[CR_CH2_PPM])
     kind = "edit_off" if upright + 0.5 * in_phase[GLX_H2_PPM] > OFF_SCORE else "diff"

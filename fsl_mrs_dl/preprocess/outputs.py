@@ -42,20 +42,9 @@ def write_preprocessed(
     from fsl_mrs_dl.io.nifti import write_spectrum
 
     folder, spectra, written = Path(folder), pre.spectra, []
-    times, water_times = (
-        {key: value for key, value in (("EchoTime", te_s), ("RepetitionTime", tr_s)) if value is not None}
-        for te_s, tr_s in ((spectra.te_s, spectra.tr_s), (pre.water_te_s, pre.water_tr_s))
-    )
-    pulses = {
-        name: {
-            header_key: pulse[key]
-            for header_key, key in (("PulseOffset", "shift_ppm"), ("PulseDuration", "duration_s"))
-            if key in pulse
-        }
-        for name, pulse in spectra.edit_pulse.items()
-    }
     voxel: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz, "affine": spectra.affine}
-    common = {**voxel, "header": {**times, **({"EditPulse": pulses} if pulses else {}), **(header or {})}}
+    own = {**_times(spectra.te_s, spectra.tr_s), **_pulses(spectra.edit_pulse), **(header or {})}
+    common = {**voxel, "header": own}
     for name, condition in (("edit_0", "edit_off"), ("edit_1", "edit_on")):
         fid = getattr(spectra, condition)
         if fid is not None:
@@ -67,8 +56,24 @@ def write_preprocessed(
         write_spectrum(written[-1], factor * spectra.diff, **common)
     if pre.water_reference is not None:
         written.append(folder / "wref.nii.gz")
-        write_spectrum(written[-1], pre.water_reference, header=water_times, **voxel)
+        times = _times(pre.water_te_s, pre.water_tr_s)
+        write_spectrum(written[-1], pre.water_reference, header=times, **voxel)
     written.append(folder / "preproc.json")
     flags = [flag.to_dict() for flag in spectra.flags]
     write_json(written[-1], {"source": str(spectra.source), "flags": flags, **spectra.history.to_dict()})
     return tuple(written)
+
+
+def _times(te_s: float | None, tr_s: float | None) -> dict[str, float]:
+    """Entries of a header for echo and repetition time, those that are known."""
+    return {key: value for key, value in (("EchoTime", te_s), ("RepetitionTime", tr_s)) if value is not None}
+
+
+def _pulses(edit_pulse: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The entry of a header for the editing pulses, where any is known."""
+    keys = {"shift_ppm": "PulseOffset", "duration_s": "PulseDuration"}
+    pulses = {
+        name: {theirs: pulse[ours] for ours, theirs in keys.items() if ours in pulse}
+        for name, pulse in edit_pulse.items()
+    }
+    return {"EditPulse": pulses} if pulses else {}

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.record import ResidualWater
-from fsl_mrs_dl.preprocess.align import PairAlignment, align_pair, apply_alignment, water_difference
+from fsl_mrs_dl.preprocess.align import apply_alignment
+from fsl_mrs_dl.preprocess.align_pair import PairAlignment, align_pair, water_difference
 from fsl_mrs_dl.preprocess.reference import find_reference
 from fsl_mrs_dl.preprocess.water import WaterRemoval, remove_water, water_ratio
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,16 +283,11 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
         reference = reference_as_transients(reference)
     acq, clipped_flags = without_clipped(acq)
     reference, reference_flags = usable_reference(acq, reference)
-    dwell_s, f0_mhz, n_coils = acq.dwell_s, acq.f0_mhz, acq.fids.shape[1]
     together = reference is not None and same_coils(acq, reference)
     fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
     if acq.n_conditions == 1 and acq.conditions is None:
         check_mixed(labelled, fids[0, 0])
-    water = None
-    if reference is not None:
-        water = _combined_reference(reference, weights if together else None)
-        check_water(water, reference)
-        water = to_echo(water[None], dwell_s, reference.start_s)[0]
+    water = _water_of(reference, weights if together else None, acq.dwell_s)
     mean, placing_flags = _placed(acq, _average(acq, fids[:, 0]))
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
@@ -300,31 +296,54 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     if reference is not None and not together:
         water, spectra = None, spectra.with_flags(Flag("reference_coils"))
     if water is not None:
-        water = correct_eddy(water, water, dwell_s)[0]
-    if "edit_off" in order:
-        spectra = spectra.with_flags(*start_flags(mean.fids[order.index("edit_off")], dwell_s, f0_mhz))
+        water = correct_eddy(water, water, acq.dwell_s)[0]
     before = after = float("nan")
-    if spectra.edit_off is not None:
-        plain = remove_water(mean.unaligned[order.index("edit_off")], dwell_s, f0_mhz).fid
-        found = spectra.history.reference
-        assert found is not None  # `reference_spectra` left it
-        placed = apply_alignment(plain, dwell_s, found.shift_hz, found.phase_rad)
-        before = line_width_hz(placed, dwell_s, f0_mhz, CR_CH3_PPM)
-        after = line_width_hz(spectra.edit_off, dwell_s, f0_mhz, CR_CH3_PPM)
+    if "edit_off" in order:
+        row = order.index("edit_off")
+        spectra = spectra.with_flags(*start_flags(mean.fids[row], acq.dwell_s, acq.f0_mhz))
+        before, after = _cr_widths_hz(spectra, mean.unaligned[row])
     result = Preprocessed(
         spectra=spectra,
         water_reference=water,
         water_te_s=acq.te_s if reference is None or reference.te_s is None else reference.te_s,
         water_tr_s=acq.tr_s if reference is None or reference.tr_s is None else reference.tr_s,
-        unaligned=dict(zip(order, mean.unaligned, strict=True)),
-        aligned=dict(zip(order, mean.fids, strict=True)),
-        shifts_hz=dict(zip(order, mean.shifts_hz, strict=True)),
-        phases_rad=dict(zip(order, mean.phases_rad, strict=True)),
-        rejected=dict(zip(order, mean.rejected, strict=True)),
+        **_by_condition(mean, order),
         width_before_hz=before,
         width_after_hz=after,
     )
-    return replace(result, spectra=replace(spectra, history=_recorded(spectra.history, result, n_coils)))
+    return replace(result, spectra=replace(spectra, history=_recorded(spectra.history, result, acq.fids.shape[1])))
+
+
+def _by_condition(mean: _Averaged, order: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """What `Preprocessed` holds of each condition's transients."""
+    found: dict[str, Any] = {
+        "unaligned": mean.unaligned,
+        "aligned": mean.fids,
+        "shifts_hz": mean.shifts_hz,
+        "phases_rad": mean.phases_rad,
+        "rejected": mean.rejected,
+    }
+    return {name: dict(zip(order, values, strict=True)) for name, values in found.items()}
+
+
+def _water_of(reference: Acquisition | None, weights: NDArray | None, dwell_s: float) -> NDArray | None:
+    """The combined water reference as if its first point had been taken at the echo."""
+    if reference is None:
+        return None
+    water = _combined_reference(reference, weights)
+    check_water(water, reference)
+    return to_echo(water[None], dwell_s, reference.start_s)[0]
+
+
+def _cr_widths_hz(spectra: EditedSpectra, unaligned: NDArray) -> tuple[float, float]:
+    """Width of Cr at 3.03 ppm in edit_off before transients were aligned, and after everything."""
+    assert spectra.edit_off is not None
+    dwell_s, f0_mhz, found = spectra.dwell_s, spectra.f0_mhz, spectra.history.reference
+    assert found is not None  # `reference_spectra` left it
+    plain = remove_water(unaligned, dwell_s, f0_mhz).fid
+    placed = apply_alignment(plain, dwell_s, found.shift_hz, found.phase_rad)
+    widths = [line_width_hz(fid, dwell_s, f0_mhz, CR_CH3_PPM) for fid in (placed, spectra.edit_off)]
+    return widths[0], widths[1]
 
 
 def _finite(value: float) -> float | None:

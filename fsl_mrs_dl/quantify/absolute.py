@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.reading import read_json_object, read_text
@@ -164,26 +165,46 @@ def with_water(
         When tissue is to be corrected for and echo or repetition time are unknown, or there is no water line, or a
         DIFF alone: whether it is a difference or half of one, its file does not tell.
     """
+    spectra = data.spectra
     if tissue is not None and data.water_reference is None:
-        if any(flag.code == "reference_coils" for flag in data.spectra.flags):
-            raise DataError(
-                "the water reference does not have the coils of the data",
-                where=data.spectra.source,
-                expected="both of one scan, and combined both or neither",
-            )
-        if any(flag.code == "reference_other_scan" for flag in data.spectra.flags):
-            raise DataError(
-                "the water reference is of another session or scanner",
-                where=data.spectra.source,
-                expected="the same SpectrometerFrequency",
-            )
-        raise DataError("tissue fractions need the water reference", where=data.spectra.source, hint="Give h2o=")
+        raise _without_reference(spectra)
     if data.water_reference is None or quantification.refused:
         return quantification
+    if spectra.edit_off is None and tissue is None:
+        return replace(quantification, flags=(*quantification.flags, Flag("water_unscaled")))
+    if tissue is not None:
+        _check_correctable(data)
+    amplitude = water_amplitude(data.water_reference, spectra.dwell_s)
+    scale = WaterScale(amplitude, spectra.te_s, spectra.tr_s, data.water_te_s, data.water_tr_s, tissue)
+    estimates = (*quantification.estimates, *quantification.combinations)
+    return replace(
+        quantification,
+        absolute=scale.absolute(estimates),
+        water=scale.describe([e.name for e in estimates if not e.flag]),
+    )
+
+
+def _without_reference(spectra: EditedSpectra) -> DataError:
+    """Why there is no water reference, where tissue fractions need it."""
+    if any(flag.code == "reference_coils" for flag in spectra.flags):
+        return DataError(
+            "the water reference does not have the coils of the data",
+            where=spectra.source,
+            expected="both of one scan, and combined both or neither",
+        )
+    if any(flag.code == "reference_other_scan" for flag in spectra.flags):
+        return DataError(
+            "the water reference is of another session or scanner",
+            where=spectra.source,
+            expected="the same SpectrometerFrequency",
+        )
+    return DataError("tissue fractions need the water reference", where=spectra.source, hint="Give h2o=")
+
+
+def _check_correctable(data: Preprocessed) -> None:
+    """Raise DataError where tissue and relaxation cannot be corrected for."""
     spectra = data.spectra
     if spectra.edit_off is None:
-        if tissue is None:
-            return replace(quantification, flags=(*quantification.flags, Flag("water_unscaled")))
         raise DataError(
             "a DIFF alone has no scale for the water reference",
             where=spectra.source,
@@ -197,7 +218,7 @@ def with_water(
         "TR of the water": data.water_tr_s,
     }
     unknown = [name for name, value in times.items() if value is None]
-    if tissue is not None and unknown:
+    if unknown:
         noted = [flag.detail for flag in spectra.flags if flag.code == "header_note"]
         raise DataError(
             "the header does not tell what the tissue correction needs",
@@ -206,14 +227,6 @@ def with_water(
             got=f"no {', no '.join(unknown)}",
             hint="; ".join(noted) or None,
         )
-    amplitude = water_amplitude(data.water_reference, spectra.dwell_s)
-    scale = WaterScale(amplitude, spectra.te_s, spectra.tr_s, data.water_te_s, data.water_tr_s, tissue)
-    estimates = (*quantification.estimates, *quantification.combinations)
-    return replace(
-        quantification,
-        absolute=scale.absolute(estimates),
-        water=scale.describe([e.name for e in estimates if not e.flag]),
-    )
 
 
 def water_amplitude(fid: NDArray, dwell_s: float) -> float:

@@ -37,29 +37,32 @@ def add_metabolites(
     rate : complex128, shape ``(n, n_metabolites)``
         Exponent per sample of each metabolite's own decay and shift.
     """
-    n_times = off.shape[2]
-    zr, zi = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     for row in range(len(off)):
+        basis_off, basis_on = bank_off[member[row]], bank_on[member[row]]
         for index in range(conc.shape[1]):
-            amount = conc[row, index]
-            if amount == 0.0:
-                continue
-            for lane in range(LANES):
-                start = amount * np.exp(rate[row, index] * lane)
-                zr[lane], zi[lane] = start.real, start.imag
-            step = np.exp(rate[row, index] * LANES)
-            sr, si = np.float32(step.real), np.float32(step.imag)
-            basis_off, basis_on = bank_off[member[row], index], bank_on[member[row], index]
-            for first in range(0, n_times, LANES):
-                for lane in range(LANES):
-                    k = first + lane
-                    a, b = zr[lane], zi[lane]
-                    off[row, 0, k] += a * basis_off[0, k] - b * basis_off[1, k]
-                    off[row, 1, k] += a * basis_off[1, k] + b * basis_off[0, k]
-                    on[row, 0, k] += a * basis_on[0, k] - b * basis_on[1, k]
-                    on[row, 1, k] += a * basis_on[1, k] + b * basis_on[0, k]
-                    zr[lane] = a * sr - b * si
-                    zi[lane] = a * si + b * sr
+            if conc[row, index] != 0.0:
+                _add_signal(off[row], on[row], basis_off[index], basis_on[index], conc[row, index], rate[row, index])
+
+
+@_compiled
+def _add_signal(off: NDArray, on: NDArray, basis_off: NDArray, basis_on: NDArray, amount: float, rate: complex) -> None:
+    """One signal of the basis, weighted, decayed and shifted; arrays of shape ``(2, n_times)``."""
+    zr, zi = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    for lane in range(LANES):
+        start = amount * np.exp(rate * lane)
+        zr[lane], zi[lane] = start.real, start.imag
+    step = np.exp(rate * LANES)
+    sr, si = np.float32(step.real), np.float32(step.imag)
+    for first in range(0, off.shape[1], LANES):
+        for lane in range(LANES):
+            k = first + lane
+            a, b = zr[lane], zi[lane]
+            off[0, k] += a * basis_off[0, k] - b * basis_off[1, k]
+            off[1, k] += a * basis_off[1, k] + b * basis_off[0, k]
+            on[0, k] += a * basis_on[0, k] - b * basis_on[1, k]
+            on[1, k] += a * basis_on[1, k] + b * basis_on[0, k]
+            zr[lane] = a * sr - b * si
+            zi[lane] = a * si + b * sr
 
 
 @_compiled
@@ -76,41 +79,40 @@ def add_lines(off: NDArray, on: NDArray, area_off: NDArray, area_on: NDArray, ra
     gauss : float, shape ``(n, n_lines)``
         Square root of the Gaussian exponent per squared sample.
     """
-    n_times = off.shape[2]
-    zr, zi, fall = np.empty(LANES, np.float32), np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     for row in range(len(off)):
         for index in range(rate.shape[1]):
             here, there = area_off[row, index], area_on[row, index]
-            if here == 0.0 and there == 0.0:
-                continue
-            ar, ai, br, bi = (
-                np.float32(here.real),
-                np.float32(here.imag),
-                np.float32(there.real),
-                np.float32(there.imag),
-            )
-            g2 = gauss[row, index] ** 2
-            loss = -rate[row, index].real
-            for lane in range(LANES):
-                start = np.exp(rate[row, index] * lane - g2 * lane * lane)
-                zr[lane], zi[lane] = start.real, start.imag
-                fall[lane] = math.exp(-g2 * (2 * LANES * lane + LANES * LANES))
-            step = np.exp(rate[row, index] * LANES)
-            sr, si = np.float32(step.real), np.float32(step.imag)
-            steeper = np.float32(math.exp(-2 * g2 * LANES * LANES))
-            for first in range(0, n_times, LANES):
-                if loss * first + g2 * first * first > -math.log(_GONE):
-                    break
-                for lane in range(LANES):
-                    k = first + lane
-                    a, b = zr[lane], zi[lane]
-                    off[row, 0, k] += a * ar - b * ai
-                    off[row, 1, k] += a * ai + b * ar
-                    on[row, 0, k] += a * br - b * bi
-                    on[row, 1, k] += a * bi + b * br
-                    zr[lane] = (a * sr - b * si) * fall[lane]
-                    zi[lane] = (a * si + b * sr) * fall[lane]
-                    fall[lane] *= steeper
+            if here != 0.0 or there != 0.0:
+                _add_line(off[row], on[row], here, there, rate[row, index], gauss[row, index] ** 2)
+
+
+@_compiled
+def _add_line(off: NDArray, on: NDArray, here: complex, there: complex, rate: complex, g2: float) -> None:
+    """One Voigt line of two areas, until it has decayed; arrays of shape ``(2, n_times)``."""
+    zr, zi, fall = np.empty(LANES, np.float32), np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    ar, ai = np.float32(here.real), np.float32(here.imag)
+    br, bi = np.float32(there.real), np.float32(there.imag)
+    loss = -rate.real
+    for lane in range(LANES):
+        start = np.exp(rate * lane - g2 * lane * lane)
+        zr[lane], zi[lane] = start.real, start.imag
+        fall[lane] = math.exp(-g2 * (2 * LANES * lane + LANES * LANES))
+    step = np.exp(rate * LANES)
+    sr, si = np.float32(step.real), np.float32(step.imag)
+    steeper = np.float32(math.exp(-2 * g2 * LANES * LANES))
+    for first in range(0, off.shape[1], LANES):
+        if loss * first + g2 * first * first > -math.log(_GONE):
+            break
+        for lane in range(LANES):
+            k = first + lane
+            a, b = zr[lane], zi[lane]
+            off[0, k] += a * ar - b * ai
+            off[1, k] += a * ai + b * ar
+            on[0, k] += a * br - b * bi
+            on[1, k] += a * bi + b * br
+            zr[lane] = (a * sr - b * si) * fall[lane]
+            zi[lane] = (a * si + b * sr) * fall[lane]
+            fall[lane] *= steeper
 
 
 @_compiled

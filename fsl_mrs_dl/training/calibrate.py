@@ -11,6 +11,7 @@ independent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,24 +55,55 @@ def calibrate(
     # estimates are clipped at zero before they are reported, so their errors are counted so
     names, values, spreads = with_sums(np.maximum(mean, 0), sd, outputs, sum_sd)
     _, truths, _ = with_sums(target, sd, outputs)
+    judged = _Judged(names, values, spreads, truths, mean, target, outputs)
     factors: Factors = {}
     for mode, flags in MODES.items():
         shown = (present == flags).all(axis=1)
-        groups = [g for g in (shown & is_brain, shown & ~is_brain) if g.sum() >= MIN_SPECTRA]
-        if not groups:
-            continue
-        error = np.abs(values - truths) / spreads
-        factors[mode] = {"raw": _largest(error, groups, names)}
-        for kind, parts in (("ratio", REFERENCES[mode]), ("ratio_naa", SECOND_REFERENCE)):
-            reference = [outputs.index(name) for name in parts if name in outputs]
-            if not reference:
-                continue
-            ref_sd = _spread_of([outputs[index] for index in reference], names, spreads)
-            error, usable = _ratio_errors(values, spreads, truths, ref_sd, mean, target, reference)
-            kept = [g & usable for g in groups if (g & usable).sum() >= MIN_SPECTRA]
-            if kept:
-                factors[mode][kind] = _largest(error, kept, names)
+        groups = [shown & is_brain, shown & ~is_brain]
+        found = {
+            "raw": judged.raw(groups),
+            "ratio": judged.ratios(groups, REFERENCES[mode]),
+            "ratio_naa": judged.ratios(groups, SECOND_REFERENCE),
+        }
+        if found["raw"]:
+            factors[mode] = {kind: of_kind for kind, of_kind in found.items() if of_kind}
     return factors
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Estimates, spreads and truths of outputs and sums, ``(n, n_names)``, and of the outputs alone."""
+
+    names: Sequence[str]
+    values: NDArray
+    spreads: NDArray
+    truths: NDArray
+    mean: NDArray
+    target: NDArray
+    outputs: Sequence[str]
+
+    def raw(self, groups: list[NDArray]) -> dict[str, dict[str, float]]:
+        """Factors of the amplitudes; none where no group is large enough."""
+        return _largest(np.abs(self.values - self.truths) / self.spreads, groups, self.names)
+
+    def ratios(self, groups: list[NDArray], parts: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Factors of the ratios to a reference; none where it is not estimated, or too seldom measured."""
+        reference = [self.outputs.index(name) for name in parts if name in self.outputs]
+        if not reference:
+            return {}
+        error, usable = self._ratio_errors(reference)
+        return _largest(error, [group & usable for group in groups], self.names)
+
+    def _ratio_errors(self, reference: list[int]) -> tuple[NDArray, NDArray]:
+        """|error| over spread of every ratio to the reference, and where the reference can be used at all."""
+        ref_sd = _spread_of([self.outputs[index] for index in reference], self.names, self.spreads)
+        ref = np.maximum(self.mean[:, reference], 0).sum(axis=1, keepdims=True)
+        ref_truth = self.target[:, reference].sum(axis=1, keepdims=True)
+        usable = (ref > REFERENCE_MIN_SD * ref_sd) & (ref_truth > 0)
+        ref, ref_truth = np.where(usable, ref, 1.0), np.where(usable, ref_truth, 1.0)
+        ratio = self.values / ref
+        spread = np.hypot(self.spreads, ratio * ref_sd) / ref
+        return np.abs(ratio - self.truths / ref_truth) / spread, usable[:, 0]
 
 
 def _spread_of(parts: Sequence[str], names: Sequence[str], spreads: NDArray) -> NDArray:
@@ -100,33 +132,19 @@ def with_sums(
     return tuple(names), np.hstack(columns), np.hstack(spreads)
 
 
-def _ratio_errors(
-    values: NDArray,
-    spreads: NDArray,
-    truths: NDArray,
-    ref_sd: NDArray,
-    mean: NDArray,
-    target: NDArray,
-    reference: list[int],
-) -> tuple[NDArray, NDArray]:
-    """|error| over spread of every ratio to the reference, and where the reference can be used at all."""
-    ref = np.maximum(mean[:, reference], 0).sum(axis=1, keepdims=True)
-    ref_truth = target[:, reference].sum(axis=1, keepdims=True)
-    usable = (ref > REFERENCE_MIN_SD * ref_sd) & (ref_truth > 0)
-    ref, ref_truth = np.where(usable, ref, 1.0), np.where(usable, ref_truth, 1.0)
-    ratio = values / ref
-    spread = np.hypot(spreads, ratio * ref_sd) / ref
-    return np.abs(ratio - truths / ref_truth) / spread, usable[:, 0]
-
-
 def _largest(error: NDArray, groups: list[NDArray], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The conformal quantiles of each column, the largest over the groups."""
-    result = {}
-    for index, name in enumerate(names):
-        result[name] = {
-            level: max(
-                float(np.quantile(error[g, index], min(1.0, np.ceil((g.sum() + 1) * share) / g.sum()))) for g in groups
-            )
-            for level, share in LEVELS.items()
+    """The conformal quantiles of each column, the largest over the groups that are large enough."""
+    groups = [group for group in groups if group.sum() >= MIN_SPECTRA]
+    if not groups:
+        return {}
+    return {
+        name: {
+            level: max(_conformal(error[group, index], share) for group in groups) for level, share in LEVELS.items()
         }
-    return result
+        for index, name in enumerate(names)
+    }
+
+
+def _conformal(error: NDArray, share: float) -> float:
+    """The quantile below which `share` of new errors lie, of a finite number of errors."""
+    return float(np.quantile(error, min(1.0, np.ceil((len(error) + 1) * share) / len(error))))

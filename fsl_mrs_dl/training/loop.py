@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import json
@@ -62,19 +63,9 @@ def _ahead(batches: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedB
     stop = threading.Event()
 
     def work() -> None:
-        item: SynthesisedBatch | BaseException
         for _ in range(n):
-            try:
-                item = next(batches)
-            except BaseException as error:
-                item = error
-            while not stop.is_set():
-                try:
-                    made.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            if stop.is_set() or isinstance(item, BaseException):
+            item = _next_or_error(batches)
+            if not _put(made, item, stop) or isinstance(item, BaseException):
                 return
 
     thread = threading.Thread(target=work, daemon=True)
@@ -87,6 +78,22 @@ def _ahead(batches: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedB
             yield item
     finally:
         stop.set()
+
+
+def _next_or_error(batches: Iterator[SynthesisedBatch]) -> SynthesisedBatch | BaseException:
+    try:
+        return next(batches)
+    except BaseException as error:
+        return error
+
+
+def _put(made: queue.Queue[SynthesisedBatch | BaseException], item: Any, stop: threading.Event) -> bool:
+    """Whether there was room for `item` before `stop` was set."""
+    while not stop.is_set():
+        with contextlib.suppress(queue.Full):
+            made.put(item, timeout=0.5)
+            return not stop.is_set()
+    return False
 
 
 def loss_of(mean: Tensor, log_sd: Tensor, target: Tensor, weight: Tensor, beta: float) -> Tensor:

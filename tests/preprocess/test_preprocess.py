@@ -13,7 +13,8 @@ import pytest
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, ppm_to_hz, spectrum, time_axis
-from fsl_mrs_dl.preprocess.align import align_pair, align_transients, apply_alignment, water_difference
+from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment
+from fsl_mrs_dl.preprocess.align_pair import align_pair, water_difference
 from fsl_mrs_dl.preprocess.average import average_transients
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
