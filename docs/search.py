@@ -18,7 +18,7 @@ _PERMALINK = re.compile(r'<a class="headerlink".*?</a>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 
 
-def sections(html: str, url: str) -> list[dict[str, str]]:
+def sections(html: str, url: str, page: str) -> list[dict[str, str]]:
     """The sections of a page: address, title and text of each.
 
     Parameters
@@ -27,6 +27,8 @@ def sections(html: str, url: str) -> list[dict[str, str]]:
         Content of the page.
     url : str
         Its address, relative to the start of the site.
+    page : str
+        Its title, which stands before those of its sections.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def sections(html: str, url: str) -> list[dict[str, str]]:
     return [
         {
             "url": f"{url}#{heading['anchor']}",
-            "title": _plain(heading["title"]),
+            "title": " › ".join(dict.fromkeys([page, _plain(heading["title"])])),
             "text": _plain(html[heading.end() : end]),
         }
         for heading, end in zip(found, ends, strict=True)
@@ -57,7 +59,7 @@ def on_config(config: Any) -> Any:
 
 def on_page_content(html: str, page: Any, config: Any, **_: Any) -> str:
     """Take a page into the index."""
-    config.extra["search_sections"] += sections(html, page.url)
+    config.extra["search_sections"] += sections(html, page.url, str(page.title))
     return html
 
 

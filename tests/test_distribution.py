@@ -101,9 +101,9 @@ SECTIONS = '<h1 id="a">A &amp; b<a class="headerlink" href="#a">#</a></h1><p>One
 
 def test_the_search_of_the_pages_knows_every_section(tmp_path):
     search = load_script("docs/search.py")
-    assert search.sections(SECTIONS, "x.html") == [
+    assert search.sections(SECTIONS, "x.html", "A & b") == [
         {"url": "x.html#a", "title": "A & b", "text": "One two"},
-        {"url": "x.html#c", "title": "C", "text": "three"},
+        {"url": "x.html#c", "title": "A & b › C", "text": "three"},
     ]
 
     class Config:
@@ -111,10 +111,10 @@ def test_the_search_of_the_pages_knows_every_section(tmp_path):
         site_dir = str(tmp_path)
 
     class Page:
-        url = "x.html"
+        url, title = "x.html", "Page"
 
     search.on_config(Config)
     assert search.on_page_content(SECTIONS, Page, Config, files=None) == SECTIONS
     search.on_post_build(Config)
     text = (tmp_path / "search_index.js").read_text("utf-8")
-    assert json.loads(text.removeprefix("const SECTIONS = ").rstrip(";\n"))[1]["title"] == "C"
+    assert json.loads(text.removeprefix("const SECTIONS = ").rstrip(";\n"))[1]["title"] == "Page › C"
