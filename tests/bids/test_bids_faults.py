@@ -4,7 +4,6 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -141,26 +140,29 @@ def sidecar_with_a_reference_that_is_not_there(folder, stem):
     path.write_text(json.dumps({**json.loads(path.read_text()), "ReferenceSignal": "bids::sub-02/gone.nii.gz"}))
 
 
-@pytest.mark.parametrize(
-    ("damage", "text"),
-    [
-        (damage_image, "truncated or damaged"),
-        (remove_image_of_water, "mrsref.nii.gz: the file is empty"),
-        (break_sidecar, "the sidecar is not JSON"),
-        (sidecar_in_ms, "EchoTime in the sidecar is impossible"),
-        (sidecar_of_another_scanner, "contradict each other in SpectrometerFrequency"),
-        (sidecar_with_a_reference_that_is_not_there, "the ReferenceSignal of a sidecar is not there"),
-    ],
-)
-def test_a_corrupt_participant_is_one_line_and_the_rest_finish(study, tmp_path, damage, text):
-    root = tmp_path / "raw"
-    shutil.copytree(study, root)
-    damage(root / "sub-02" / "ses-pre" / "mrs", "sub-02_ses-pre_acq-megapress68")
+DAMAGES = {
+    damage_image: "truncated or damaged",
+    remove_image_of_water: "mrsref.nii.gz: the file is empty",
+    break_sidecar: "the sidecar is not JSON",
+    sidecar_in_ms: "EchoTime in the sidecar is impossible",
+    sidecar_of_another_scanner: "contradict each other in SpectrometerFrequency",
+    sidecar_with_a_reference_that_is_not_there: "the ReferenceSignal of a sidecar is not there",
+}
+
+
+def test_corrupt_participants_are_one_line_each_and_the_rest_finish(tmp_path):
+    labels = [f"{number:02d}" for number in range(1, len(DAMAGES) + 3)]
+    root = make_dataset(tmp_path / "raw", participants=labels)
+    # the first and the last one are whole
+    damaged = dict(zip(labels[1:-1], DAMAGES, strict=True))
+    for label, damage in damaged.items():
+        damage(root / f"sub-{label}" / "ses-pre" / "mrs", f"sub-{label}_ses-pre_acq-megapress68")
     done = call(root, tmp_path / "out", "participant")
-    fails_in_one_line(done, 3, text)
-    assert "sub-02_ses-pre_acq-megapress68 failed" in done.stderr
+    fails_in_one_line(done, 3, *DAMAGES.values())
+    for line, label in zip(done.stderr.splitlines(), damaged, strict=True):
+        assert f"sub-{label}_ses-pre_acq-megapress68 failed" in line
+        assert not list((tmp_path / "out").rglob(f"sub-{label}*"))
     assert whole_or_absent(tmp_path / "out") == 2
-    assert not list((tmp_path / "out").rglob("sub-02*"))
 
 
 def test_two_runs_on_one_output_at_the_same_time_end_with_the_bytes_of_one(study, tmp_path):
