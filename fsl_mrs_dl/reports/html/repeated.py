@@ -111,8 +111,8 @@ def retest_view(retest: Retest, scans: Sequence[Scan]) -> dict[str, Any]:
         "cv": _figure(within.cv_percent, f"{within.cv_percent:.1f}"),
         "change": format_value(within.smallest_change),
         "icc": _figure(icc.value, f"{icc.value:.2f} ({icc.low:.2f} – {icc.high:.2f})".replace("-", "−")),
-        "bias": f"{_signed(a.bias)} ({_signed(a.bias95[0])} – {_signed(a.bias95[1])})",
-        "limits": f"{_signed(a.limits[0])} – {_signed(a.limits[1])}",
+        "bias": f"{_signed(a.bias, a.sd)} ({_signed(a.bias95[0], a.sd)} – {_signed(a.bias95[1], a.sd)})",
+        "limits": f"{_signed(a.limits[0], a.sd)} – {_signed(a.limits[1], a.sd)}",
         "drawing": _bland_altman(retest, scans),
     }
 
@@ -121,8 +121,12 @@ def _figure(value: float, text: str) -> str:
     return text if math.isfinite(value) else "–"
 
 
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{format_value(abs(value))}"
+def _signed(value: float, sd: float) -> str:
+    """A difference with its sign, to the second digit of the standard deviation of differences."""
+    if not sd > 0:
+        return format_value(value).replace("-", "−")
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def _bland_altman(retest: Retest, scans: Sequence[Scan]) -> dict[str, Any]:
@@ -141,7 +145,8 @@ def _bland_altman(retest: Retest, scans: Sequence[Scan]) -> dict[str, Any]:
             for who, mean, difference in zip(retest.repeats.participants, a.means, a.differences, strict=True)
         ],
         "lines": [
-            {"y": px(y(value)), "name": name, "value": _signed(value)} for name, value in zip(names, lines, strict=True)
+            {"y": px(y(value)), "name": name, "value": _signed(value, a.sd)}
+            for name, value in zip(names, lines, strict=True)
         ],
         "zero": px(y(0.0)),
         "left": px(LEFT),
@@ -152,5 +157,5 @@ def _bland_altman(retest: Retest, scans: Sequence[Scan]) -> dict[str, Any]:
         "ticks": [{"x": px(x(t)), "label": f"{t:g}"} for t in nice_ticks(x.v0, x.v1, 6)],
         "levels": [{"y": px(y(t)), "label": f"{t:g}"} for t in nice_ticks(-reach, reach, 5)],
         "label": f"Bland-Altman drawing of {retest.quantity.title}: {len(a.means)} participants, "
-        f"bias {_signed(a.bias)}, limits of agreement {_signed(a.limits[0])} to {_signed(a.limits[1])}",
+        f"bias {_signed(a.bias, a.sd)}, limits {_signed(a.limits[0], a.sd)} to {_signed(a.limits[1], a.sd)}",
     }
