@@ -145,6 +145,11 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
         "The frequency of the water reference is not that of the data, as of another session or scanner: it was not "
         "used, and there are no concentrations by water.",
     ),
+    "protocol_contradicted": (
+        "caution",
+        "The spectrum does not look as the protocol says that the network was told: of the basis, the header or the "
+        "options.",
+    ),
 }
 """Code: (severity, sentence). Every flag that the program can raise stands here."""
 

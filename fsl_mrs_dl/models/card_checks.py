@@ -13,6 +13,7 @@ from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.models.novelty import CONDITIONS, n_features
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, N_FEATURES, ProtocolCode
+from fsl_mrs_dl.models.protocol_probe import n_values
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.models.card import Card
@@ -81,7 +82,23 @@ def _of_protocol(card: Card) -> str:
         sensible = card.protocol["described"] == list(DESCRIBED) and code.components.shape[1] == N_FEATURES
     except (binascii.Error, ValueError, KeyError, TypeError):
         sensible = False
-    return "" if sensible else "protocol does not describe how the network is told the protocol"
+    if not sensible:
+        return "protocol does not describe how the network is told the protocol"
+    return _of_reading(card, len(code.components))
+
+
+def _of_reading(card: Card, n_components: int) -> str:
+    """How a spectrum contradicts a protocol; older cards do not say."""
+    for mode, stored in card.protocol.get("read", {}).items():
+        try:
+            values = len(base64.b64decode(stored["values"], validate=True)) // 4
+            fits = values == n_values(card.grid.n_points, float(stored["step_ppm"]), n_components, mode)
+            sensible = fits and stored["n_components"] == n_components and stored["limit"] > 0
+        except (binascii.Error, ValueError, KeyError, TypeError):
+            sensible = False
+        if not sensible:
+            return f"protocol does not describe how spectra of {mode} show it"
+    return ""
 
 
 def _of_names(card: Card) -> str:

@@ -75,7 +75,7 @@ def describe_inputs(channels: NDArray, present: NDArray, step_ppm: float) -> dic
     """
     found = {}
     for index, condition in enumerate(CONDITIONS):
-        features = _features(channels[present[:, index] > 0, 2 * index : 2 * index + 2], step_ppm)
+        features = coarse_spectra(channels[present[:, index] > 0, 2 * index : 2 * index + 2], step_ppm)
         half = len(features) // 2
         if half < MIN_SPECTRA // 2:
             continue
@@ -113,7 +113,7 @@ def distances(
     for index, condition in enumerate(CONDITIONS):
         if present[index] > 0 and condition in described:
             stored = described[condition]
-            features = _features(channels[None, 2 * index : 2 * index + 2], stored.step_ppm)
+            features = coarse_spectra(channels[None, 2 * index : 2 * index + 2], stored.step_ppm)
             found[condition] = float(_distance(features, stored)[0]), stored.limit
     return found
 
@@ -127,13 +127,13 @@ def _bin_width(step_ppm: float) -> int:
     return max(1, round(BIN_PPM / step_ppm))
 
 
-def _features(channels: NDArray, step_ppm: float) -> NDArray:
+def coarse_spectra(channels: NDArray, step_ppm: float) -> NDArray:
     """Coarse spectra of one condition, of unit root mean square; from ``(n, 2, n_points)`` to ``(n, n_features)``."""
     width = _bin_width(step_ppm)
     n_bins = channels.shape[-1] // width
     coarse = channels[..., : n_bins * width].astype(float).reshape(len(channels), 2, n_bins, width).mean(axis=-1)
     size = np.sqrt((channels.astype(float) ** 2).sum(axis=1).mean(axis=-1))
-    return coarse.reshape(len(channels), -1) / np.maximum(size, 1e-300)[:, None]
+    return coarse.reshape(len(channels), 2 * n_bins) / np.maximum(size, 1e-300)[:, None]
 
 
 def _distance(features: NDArray, stored: DescribedInput) -> NDArray:

@@ -14,6 +14,7 @@ from fsl_mrs_dl.models.novelty import distances
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quality import acquired_s
 from fsl_mrs_dl.quantify.result import RangeCheck
+from fsl_mrs_dl.quantify.told import CONTRADICTION
 
 COMPARED = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln"), "NAA": ("NAA", "NAAG")}
 """Sums that the classical fit is compared in, and their parts."""
@@ -44,12 +45,13 @@ def range_checks(
 
 def range_flags(checks: Iterable[RangeCheck]) -> list[Flag]:
     """A flag for each property outside of what the model was trained on; more signal than that is no fault."""
-    codes = {"fwhm_hz": "broad_lines", "snr": "low_snr"}
+    codes = {"fwhm_hz": "broad_lines", "snr": "low_snr", CONTRADICTION: "protocol_contradicted"}
     flags = []
     for check in checks:
         if check.inside or (check.name == "snr" and check.value > check.high):
             continue
-        detail = f"{check.name} {check.value:.4g}, trained on {check.low:.4g} to {check.high:.4g}"
+        usual = "usually" if check.name == CONTRADICTION else "trained on"
+        detail = f"{check.name} {check.value:.4g}, {usual} {check.low:.4g} to {check.high:.4g}"
         narrow = check.name == "fwhm_hz" and check.value < check.low
         code = "outside_training" if narrow else codes.get(check.name, "outside_training")
         flags.append(Flag(code, detail))

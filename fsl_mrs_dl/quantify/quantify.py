@@ -125,7 +125,7 @@ def _look(
         model, chosen = choose(sample)
         spectra = spectra.with_flags(chosen)
     mode = next(name for name, present in MODES.items() if tuple(data.present) == present)
-    told = told_protocol(spectra, model.folder, basis=basis, options=protocol)
+    told = told_protocol(spectra, model.folder, basis=basis, options=protocol).beside(data, model.folder)
     prediction = model.predict(data, told.inputs)
     estimates = model.estimates(prediction, mode)
     fits = fit_answer(survey, model.outputs, estimates)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 from fsl_mrs_dl.models.folder import ModelFolder
+from fsl_mrs_dl.models.inputs import NetworkInput
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, WIDTH_HZ, ProtocolCode, basis_features
+from fsl_mrs_dl.models.protocol_probe import contradiction
 from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
@@ -31,6 +33,9 @@ from fsl_mrs_dl.quantify.result import RangeCheck
 
 OPTIONS = ("te_s", "vendor", "edit_on_ppm", "edit_off_ppm", "edit_duration_s")
 """What a user or a header can say of a protocol: arguments of `fsl_mrs_dl.physics.sequences.mega_press`."""
+
+CONTRADICTION = "contradiction_of_protocol"
+"""Name of the check of what was told against the spectrum."""
 
 _N_POSITIONS = 12
 
@@ -49,12 +54,16 @@ class Told:
         What was known of the protocol.
     distance : float, optional
         Of its description from the middle of the bank, in units in which the bank's spread is 1.
+    contradiction : tuple of two float, optional
+        How far it is from what the spectrum looks like, and up to where that is not unusual, see
+        `fsl_mrs_dl.models.protocol_probe`.
     """
 
     inputs: NDArray | None = None
     source: str = "not asked"
     fields: Mapping[str, Any] = field(default_factory=dict)
     distance: float | None = None
+    contradiction: tuple[float, float] | None = None
 
     def rows(self, n: int) -> NDArray | None:
         """`inputs` for `n` spectra of the same protocol."""
@@ -62,7 +71,17 @@ class Told:
 
     def checks(self) -> tuple[RangeCheck, ...]:
         """How far a protocol that was described lies from those that were trained on."""
-        return () if self.distance is None else (RangeCheck("distance_of_protocol", self.distance, 0.0, LIMIT),)
+        checks = [] if self.distance is None else [RangeCheck("distance_of_protocol", self.distance, 0.0, LIMIT)]
+        if self.contradiction is not None:
+            checks.append(RangeCheck(CONTRADICTION, self.contradiction[0], 0.0, self.contradiction[1]))
+        return tuple(checks)
+
+    def beside(self, data: NetworkInput, folder: ModelFolder) -> Told:
+        """The same, with how far the spectrum contradicts it."""
+        if self.inputs is None:
+            return self
+        read = folder.card.protocol.get("read", {})
+        return replace(self, contradiction=contradiction(read, data.channels, data.present, self.inputs[0]))
 
     def to_dict(self) -> dict[str, Any]:
         """For ``quantities.json``."""

@@ -10,6 +10,7 @@ import logging
 import platform
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,18 +26,22 @@ from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.models.novelty import describe_inputs
-from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch
+from fsl_mrs_dl.models.protocol_probe import describe_protocols
+from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.limits import known_limits, training_ranges
 from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
-from fsl_mrs_dl.training.loop import CALIBRATION, WEIGHTS, Trainer, draw
+from fsl_mrs_dl.training.loop import CALIBRATION, PROBE, WEIGHTS, Trainer, draw
 
 log = logging.getLogger(__name__)
 
 
 _TRAINING_ONLY = "network.decoder."
 
+
+_PROBED = 12000
+"""Spectra from which is told how protocols look."""
 
 KEPT_BITS = 11
 """Those of half precision: weights are exact to 1 in 2,000, and their errors are independent."""
@@ -173,7 +178,7 @@ def _card(
         ranges=training_ranges(recipe),
         calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs, sum_sd),
         inputs=describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
-        protocol=trainer.synthesiser.code.to_card() if trainer.synthesiser.code else {},
+        protocol=protocol_of(trainer.synthesiser, config.seed, batch),
         simulation_test=_simulation_errors(mean, batch, trainer.outputs),
         training=figures_of(lineage, trainer.best),
         lineage=lineage,
@@ -188,6 +193,31 @@ def _card(
         known_limits=known_limits(recipe),
         files={name: sha256(folder / name) for name in ("model.onnx", WEIGHTS)},
     )
+
+
+def protocol_of(synthesiser: Synthesiser, seed: int, batch: SynthesisedBatch) -> dict[str, Any]:
+    """How protocols are told, and how a spectrum contradicts one; empty for a network that is told none.
+
+    Parameters
+    ----------
+    synthesiser : Synthesiser
+        The training's.
+    seed : int
+    batch : SynthesisedBatch
+        Of calibration.
+    """
+    if synthesiser.code is None or batch.protocol is None:
+        return {}
+    recipe = synthesiser.recipe
+    told = dataclasses.replace(recipe, told=dataclasses.replace(recipe.told, known_share=1.0))
+    maker = Synthesiser(told, synthesiser.bank, synthesiser.code)
+    made = [draw(maker, seed, PROBE, index, _PROBED // 12) for index in range(12)]
+    assert all(part.protocol is not None for part in made)
+    fitted = [np.concatenate([getattr(part, name) for part in made]) for name in ("channels", "present", "protocol")]
+    read = describe_protocols(
+        (fitted[0], fitted[1], fitted[2]), (batch.channels, batch.present, batch.protocol), recipe.grid.step_ppm
+    )
+    return {**synthesiser.code.to_card(), "read": read}
 
 
 def _simulation_errors(

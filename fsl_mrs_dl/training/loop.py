@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 
-TRAIN, VALIDATION, CALIBRATION = 0, 1, 2
+TRAIN, VALIDATION, CALIBRATION, PROBE = 0, 1, 2, 9
 """Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
 
 

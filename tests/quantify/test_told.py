@@ -107,3 +107,17 @@ def test_a_basis_may_describe_the_protocol_and_do_no_more(bases, model, tmp_path
     # one condition alone describes nothing
     (tmp_path / "edit_off").rename(tmp_path / "other")
     assert told_protocol(SPECTRA, model, options={"basis": tmp_path, "vendor": "philips"}).source == "options"
+
+
+def test_a_told_protocol_that_the_spectrum_contradicts_is_a_caution(monkeypatch):
+    from fsl_mrs_dl.quantify import told as module
+    from fsl_mrs_dl.quantify.cautions import range_flags
+
+    folder = SimpleNamespace(card=SimpleNamespace(protocol={"read": {}}))
+    data = SimpleNamespace(channels=np.zeros((4, 721)), present=np.ones(2))
+    told = Told(np.ones((1, 3), np.float32), "header", {}, 1.0)
+    assert told.beside(data, folder).contradiction is None
+    for value, flagged in ((3.0, False), (9.0, True)):
+        monkeypatch.setattr(module, "contradiction", lambda *_, value=value: (value, 8.0))
+        flags = [flag.code for flag in range_flags(told.beside(data, folder).checks())]
+        assert ("protocol_contradicted" in flags) is flagged

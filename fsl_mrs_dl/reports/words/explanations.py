@@ -66,6 +66,8 @@ EXPLANATIONS: dict[str, str] = {
     "training ranges.",
     "other_protocol": "Echo time and editing decide how coupled metabolites look: values and intervals are not "
     "those of this measurement.",
+    "protocol_contradicted": "Values are read as those of that protocol; compare echo time, editing pulses and vendor "
+    "with the scanner's, or say nothing of them.",
     "protocol_unknown": "Of another echo time or editing the values would be wrong, and nothing would show it; say it "
     "in the header (EchoTime, EditPulse) or the sidecar.",
     "poor_fit": "There is signal that no metabolite of the model explains: look for lipid, water or artefact in the "

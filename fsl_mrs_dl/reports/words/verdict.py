@@ -20,6 +20,7 @@ CAUTIONS: tuple[str, ...] = (
     "receiver_clipped",
     "other_model",
     "other_protocol",
+    "protocol_contradicted",
     "model_guessed",
     "centre_moved",
     "frequency_uncertain",
