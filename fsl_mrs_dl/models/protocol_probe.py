@@ -53,7 +53,7 @@ def describe_protocols(
         (features, told), (seen, known) = sets
         weights = np.linalg.solve(features.T @ features + _RIDGE * np.eye(features.shape[1]), features.T @ told)
         error, half = seen @ weights - known, len(known) // 2
-        precision = np.linalg.inv(np.cov(error[:half].T))
+        precision = np.linalg.inv(np.atleast_2d(np.cov(error[:half].T)))
         squared = np.einsum("ni,ij,nj->n", error[half:], precision, error[half:])
         values = np.concatenate([weights.ravel(), precision.ravel()]).astype("<f4")
         found[mode] = {
