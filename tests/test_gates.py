@@ -42,3 +42,20 @@ def too_complex():
 
 def test_functions_and_modules_are_short_and_simple():
     assert not too_long() | too_complex()
+
+
+def imported(path):
+    """Modules that a test file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_no_test_imports_from_another():
+    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        taken = [module for module in imported(path) if tests & set(module.split("."))]
+        assert not taken, f"{path.relative_to(ROOT)} imports {taken[0]}: what tests share belongs in tests/*helpers.py"

@@ -23,8 +23,7 @@ from fsl_mrs_dl.io.pulse_files import read_pulse, write_pulse
 from fsl_mrs_dl.io.spin_files import read_spin_systems
 from fsl_mrs_dl.physics.pulses import gaussian_pulse
 from fsl_mrs_dl.physics.sequences import MegaPress
-from tests.cli.test_cli import ROOT
-from tests.helpers import pair_of, write_nifti
+from tests.helpers import ROOT, pair_of, write_nifti
 
 EXAMPLES = ROOT / "examples"
 STRANGE = [

@@ -117,10 +117,9 @@ def test_fsl_preprocessing_that_fails_is_one_line(tmp_path):
 def test_newton_of_a_validation_is_in_the_unit_of_the_basis():
     from fsl_mrs_dl.validation.programs.newton import newton
     from fsl_mrs_dl.validation.programs.task import answers
-    from tests.validation.test_against import NAMES, made_spectra
-    from tests.validation.test_against import TRUTH as PUT_IN
+    from tests.mixture_helpers import FIVE, five_metabolites
 
-    found = answers("newton", newton, made_spectra(), NAMES)
+    found = answers("newton", newton, five_metabolites(), tuple(FIVE))
     for answer in found.values():
-        for name, value in PUT_IN.items():
+        for name, value in FIVE.items():
             assert answer[name] == pytest.approx(value, rel=0.1), name

@@ -10,7 +10,7 @@ from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
 from fsl_mrs_dl.models.novelty import CONDITIONS, QUANTILE, describe_inputs, distances
 from fsl_mrs_dl.quantify.quantify import quantify
 from tests.helpers import ROOT
-from tests.quantify.test_flags import BRAIN, line, pair, spectra_of
+from tests.mixture_helpers import BRAIN, line, pair, spectra_of
 
 STEP_PPM = 0.05
 

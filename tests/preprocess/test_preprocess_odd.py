@@ -108,10 +108,15 @@ def test_preprocessed_files_keep_times_and_pulses(example, tmp_path):
 @pytest.mark.parametrize("n_transients", [1, 2, 3])
 def test_what_makes_the_residue_larger_is_not_applied(example, n_transients):
     data, _ = example
-    for first in range(0, 16 - n_transients, n_transients):
-        pre = preprocess(replace(data, fids=data.fids[:, :, first : first + n_transients]))
-        found = pre.spectra.history.on_off_alignment
-        assert not found.applied or found.residue_after <= 1.3 * found.residue_before
+    found = [
+        preprocess(replace(data, fids=data.fids[:, :, first : first + n_transients])).spectra.history.on_off_alignment
+        for first in range(0, 16 - n_transients, n_transients)
+    ]
+    applied = [pair for pair in found if pair.applied]
+    assert len(applied) > 0.8 * len(found)
+    assert all(pair.residue_after <= 1.3 * pair.residue_before for pair in applied)
+    # most of them are better for it
+    assert np.median([pair.residue_after / pair.residue_before for pair in applied]) < 0.9
 
 
 def test_notes_of_the_reader_become_flags(example):

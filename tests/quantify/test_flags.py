@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.preprocess.align import apply_alignment
@@ -21,29 +20,9 @@ from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.artefacts import artefact_flags
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quantify import quantify
-from fsl_mrs_dl.quantify.signals import basis_signals
 from tests.helpers import SHARED, fid_of, write_nifti
+from tests.mixture_helpers import BRAIN, DWELL_S, F0_MHZ, SOLUTION, TIME_S, N, line, pair, signals_of, spectra_of
 
-DWELL_S, F0_MHZ, N = 5e-4, 127.73, 2048
-TIME_S = time_axis(N, DWELL_S)
-BRAIN = {
-    "NAA": 11.0,
-    "NAAG": 1.4,
-    "Cr": 4.3,
-    "PCr": 3.7,
-    "GPC": 1.0,
-    "PCh": 0.6,
-    "Ins": 6.0,
-    "Glu": 9.0,
-    "Gln": 2.4,
-    "GABA": 1.8,
-    "GSH": 1.2,
-    "Tau": 1.4,
-    "Asp": 2.0,
-    "MM09": 6.0,
-    "MM30": 2.0,
-}
-SOLUTION = {"NAA": 10.0, "Cr": 8.0, "GABA": 5.0, "Gln": 4.0, "Glu": 10.0}
 FAULTS = {
     "lipid",
     "subtraction_artefact",
@@ -59,26 +38,6 @@ FAULTS = {
 }
 
 
-@functools.lru_cache(maxsize=4)
-def signals_of(names):
-    blank = EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=np.ones(N), diff=np.ones(N), te_s=0.068)
-    return basis_signals(blank, names)
-
-
-def pair(conc=BRAIN, *, lorentz_hz=3.0, gauss_hz=3.0, noise=0.15, seed=0):
-    """OFF and ON of a mixture of the shipped basis."""
-    rng = np.random.default_rng(seed)
-    signals = signals_of(tuple(conc))
-    amplitudes = np.array([conc[name] for name in signals.names])
-    off, diff = (amplitudes @ signals.fids[c] * voigt_decay(TIME_S, lorentz_hz, gauss_hz) for c in ("edit_off", "diff"))
-    off_noise, on_noise = (noise * (rng.normal(size=N) + 1j * rng.normal(size=N)) for _ in range(2))
-    return off + off_noise, off + diff + on_noise
-
-
-def spectra_of(off, on):
-    return EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=off, edit_on=on, diff=on - off, te_s=0.068)
-
-
 @functools.lru_cache(maxsize=1)
 def model():
     return None  # chosen by the kind of sample
@@ -86,10 +45,6 @@ def model():
 
 def codes(result):
     return {flag.code for flag in result.flags}
-
-
-def line(ppm, width_hz, amplitude):
-    return amplitude * np.exp((2j * np.pi * ppm_to_hz(ppm, F0_MHZ) - np.pi * width_hz) * TIME_S)
 
 
 @pytest.mark.parametrize("conc", [BRAIN, SOLUTION], ids=["brain", "solution"])

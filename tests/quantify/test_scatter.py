@@ -18,7 +18,7 @@ from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.scatter import HEADER_KEY, jackknife_sd, scatter_record
 from fsl_mrs_dl.validation.run import diff_of
 from tests.helpers import EXAMPLE
-from tests.quantify.test_quantify import DWELL_S, F0_MHZ, N, mixture
+from tests.mixture_helpers import DWELL_S, F0_MHZ, N, mixture
 
 
 def test_averages_without_a_group_are_those_of_the_others():

@@ -7,7 +7,7 @@ import pytest
 from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.synthesise.concentrations import BRAIN_MM
-from tests.quantify.test_flags import BRAIN, pair, spectra_of
+from tests.mixture_helpers import BRAIN, pair, spectra_of
 
 
 @pytest.mark.parametrize("name", ["GABA", "Glu", "Gln", "GSH", "NAA"])

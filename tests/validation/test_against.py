@@ -6,41 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
-from fsl_mrs_dl.core.units import time_axis
-from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.signals import basis_signals
 from fsl_mrs_dl.validation.programs.lcmodel import LCModel, control, find_lcmodel, read_concentrations
 from fsl_mrs_dl.validation.programs.task import answers, tasks, wanted_metabolites
+from tests.mixture_helpers import FIVE, N, five_metabolites
 
-NAMES = ("GABA", "Glu", "Gln", "NAA", "Cr")
-TRUTH = {"GABA": 2.0, "Glu": 9.0, "Gln": 3.0, "NAA": 11.0, "Cr": 8.0}
-N, DWELL_S, F0_MHZ = 2048, 5e-4, 127.75
+NAMES = tuple(FIVE)
 
 REAL = Path(os.environ.get("LCMODEL", "")) if os.environ.get("LCMODEL") else None
 
 
-def made_spectra():
-    """Both conditions of `TRUTH` with the shipped basis, 4 Hz wide."""
-    empty = EditedSpectra(DWELL_S, F0_MHZ, Path("made"), edit_off=np.zeros(N), diff=np.zeros(N), te_s=0.068)
-    signals = basis_signals(empty, NAMES)
-    rng = np.random.default_rng(3)
-    values = np.array([TRUTH[name] for name in signals.names])
-    decay = voigt_decay(time_axis(N, DWELL_S), 4.0, 0.0)
-    fids = {c: (values @ fids) * decay for c, fids in signals.fids.items()}
-    noise = 0.02 * (rng.normal(size=(2, N)) + 1j * rng.normal(size=(2, N)))
-    return EditedSpectra(
-        DWELL_S, F0_MHZ, Path("made"), edit_off=fids["edit_off"] + noise[0], diff=fids["diff"] + noise[1], te_s=0.068
-    )
-
-
 @pytest.fixture(scope="module")
 def spectra():
-    return made_spectra()
+    return five_metabolites()
 
 
 def test_what_a_condition_does_not_show_is_left_out(spectra):
@@ -100,7 +81,7 @@ def test_lcmodel_gets_its_files_and_its_table_is_read(spectra, tmp_path):
         f"""
 import sys
 text = sys.stdin.read()
-assert "hzpppm=127.75" in text and "nunfil=2048" in text, text
+assert "hzpppm=127.73" in text and "nunfil=2048" in text, text
 assert "$BASIS" in open("b.BASIS").read() and "$NMID" in open("d.RAW").read()
 open("o.table", "w").write({TABLE!r})""",
     )
@@ -156,7 +137,7 @@ def test_tables_of_the_real_program_are_read(condition):
 @pytest.mark.skipif(REAL is None, reason="no lcmodel binary: set LCMODEL")
 def test_the_real_lcmodel_finds_what_was_put_in(spectra):
     found = answers("lcmodel", LCModel(REAL), spectra, NAMES)
-    for name, value in TRUTH.items():
+    for name, value in FIVE.items():
         for answer in found.values():
             assert answer[name] == pytest.approx(value, rel=0.1), name
 
