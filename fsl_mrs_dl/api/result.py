@@ -58,8 +58,11 @@ class Fit:
 
     @property
     def spectra(self) -> EditedSpectra:
-        """The preprocessed spectra: `edit_off`, `edit_on`, `diff` (FIDs, complex, shape ``(n_points,)``) as far as
-        they are there, `dwell_s`, `f0_mhz`."""
+        """The preprocessed spectra.
+
+        `edit_off`, `edit_on`, `diff` (FIDs, complex, shape ``(n_points,)``) as far as they are there; `dwell_s`,
+        `f0_mhz`.
+        """
         return self.data.spectra
 
     @cached_property
@@ -96,8 +99,11 @@ class Fit:
 
     @cached_property
     def concentrations(self) -> Estimates:
-        """Concentrations by the water reference, by name: in mMol/kg of tissue water where tissue fractions were given,
-        else in institutional units; empty without a water reference. See `concentrations_in`."""
+        """Concentrations by the water reference, by name.
+
+        In mMol/kg of tissue water where tissue fractions were given, else in institutional units; empty without a
+        water reference. See `concentrations_in`.
+        """
         units = self.concentration_units
         return self.concentrations_in(units[0]) if units else Estimates((), "concentrations by water", self._dry)
 

@@ -106,7 +106,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write `text` to `path` as UTF-8 with ``\\n`` line ends, whole or not at all.
+    r"""Write `text` to `path` as UTF-8 with ``\n`` line ends, whole or not at all.
 
     Raises
     ------

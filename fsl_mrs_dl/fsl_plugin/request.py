@@ -65,8 +65,10 @@ class Request:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What is known of the protocol beside the header: the basis, where it is part of one that holds both
-        conditions, and what the environment says; as `fsl_mrs_dl.quantify.told.told_protocol` takes it."""
+        """What is known of the protocol beside the header, as `fsl_mrs_dl.quantify.told.told_protocol` takes it.
+
+        The basis, where it is part of one that holds both conditions, and what the environment says.
+        """
         said = protocol_in_environment()
         name = getattr(self.options, "basis", None)
         if self.host in HOSTS and isinstance(name, (str, Path)):

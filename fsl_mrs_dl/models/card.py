@@ -27,8 +27,10 @@ Calibration = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 @dataclass(frozen=True)
 class TrainingFigures:
-    """Figures of the training: sums over the stages of `Card.lineage`, or over the members of an ensemble; of the
-    last run alone where the card is of a version that kept no lineage.
+    """Figures of the training.
+
+    Sums over the stages of `Card.lineage`, or over the members of an ensemble; of the last run alone where the card is
+    of a version that kept no lineage.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Averages of a scan without one group of its transients each: how much do the transients differ?
+"""Averages of a scan without one group of its transients each: they tell how much the transients differ.
 
 Groups are blocks of transients that follow each other, for two reasons. What changes slowly (a head that moved, a
 drift) differs between blocks, but not between groups that are dealt out in turn. What alternates (a phase cycle)

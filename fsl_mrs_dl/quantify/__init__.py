@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""From spectra to metabolites with intervals and flags."""

@@ -21,6 +21,7 @@ class Axis:
     p1: float
 
     def __call__(self, value: Any) -> Any:
+        """The place of a value, or of an array of them."""
         return self.p0 + (np.asarray(value, float) - self.v0) / ((self.v1 - self.v0) or 1.0) * (self.p1 - self.p0)
 
 

@@ -118,8 +118,10 @@ def _spread_of(parts: Sequence[str], names: Sequence[str], spreads: NDArray) -> 
 def with_sums(
     values: NDArray, sd: NDArray, outputs: Sequence[str], sum_sd: NDArray | None = None
 ) -> tuple[tuple[str, ...], NDArray, NDArray]:
-    """Names, values and spreads of the outputs and of the sums whose parts they are; spreads add in quadrature unless
-    `sum_sd`, shape ``(n, n_sums)``, has them."""
+    """Names, values and spreads of the outputs and of the sums whose parts they are.
+
+    Spreads add in quadrature unless `sum_sd`, shape ``(n, n_sums)``, has them.
+    """
     names, columns, spreads = list(outputs), [values], [sd]
     for name, parts in COMBINATIONS.items():
         indices = [outputs.index(part) for part in parts if part in outputs]

@@ -114,8 +114,10 @@ def _write_weights(network: nn.Module, folder: Path) -> None:
 
 
 def _round_weights(network: nn.Module) -> None:
-    """Leave `KEPT_BITS` significant bits of each weight, in place: every version of a file stays in the
-    repository, and such files compress better."""
+    """Leave `KEPT_BITS` significant bits of each weight, in place.
+
+    Every version of a file stays in the repository, and such files compress better.
+    """
     with torch.no_grad():
         for weight in network.parameters():
             fraction, exponent = torch.frexp(weight)

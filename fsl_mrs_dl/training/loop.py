@@ -279,8 +279,10 @@ class Trainer:
         return float(loss.detach())
 
     def _sums(self, target: NDArray) -> tuple[Tensor, NDArray]:
-        """What turns scaled outputs into the sums that are reported, each of unit spread: ``(n_outputs, n_sums)``; and
-        those spreads."""
+        """What turns scaled outputs into the sums that are reported, ``(n_outputs, n_sums)``, and their spreads.
+
+        Each sum has unit spread.
+        """
         columns, scales = [], []
         for parts in COMBINATIONS.values():
             member = np.array([name in parts for name in self.outputs])
@@ -345,8 +347,10 @@ class Trainer:
 
 
 def _bfloat16_is_fast() -> bool:
-    """Whether convolutions have a path of their own for bfloat16; where not, they are converted to and fro, and a step
-    takes several times as long as in float32."""
+    """Whether convolutions have a path of their own for bfloat16.
+
+    Where not, they are converted to and fro, and a step takes several times as long as in float32.
+    """
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
