@@ -27,6 +27,9 @@ from fsl_mrs_dl.physics.simulate import LineList, SimulatedPair
 from fsl_mrs_dl.physics.spins import SpinSystem, load_system
 from fsl_mrs_dl.physics.spins.user import to_fsl
 
+SMALLEST = 1e-4
+"""Transitions below this part of a proton are left out of a compact basis."""
+
 
 @dataclass(frozen=True)
 class ConditionBasis:
@@ -198,8 +201,8 @@ def read_fsl_basis(folder: Path) -> ConditionBasis:
     return ConditionBasis(tuple(names), np.array(fids), sampling[1], sampling[2], sampling[3])
 
 
-def save_line_basis(path: Path, basis: LineBasis, smallest: float = 1e-4) -> None:
-    """Write a compact ``.npz``; transitions below `smallest` of a proton are left out."""
+def save_line_basis(path: Path, basis: LineBasis) -> None:
+    """Write a compact ``.npz``; transitions below `SMALLEST` of a proton are left out."""
     arrays: dict[str, Any] = {
         "names": np.array(basis.names),
         "sequence": np.array(json.dumps(dataclasses.asdict(basis.sequence))),
@@ -208,7 +211,7 @@ def save_line_basis(path: Path, basis: LineBasis, smallest: float = 1e-4) -> Non
         parts = []
         for pair in basis.pairs.values():
             lines: LineList = getattr(pair, condition)
-            keep = np.abs(lines.amplitude) > smallest
+            keep = np.abs(lines.amplitude) > SMALLEST
             parts.append((lines.shift_hz[keep], lines.amplitude[keep].astype(np.complex64)))
         arrays[f"{condition}_count"] = np.array([len(p[0]) for p in parts])
         arrays[f"{condition}_shift_hz"] = np.concatenate([p[0] for p in parts])

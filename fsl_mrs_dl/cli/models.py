@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """List the models that are found by name, show what one is and how far it was tested, or add one.
 
-Models are added to the first folder of FSL_MRS_DL_MODELS, or to the user's own folder where that is not set."""
+Models are added to the first folder of FSL_MRS_DL_MODELS, or to the user's own folder where that is not set.
+"""
 
 from __future__ import annotations
 

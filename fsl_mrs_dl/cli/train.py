@@ -3,7 +3,8 @@
 
 CONFIG.toml holds the whole training: with stages it trains one after the other, with members it makes an ensemble of
 trained models. --like, or --vendor and --te, makes a configuration for one protocol instead, goes on from a shipped
-model, and ends with a validation on protocols that were not trained on."""
+model, and ends with a validation on protocols that were not trained on.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BO
 
 
 def decode(content: bytes) -> str:
-    """Text of UTF-8, or of what its byte order mark says, without the mark and with ``\\n`` line ends.
+    r"""Text of UTF-8, or of what its byte order mark says, without the mark and with ``\n`` line ends.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def decode(content: bytes) -> str:
     return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_text(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = DataError) -> str:
+def read_text(path: str | os.PathLike, what: str) -> str:
     """Read a text file that somebody wrote by hand or with another program.
 
     Parameters
@@ -41,15 +41,18 @@ def read_text(path: str | os.PathLike, what: str, error: type[FslMrsDlError] = D
     path : path-like
     what : str
         What it should be, for the message: ``"sidecar"``.
-    error : type
-        Raised where it cannot be read, or is not text.
 
     Returns
     -------
     str
         As `decode` gives it.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read, or is not text.
     """
-    return _decoded(_content(path, what, error), path, what, error)
+    return _decoded(_content(path, what, DataError), path, what, DataError)
 
 
 def _content(path: str | os.PathLike, what: str, error: type[FslMrsDlError]) -> bytes:

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.constants import RECEIVER_PPM
 
 
-def ppm_to_hz(shift_ppm: float | NDArray, f0_mhz: float, centre_ppm: float = RECEIVER_PPM) -> float | NDArray:
-    """Frequency in Hz of a line at `shift_ppm` in a FID whose 0 Hz stands at `centre_ppm`."""
-    return (shift_ppm - centre_ppm) * f0_mhz
+def ppm_to_hz(shift_ppm: float | NDArray, f0_mhz: float) -> float | NDArray:
+    """Frequency in Hz of a line at `shift_ppm`."""
+    return (shift_ppm - RECEIVER_PPM) * f0_mhz
 
 
-def hz_to_ppm(freq_hz: float | NDArray, f0_mhz: float, centre_ppm: float = RECEIVER_PPM) -> float | NDArray:
+def hz_to_ppm(freq_hz: float | NDArray, f0_mhz: float) -> float | NDArray:
     """Chemical shift in ppm of a line at `freq_hz`; the inverse of `ppm_to_hz`."""
-    return centre_ppm + freq_hz / f0_mhz
+    return RECEIVER_PPM + freq_hz / f0_mhz
 
 
-def ppm_axis(n_points: int, dwell_s: float, f0_mhz: float, centre_ppm: float = RECEIVER_PPM) -> NDArray:
+def ppm_axis(n_points: int, dwell_s: float, f0_mhz: float) -> NDArray:
     """Chemical shifts, ascending, of the points of ``fftshift(fft(fid))``; shape ``(n_points,)``."""
-    return centre_ppm + np.fft.fftshift(np.fft.fftfreq(n_points, dwell_s)) / f0_mhz
+    return RECEIVER_PPM + np.fft.fftshift(np.fft.fftfreq(n_points, dwell_s)) / f0_mhz
 
 
 def spectrum(fid: NDArray) -> NDArray:

@@ -153,8 +153,8 @@ def write_table(
     _write(path, lines)
 
 
-def write_csv(path: Path, *, rows: Sequence[Row], reference: str, row: int = 1, column: int = 1) -> None:
-    """Write a .csv file: one header line, one line for the voxel (`row`, `column`).
+def write_csv(path: Path, *, rows: Sequence[Row], reference: str) -> None:
+    """Write a .csv file: one header line, one line for the only voxel, row 1 and column 1.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def write_csv(path: Path, *, rows: Sequence[Row], reference: str, row: int = 1, 
     if len(rows) > MAX_CSV_METABOLITES:
         raise DataError("too many metabolites for a .csv file", where=path, expected="84 at most", got=len(rows))
     header = ["Row", " Col"]
-    values = [f"{row:3d}", f" {column:3d}"]
+    values = ["  1", "   1"]
     for entry in rows:
         name = entry.name[:13]
         header += [f" {name}", f" {name} %SD", f" {name}/{reference}"]

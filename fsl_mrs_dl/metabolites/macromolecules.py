@@ -16,7 +16,7 @@ from fsl_mrs_dl.core.units import ppm_to_hz
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import voigt_decay
 
-MM30_PPM, MM09_PPM = 3.00, 0.91
+MM30_PPM = 3.00
 MM30_DIFF_AREA = 1.6
 """Area of one unit of MM30 in DIFF: that of GABA's lines at 3.0 ppm in DIFF with slice profile (0.535 of Cr's three
 protons, `benchmarks/simulate.py`), so that GABA+ = GABA + MM30 adds like to like."""

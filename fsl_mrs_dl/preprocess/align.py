@@ -16,6 +16,12 @@ from fsl_mrs_dl.preprocess.water import remove_water
 BAND_PPM = (1.7, 4.2)
 """Band that is compared, ppm: the metabolites' lines, not lipid, not water."""
 
+EDGE_PPM = 0.1
+"""Width of the cosine edges of a band, ppm."""
+
+N_ROUNDS = 4
+"""How often the target, the median of the aligned transients, is made anew."""
+
 SEARCH_HZ = 25.0
 """Largest difference of frequency looked for, Hz (0.2 ppm at 3 T, about twice the worst drift met)."""
 
@@ -47,15 +53,13 @@ def apply_alignment(fids: NDArray, dwell_s: float, shift_hz: NDArray | float, ph
     return fids * np.exp(-1j * (2 * np.pi * shift * t + phase))
 
 
-def band_limited(
-    fids: NDArray, dwell_s: float, f0_mhz: float, band_ppm: tuple[float, float] = BAND_PPM, edge_ppm: float = 0.1
-) -> NDArray:
+def band_limited(fids: NDArray, dwell_s: float, f0_mhz: float, band_ppm: tuple[float, float] = BAND_PPM) -> NDArray:
     """FIDs of the lines inside a band (ppm) with cosine edges; shape kept. Zero filled to avoid wrap-around."""
     n = fids.shape[-1]
     size = fft.next_fast_len(2 * n)
     axis = np.fft.ifftshift(ppm_axis(size, dwell_s, f0_mhz))
     outside = np.maximum(band_ppm[0] - axis, axis - band_ppm[1])
-    gain = 0.5 * (1.0 + np.cos(np.pi * np.clip(outside / edge_ppm, 0.0, 1.0)))
+    gain = 0.5 * (1.0 + np.cos(np.pi * np.clip(outside / EDGE_PPM, 0.0, 1.0)))
     return fft.ifft(fft.fft(fids, size, axis=-1) * gain, axis=-1)[..., :n]
 
 
@@ -98,9 +102,7 @@ def comparable(fids: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
     return band_limited(dry, dwell_s, f0_mhz, (low - margin, high))
 
 
-def align_transients(
-    fids: NDArray, dwell_s: float, f0_mhz: float, *, prepared: NDArray | None = None, n_iterations: int = 4
-) -> Alignment:
+def align_transients(fids: NDArray, dwell_s: float, f0_mhz: float, *, prepared: NDArray | None = None) -> Alignment:
     """Align the transients of one condition with one another.
 
     Parameters
@@ -110,8 +112,6 @@ def align_transients(
         Sampling interval in s, spectrometer frequency in MHz.
     prepared : complex array, optional
         Result of `comparable`, when it is at hand.
-    n_iterations : int
-        Rounds of making the target (the median of the aligned transients) anew.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def align_transients(
     typical = [np.median(register(work[sample], work[i], dwell_s, zero[sample])[2]) for i in sample]
     target = work[sample[int(np.argmax(typical))]]
     shift, phase, similarity = register(work, target, dwell_s, zero)
-    for _ in range(n_iterations):
+    for _ in range(N_ROUNDS):
         shift = shift - np.median(shift)
         target = _centre(apply_alignment(work, dwell_s, shift, phase))
         shift, phase, similarity = register(work, target, dwell_s, shift)

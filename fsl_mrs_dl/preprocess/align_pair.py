@@ -17,6 +17,12 @@ GABA_J_HZ = 7.3
 """Coupling of GABA H4 to H3, Hz: the edited line is a pseudo-doublet 2 J apart with some centre line.
 Near et al. 2013, Magn Reson Med 70:1183, doi 10.1002/mrm.24547."""
 
+TEMPLATE_HZ = 5.0
+"""Width of the edited lines that take part, Hz."""
+
+MIN_GAIN = 0.02
+"""A correction is worth applying when it lowers the squared misfit by twice this share of it."""
+
 WATER_SIMILARITY = 0.995
 """Correlation of the residual water of ON and OFF from which on it tells their difference."""
 
@@ -60,14 +66,7 @@ def water_difference(water_off: NDArray, water_on: NDArray, dwell_s: float) -> t
 
 
 def align_pair(
-    off: NDArray,
-    on: NDArray,
-    dwell_s: float,
-    f0_mhz: float,
-    *,
-    water: tuple[float, float] | None = None,
-    width_hz: float = 5.0,
-    min_gain: float = 0.02,
+    off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float, *, water: tuple[float, float] | None = None
 ) -> PairAlignment:
     """Frequency and phase of ON relative to OFF, from the lines that editing leaves alone (Cr, Cho, water).
 
@@ -85,10 +84,6 @@ def align_pair(
         Sampling interval in s, spectrometer frequency in MHz.
     water : (shift_hz, phase_rad), optional
         The same quantities as found on the residual water (`water_difference`).
-    width_hz : float
-        Line width of the GABA template, Hz.
-    min_gain : float
-        The correction counts as worth applying when it lowers the squared misfit by twice this share of it.
 
     Returns
     -------
@@ -100,10 +95,10 @@ def align_pair(
     Evans et al. 2013, J Magn Reson Imaging 38:809, doi 10.1002/jmri.23923 (subtraction artefacts of Cr and Cho);
     Mikkelsen et al. 2018, Magn Reson Med 80:21, doi 10.1002/mrm.27027.
     """
-    found = _aligned(_Residue(off, on, dwell_s, f0_mhz, water, width_hz), min_gain)
+    found = _aligned(_Residue(off, on, dwell_s, f0_mhz, water))
     if found.residue_after > WORSE * found.residue_before and water is not None:
         # water's phase may differ between the conditions: what makes the residue clearly larger is not believed
-        return _aligned(_Residue(off, on, dwell_s, f0_mhz, None, width_hz), min_gain)
+        return _aligned(_Residue(off, on, dwell_s, f0_mhz, None))
     return found
 
 
@@ -116,7 +111,6 @@ class _Residue:
     dwell_s: float
     f0_mhz: float
     water: tuple[float, float] | None
-    width_hz: float
 
     def off_prior(self, shift_hz: float, phase_rad: float) -> NDArray:
         """Distance to what water says, phase then shift, in standard deviations."""
@@ -132,7 +126,7 @@ class _Residue:
     def fit(self, shift_hz: float, phase_rad: float) -> tuple[float, float, float]:
         """Relative residue there, and the Gauss-Newton step in shift and phase."""
         moved = apply_alignment(self.on, self.dwell_s, shift_hz, phase_rad)
-        s_off, s_on, ramp, *edited = _pair_design(self.off, moved, self.dwell_s, self.f0_mhz, self.width_hz)
+        s_off, s_on, ramp, *edited = _pair_design(self.off, moved, self.dwell_s, self.f0_mhz)
         columns = [-1j * s_on, -2j * np.pi * ramp, s_on, *edited, *(1j * line for line in edited)]
         matrix, data = np.stack([_real(x) for x in columns], axis=1), _real(s_off - s_on)
         scale = np.linalg.norm(matrix, axis=0)
@@ -171,16 +165,16 @@ class _Residue:
         return shift_hz, phase_rad
 
 
-def _aligned(residue: _Residue, min_gain: float) -> PairAlignment:
+def _aligned(residue: _Residue) -> PairAlignment:
     before = residue.at(0.0, 0.0)
     shift, phase = residue.descended(*residue.start())
     after = residue.at(shift, phase)
     # squared misfit in units of its spread at the end, plus the prior's share
-    s_off, *_ = _pair_design(residue.off, residue.on, residue.dwell_s, residue.f0_mhz, residue.width_hz)
+    s_off, *_ = _pair_design(residue.off, residue.on, residue.dwell_s, residue.f0_mhz)
     n_data = 2 * s_off.size / MISFIT_FACTOR**2
     cost_before = n_data * (before / max(after, 1e-300)) ** 2 + float(np.sum(residue.off_prior(0.0, 0.0) ** 2))
     cost_after = n_data + float(np.sum(residue.off_prior(shift, phase) ** 2))
-    gains = cost_after < (1.0 - 2.0 * min_gain) * cost_before
+    gains = cost_after < (1.0 - 2.0 * MIN_GAIN) * cost_before
     applied = gains and abs(shift) < SEARCH_HZ and not after > WORSE * before
     return PairAlignment(shift, float(np.angle(np.exp(1j * phase))), before, after, bool(applied))
 
@@ -189,7 +183,7 @@ def _real(x: NDArray) -> NDArray:
     return np.concatenate([x.real, x.imag])
 
 
-def _pair_design(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float, width_hz: float) -> tuple:
+def _pair_design(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float) -> tuple:
     """Spectra of OFF, ON, t ON and of the edited lines (GABA twice, tails of Glx and NAA) in `PAIR_REGIONS_PPM`."""
     n = off.size
     size = fft.next_fast_len(2 * n)
@@ -200,7 +194,7 @@ def _pair_design(off: NDArray, on: NDArray, dwell_s: float, f0_mhz: float, width
     t = time_axis(n, dwell_s)
     damp = np.exp(-np.pi * 2.0 * t)
     gaba, glx, naa = (
-        np.exp(2j * np.pi * ppm_to_hz(ppm, f0_mhz) * t - np.pi * width_hz * t)
+        np.exp(2j * np.pi * ppm_to_hz(ppm, f0_mhz) * t - np.pi * TEMPLATE_HZ * t)
         for ppm in (GABA_H4_PPM, GLX_H2_PPM, NAA_PPM)
     )
     stack = np.stack([off, on, on * t, gaba * np.cos(2 * np.pi * GABA_J_HZ * t), gaba, glx, naa])

@@ -38,6 +38,9 @@ WIDTHS_HZ = (1.5, 3.0, 5.0, 8.0, 12.0)
 MIN_LINE_SNR = 6.0
 """Below this the reference counts as uncertain."""
 
+WIDTH_SEARCH_PPM = 0.1
+"""How far from its place the line may stand whose width is measured, ppm."""
+
 
 def _filtered(fid: NDArray, dwell_s: float, width_hz: float) -> tuple[NDArray, NDArray, float]:
     """Matched-filter output (projection on a unit Lorentzian line) against frequency in Hz, and its noise."""
@@ -146,9 +149,7 @@ def reference_spectra(spectra: EditedSpectra) -> EditedSpectra:
     return done
 
 
-def line_width_hz(
-    fid: NDArray, dwell_s: float, f0_mhz: float, ppm: float = CR_CH3_PPM, search_ppm: float = 0.1
-) -> float:
+def line_width_hz(fid: NDArray, dwell_s: float, f0_mhz: float, ppm: float = CR_CH3_PPM) -> float:
     """Full width at half maximum of the line nearest to `ppm`, Hz.
 
     Parameters
@@ -158,9 +159,7 @@ def line_width_hz(
     dwell_s, f0_mhz : float
         Sampling interval in s, spectrometer frequency in MHz.
     ppm : float
-        Where the line is expected.
-    search_ppm : float
-        The largest magnitude within this distance is the line.
+        Where the line is expected: the largest magnitude within `WIDTH_SEARCH_PPM` is the line.
 
     Returns
     -------
@@ -178,7 +177,7 @@ def line_width_hz(
     weighted[0] *= 0.5
     values = np.fft.fftshift(fft.fft(weighted, size))
     freq = np.fft.fftshift(np.fft.fftfreq(size, dwell_s))
-    near = np.flatnonzero(np.abs(hz_to_ppm(freq, f0_mhz) - ppm) <= search_ppm)
+    near = np.flatnonzero(np.abs(hz_to_ppm(freq, f0_mhz) - ppm) <= WIDTH_SEARCH_PPM)
     if near.size < 3:
         return float("nan")
     peak = int(near[np.argmax(np.abs(values[near]))])

@@ -32,6 +32,9 @@ MIN_WATER_SNR = 6.0
 METABOLITES_PPM = (1.8, 4.1)
 """Where the lines stand with which residual water is compared, ppm."""
 
+SETTLED = 1e-7
+"""Residual of the singular vectors at which Lanczos stops, relative to the largest singular value."""
+
 MAX_GROWTH = 1.0
 """A growing component may grow by exp(MAX_GROWTH) over the FID; more is cut to that, so that nothing blows up."""
 
@@ -166,7 +169,7 @@ class _Bidiagonalisation:
         return self._left[:n].T @ vectors[:, :k] if self.exhausted or converged else None
 
 
-def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float) -> NDArray:
+def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float = SETTLED) -> NDArray:
     """Leading `k` left singular vectors of the Hankel matrix (`rows`, n - rows + 1) of `fid`."""
     matrix = _Hankel(fid, rows)
     k = min(k, matrix.rows, matrix.cols)
@@ -183,9 +186,7 @@ def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float) -> NDArr
         wanted = min(most, space.n + k)
 
 
-def hlsvd(
-    fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS, *, rows: int | None = None, tol: float = 1e-7
-) -> Components:
+def hlsvd(fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS) -> Components:
     """Decompose a FID into damped oscillations.
 
     Shift invariance of the leading singular vectors of the FID's Hankel matrix, solved by total least squares, gives
@@ -198,10 +199,6 @@ def hlsvd(
         Sampling interval, s.
     n_components : int
         Number of oscillations (fewer come back when the FID's rank is lower).
-    rows : int, optional
-        Rows of the Hankel matrix; default n // 2.
-    tol : float
-        Residual of the singular vectors at which Lanczos stops, relative to the largest singular value.
 
     Returns
     -------
@@ -228,7 +225,7 @@ def hlsvd(
     scale = np.abs(fid).max()
     if scale == 0.0:
         return Components(empty, empty, empty.astype(complex))
-    u = _left_singular_vectors(fid / scale, rows or n // 2, n_components, tol)
+    u = _left_singular_vectors(fid / scale, n // 2, n_components)
     k = u.shape[1]
     # [U_top U_bottom] V = 0 with V from the smallest singular values: Z = -V12 V22^-1
     triangle = np.linalg.qr(np.hstack([u[:-1], u[1:]]), mode="r")
@@ -251,9 +248,7 @@ def _amplitudes(basis: NDArray, fids: NDArray) -> NDArray:
     return (scaled.T / norm).T
 
 
-def water_window(
-    fid: NDArray, dwell_s: float, f0_mhz: float, half_ppm: float = HALF_WINDOW_PPM
-) -> tuple[tuple[float, float], bool]:
+def water_window(fid: NDArray, dwell_s: float, f0_mhz: float) -> tuple[tuple[float, float], bool]:
     """Window around the water line in ppm, and whether a line stands there above the noise.
 
     The largest magnitude within `SEARCH_PPM` is taken for water, whatever its shift (offset of the scanner,
@@ -266,14 +261,14 @@ def water_window(
     noise = np.median(magnitude[np.abs(axis - RECEIVER_PPM) > 0.6 * (axis[-1] - RECEIVER_PPM)])
     inside = np.flatnonzero((axis > SEARCH_PPM[0]) & (axis < SEARCH_PPM[1]))
     if inside.size < 3:
-        return (RECEIVER_PPM - half_ppm, RECEIVER_PPM + half_ppm), False
+        return (RECEIVER_PPM - HALF_WINDOW_PPM, RECEIVER_PPM + HALF_WINDOW_PPM), False
     peak = inside[np.argmax(magnitude[inside])]
     # a maximum at the edge, or noise on the flank of Cr at 3.91, is not a line: a line falls to half on both sides
     sides = (axis > axis[peak] - 0.3) & (axis <= axis[peak]), (axis >= axis[peak]) & (axis < axis[peak] + 0.3)
     falls = all(magnitude[side].min() < 0.5 * magnitude[peak] for side in sides)
     is_line = magnitude[peak] > MIN_WATER_SNR * noise and falls and peak not in (inside[0], inside[-1])
     centre = float(axis[peak]) if is_line else RECEIVER_PPM
-    return (centre - half_ppm, centre + half_ppm), bool(is_line)
+    return (centre - HALF_WINDOW_PPM, centre + HALF_WINDOW_PPM), bool(is_line)
 
 
 def remove_water(

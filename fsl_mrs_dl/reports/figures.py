@@ -40,10 +40,10 @@ def headline(quantification: Quantification) -> list[Estimate]:
     return [found[name] for name in HEADLINE if name in found]
 
 
-def visible(panel: Panel, window_ppm: tuple[float, float] = PPM_WINDOW) -> NDArray:
-    """Mask of the points of `panel` that lie in the window; all points where none does."""
+def visible(panel: Panel) -> NDArray:
+    """Mask of the points of `panel` that lie in `PPM_WINDOW`; all points where none does."""
     ppm = np.asarray(panel.ppm)
-    mask = (ppm >= window_ppm[0]) & (ppm <= window_ppm[1])
+    mask = (ppm >= PPM_WINDOW[0]) & (ppm <= PPM_WINDOW[1])
     return mask if mask.any() else np.ones(len(ppm), bool)
 
 

@@ -134,9 +134,9 @@ def _inputs(quantification: Quantification, spectra: EditedSpectra) -> list[str]
     return lines
 
 
-def _short(content: Any, limit: int = 300) -> str:
+def _short(content: Any) -> str:
     text = json.dumps(tables.finite(content), allow_nan=False)
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
+    return text if len(text) <= 300 else text[:296] + " ..."
 
 
 def write_fit(path: Path, quantification: Quantification, spectra: EditedSpectra) -> None:

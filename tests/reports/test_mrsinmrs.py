@@ -17,7 +17,7 @@ from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.record import Coils, EddyCurrent, LineWidth, OnOffAlignment, Record, ResidualWater, Transients
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.pipeline import preprocess
-from fsl_mrs_dl.quantify.limits import Limits
+from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.reports.html import report as html
 from fsl_mrs_dl.reports.words.checklist import NOT_IN_HEADER, Item
 from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
@@ -274,12 +274,9 @@ def test_result_model_and_quality_are_reported():
     assert item(table(q=diff_only()), "4a", "FWHM of the fitted lines").shown == "not measured"
 
 
-def test_limits_are_those_of_the_run():
-    def words(limits):
-        return item(mrsinmrs(full(), spectra(), limits=limits), "4b", "data sets refused when").value
-
-    assert words(None).startswith(f"SNR below {Limits().refuse_snr:g}, ")
-    assert words(Limits(refuse_snr=7.5)).startswith("SNR below 7.5, ")
+def test_limits_are_those_of_the_program():
+    words = item(mrsinmrs(full(), spectra()), "4b", "data sets refused when").value
+    assert words.startswith(f"SNR below {LIMITS.refuse_snr:g}, ")
 
 
 def test_water_and_its_constants_are_reported():

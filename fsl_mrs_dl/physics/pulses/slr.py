@@ -77,18 +77,9 @@ def slr_pulse(
     return ShapedPulse(w1_hz, duration_s, f"SLR {kind} {duration_s * 1e3:g} ms, TBW {time_bandwidth:g}, {phase} phase")
 
 
-def slr_refocusing(
-    duration_s: float,
-    time_bandwidth: float,
-    *,
-    n_steps: int = 128,
-    passband_ripple: float = 0.01,
-    stopband_ripple: float = 0.01,
-) -> ShapedPulse:
+def slr_refocusing(duration_s: float, time_bandwidth: float, *, n_steps: int = 128) -> ShapedPulse:
     """A linear-phase 180 degree refocusing pulse; see `slr_pulse`."""
-    return slr_pulse(
-        duration_s, time_bandwidth, n_steps=n_steps, passband_ripple=passband_ripple, stopband_ripple=stopband_ripple
-    )
+    return slr_pulse(duration_s, time_bandwidth, n_steps=n_steps)
 
 
 class _TooNarrowError(ValueError):

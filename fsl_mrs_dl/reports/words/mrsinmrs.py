@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.quantify.limits import Limits
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports.words.checklist import Checklist, Section
 from fsl_mrs_dl.reports.words.mrsinmrs_run import analysis, quality
@@ -25,11 +24,7 @@ REFERENCE = (
 
 
 def mrsinmrs(
-    quantification: Quantification,
-    spectra: EditedSpectra,
-    options: Mapping[str, Any] | None = None,
-    *,
-    limits: Limits | None = None,
+    quantification: Quantification, spectra: EditedSpectra, options: Mapping[str, Any] | None = None
 ) -> Checklist:
     """Fill the checklist; what is not known is said to be missing and never guessed.
 
@@ -41,8 +36,6 @@ def mrsinmrs(
         What was quantified, with its header.
     options : mapping, optional
         Arguments of the run (``h2o``, ``tissue``).
-    limits : Limits, optional
-        With which it was quantified.
 
     Returns
     -------
@@ -58,6 +51,6 @@ def mrsinmrs(
             Section(1, "Hardware", hardware(header, spectra)),
             Section(2, "Acquisition", acquisition(header, spectra)),
             Section(3, "Data analysis methods and outputs", analysis(header, q, spectra, options)),
-            Section(4, "Data quality", quality(q, spectra, limits or Limits())),
+            Section(4, "Data quality", quality(q, spectra)),
         ),
     )

@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.record import LineWidth
 from fsl_mrs_dl.metabolites.table import TABULATED
 from fsl_mrs_dl.preprocess.average import MIN_EXCESS, MIN_FOR_REJECTION, REJECT_Z
-from fsl_mrs_dl.quantify.limits import Limits
+from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.reports import tables
 from fsl_mrs_dl.reports.words.checklist import Item, Row
@@ -161,11 +161,11 @@ def _thousandfold(value: Any) -> float | None:
     return 1e3 * float(value) if isinstance(value, int | float) else None
 
 
-def quality(q: Quantification, spectra: EditedSpectra, limits: Limits) -> tuple[Row, ...]:
+def quality(q: Quantification, spectra: EditedSpectra) -> tuple[Row, ...]:
     """Rows 4a to 4d."""
     return (
         Row("4a", "SNR and line width, with reference peaks", _snr_and_width(q, spectra)),
-        Row("4b", "Data exclusion criteria", _exclusion(q, spectra, limits)),
+        Row("4b", "Data exclusion criteria", _exclusion(q, spectra)),
         Row("4c", "Quality measures of the fit", _fit_quality(q)),
         Row("4d", "Sample spectrum", (Item("", "fit_summary.png", source="this run"),)),
     )
@@ -210,10 +210,10 @@ def _averaged(spectra: EditedSpectra) -> dict[str, tuple[int, list[int]]]:
     return {name: entry for name, entry in transients(spectra).items() if entry[0] > 1}
 
 
-def _exclusion(q: Quantification, spectra: EditedSpectra, limits: Limits) -> tuple[Item, ...]:
+def _exclusion(q: Quantification, spectra: EditedSpectra) -> tuple[Item, ...]:
     rule = (
-        f"SNR below {limits.refuse_snr:g}, more than {100 * limits.refuse_fit:g} % of the signal unexplained, or lines "
-        f"wider than {limits.refuse_width_factor:g} times the widest that the model was trained on"
+        f"SNR below {LIMITS.refuse_snr:g}, more than {100 * LIMITS.refuse_fit:g} % of the signal unexplained, or lines "
+        f"wider than {LIMITS.refuse_width_factor:g} times the widest that the model was trained on"
     )
     reasons = [flag.detail or flag.sentence for flag in q.flags if flag.severity == "refused"]
     cautions = [f"{f.code} ({f.detail})" if f.detail else f.code for f in q.flags if f.severity == "caution"]
