@@ -231,7 +231,7 @@ def test_pages_print_with_what_is_folded_and_fold_again(page, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(page, name, dark):
+@pytest.mark.parametrize("window", [{}, {"dark": True}, PHONE], ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_serious(page, name, window):
     script = axe_script()
-    assert page(name, dark=dark).axe(script) == []
+    assert page(name, **window).axe(script) == []

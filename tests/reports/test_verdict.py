@@ -36,6 +36,12 @@ def test_every_caution_has_its_rank():
     assert len(CAUTIONS) == len(cautions)
 
 
+def test_a_caution_without_a_rank_is_not_hidden(monkeypatch):
+    monkeypatch.setitem(CATALOGUE, "moved_a_lot", ("caution", "The head moved."))
+    found = verdict([Flag("not_edited"), Flag("moved_a_lot")])
+    assert (found.state, found.reason.code) == ("look", "moved_a_lot")
+
+
 @pytest.mark.parametrize(
     ("codes", "state", "reason", "more"),
     [

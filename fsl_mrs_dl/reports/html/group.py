@@ -32,6 +32,8 @@ from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 FIRST_COLUMNS = ("site", "site_id", "vendor", "session")
 """The page opens with the first of these that tells scans apart."""
 
+_SCRIPTS, _STYLES = ("group.js", "common.js"), ("report.css", "group.css")
+
 
 def render_group(
     scans: Sequence[Scan], retests: Sequence[Retest] = (), dictionary: Mapping[str, Any] | None = None
@@ -67,7 +69,7 @@ def render_group(
         "values": {_key(q): [_or_none(found.get(scan.name)) for scan in scans] for q, found in values.items()},
         "dictionary": dict(dictionary or {}),
     }
-    return render_page("group.html.j2", context, data=data, script="group.js", styles=("report.css", "group.css"))
+    return render_page("group.html.j2", context, data=data, scripts=_SCRIPTS, styles=_STYLES)
 
 
 def _counts(scans: Sequence[Scan], shown: Sequence[Quantity]) -> dict[str, Any]:

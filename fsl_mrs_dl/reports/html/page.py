@@ -36,7 +36,7 @@ def render_page(
     *,
     plots: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
-    script: str = "report.js",
+    scripts: Sequence[str] = ("report.js", "common.js"),
     styles: Sequence[str] = ("report.css",),
 ) -> str:
     """Fill `template`, which extends ``base.html.j2``.
@@ -51,7 +51,7 @@ def render_page(
         What the script draws with plotly, as JSON; left out of the page where plotly is missing.
     data : mapping, optional
         What the script needs besides, as JSON.
-    script, styles : str
+    scripts, styles : sequence of str
         Names of files in `TEMPLATES`.
     """
     import jinja2
@@ -66,13 +66,17 @@ def render_page(
     plotly = plotly_script() if plots else ""
     return environment.get_template(template).render(
         **context,
-        style="\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in styles),
-        script=(TEMPLATES / script).read_text(encoding="utf-8"),
+        style=_joined(styles),
+        script=_joined(scripts),
         plotly=plotly,
         plots=embedded_json(plots) if plotly else "",
         data=embedded_json(data) if data else "",
         versions=tables.versions(),
     )
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
 
 
 def embedded_json(content: Any) -> str:

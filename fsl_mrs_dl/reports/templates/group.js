@@ -131,9 +131,4 @@
       save(name + ".svg", "image/svg+xml", standalone(figure.querySelector("svg")));
     });
   });
-
-  // what is folded is printed too, and a link to what is folded opens it
-  const folded = all("details:not([open])");
-  window.addEventListener("beforeprint", function () { folded.forEach(function (d) { d.dataset.open = d.open; d.open = true; }); });
-  window.addEventListener("afterprint", function () { folded.forEach(function (d) { d.open = d.dataset.open === "true"; }); });
 })();

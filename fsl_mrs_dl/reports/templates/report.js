@@ -33,13 +33,6 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
     figures.forEach(function (panel) { panel.paint(); });
   });
-  // a link to what is folded opens it
-  document.querySelectorAll('a[href^="#"]').forEach(function (link) {
-    link.addEventListener("click", function () {
-      const target = document.getElementById(link.getAttribute("href").slice(1));
-      if (target && target.tagName === "DETAILS") target.open = true;
-    });
-  });
   document.querySelectorAll("tr[data-metabolite]").forEach(function (row) {
     const name = "m-" + row.dataset.metabolite;
     row.addEventListener("pointerenter", function () { figures.forEach(function (p) { p.point(name, true); }); });
@@ -56,10 +49,6 @@
       button.textContent = "copied";
     });
   });
-  // what is folded is printed too
-  const folded = Array.from(document.querySelectorAll("details:not([open])"));
-  window.addEventListener("beforeprint", function () { folded.forEach(function (d) { d.dataset.open = d.open; d.open = true; }); });
-  window.addEventListener("afterprint", function () { folded.forEach(function (d) { d.open = d.dataset.open === "true"; }); });
 
   function curves(figure, name) {
     return Array.from(figure.querySelectorAll("svg.static [data-curve]"))

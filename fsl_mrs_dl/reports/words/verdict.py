@@ -56,6 +56,11 @@ CAUTIONS: tuple[str, ...] = (
 """Every caution of `fsl_mrs_dl.core.flags.CATALOGUE`, the one that can spoil most first; a convention of ours."""
 
 
+def _rank(flag: Flag) -> int:
+    """The place in `CAUTIONS`; one that has none yet stands first, for nobody knows what it spoils."""
+    return CAUTIONS.index(flag.code) if flag.code in CAUTIONS else -1
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a report says first.
@@ -84,7 +89,7 @@ def verdict(flags: Iterable[Flag]) -> Verdict:
     refusals = [flag for flag in found if flag.severity == "refused"]
     if refusals:
         return Verdict("refused", refusals[0], len(refusals) - 1)
-    cautions = sorted((flag for flag in found if flag.severity == "caution"), key=lambda f: CAUTIONS.index(f.code))
+    cautions = sorted((flag for flag in found if flag.severity == "caution"), key=_rank)
     if cautions:
         return Verdict("look", cautions[0], len(cautions) - 1)
     return Verdict("ok")
