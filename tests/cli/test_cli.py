@@ -45,7 +45,7 @@ def output(tmp_path_factory):
 
 
 def test_vendors_of_fit_are_those_of_the_simulator():
-    from fsl_mrs_dl.cli.fit import VENDORS
+    from fsl_mrs_dl.cli.arguments import VENDORS
     from fsl_mrs_dl.physics import sequences
 
     assert tuple(sorted(sequences.VENDORS)) == VENDORS
