@@ -14,6 +14,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.metabolites.table import BROAD, SIMULATED
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.models.inputs import PpmGrid
+from fsl_mrs_dl.quantify.first_point import Start, apparent_start
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.line_agreement import Agreement, line_agreement
@@ -37,6 +38,8 @@ class Survey:
         Quantities of the fit.
     noise : dict of str to float
         By condition, as of `noise_sd`.
+    start : Start
+        When the first point seems to have been taken.
     """
 
     spectra: EditedSpectra
@@ -45,6 +48,7 @@ class Survey:
     fit: FitResult
     names: tuple[str, ...]
     noise: dict[str, float]
+    start: Start
 
     def left(self, fit: FitResult) -> float:
         """`unexplained` of a fit of these spectra."""
@@ -153,7 +157,9 @@ def make_survey(spectra: EditedSpectra, grid: PpmGrid, basis: Path | None = None
     """Fit everything known; raises a DataError where `basis` does not suit the data."""
     signals = basis_signals(spectra, (*SIMULATED, *BROAD), basis)
     noise = {c: noise_sd(getattr(spectra, c), spectra.dwell_s, spectra.f0_mhz, grid) for c in signals.fids}
-    return Survey(spectra, grid, basis, fit_linear_combination(spectra, signals, grid), signals.names, noise)
+    fit = fit_linear_combination(spectra, signals, grid)
+    start = apparent_start(spectra, signals, grid, fit)
+    return Survey(spectra, grid, basis, fit, signals.names, noise, start)
 
 
 def fit_answer(survey: Survey, outputs: Sequence[str], estimates: Sequence[Estimate]) -> Fits:

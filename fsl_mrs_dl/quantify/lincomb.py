@@ -101,7 +101,7 @@ def fit_linear_combination(
     -------
     FitResult
     """
-    problem = _Problem(spectra, signals, grid, list(signals.fids), fixed)
+    problem = FitProblem(spectra, signals, grid, list(signals.fids), fixed)
     x0 = problem.start(start or {})
     solution = least_squares(
         problem.residual, x0, bounds=problem.bounds, x_scale=problem.scales, max_nfev=60, xtol=1e-6, ftol=1e-7
@@ -109,7 +109,9 @@ def fit_linear_combination(
     return problem.result(solution.x)
 
 
-class _Problem:
+class FitProblem:
+    """Residual of the fit as a function of its nuisance parameters, amplitudes and baseline solved for inside."""
+
     def __init__(
         self, spectra: EditedSpectra, signals: BasisSignals, grid: PpmGrid, conditions: list[str], fixed: NDArray | None
     ) -> None:

@@ -17,6 +17,7 @@ from fsl_mrs_dl.models.estimate import NOT_VISIBLE, Estimate
 from fsl_mrs_dl.models.inputs import NetworkInput, PpmGrid, prepare
 from fsl_mrs_dl.quantify.artefacts import artefact_flags, measure
 from fsl_mrs_dl.quantify.cautions import disagreement_flags, misfit_flags, once, range_checks, range_flags
+from fsl_mrs_dl.quantify.first_point import first_point_flags
 from fsl_mrs_dl.quantify.fits import Fits, fit_answer, make_survey
 from fsl_mrs_dl.quantify.kind import Sample, kind_flags, tell_sample
 from fsl_mrs_dl.quantify.line_agreement import agreement_flags
@@ -146,7 +147,7 @@ def _look(
 
 def _flags(seen: _Seen, checks: tuple[RangeCheck, ...], reason: str) -> tuple[Flag, ...]:
     """Everything noticed, a refusal first."""
-    flags = [*seen.spectra.flags, *range_flags(checks)]
+    flags = [*seen.spectra.flags, *first_point_flags(seen.fits.survey.start), *range_flags(checks)]
     flags += artefact_flags(seen.figures, seen.fits.fwhm_hz, seen.spectra.f0_mhz)
     if reason:
         return once([Flag("refused", reason), *flags])
