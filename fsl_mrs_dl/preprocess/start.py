@@ -81,7 +81,8 @@ def start_flags(off: NDArray, dwell_s: float, f0_mhz: float) -> list[Flag]:
     """A caution where the lines of an edit_off ``(n_points,)`` are turned as by a start that no header tells.
 
     The phases of NAA, both Cr lines and choline are compared with those of one start after the other. Half a
-    millisecond is within what neighbouring lines do to them, so it is said, and not corrected.
+    millisecond is within what neighbouring lines do to them: less than `USUAL_S` is left to the fit of everything
+    known (`fsl_mrs_dl.quantify.first_point`).
     """
     spectra = weighted(off[np.newaxis], dwell_s, f0_mhz, LONGER_TAU_S)
     lines_ppm = np.array([NAA_PPM, CR_CH3_PPM, CR_CH2_PPM, CHO_PPM])

@@ -31,7 +31,7 @@ measured ones (every third or fourth of ``phantom_dev`` and ``invivo_*dev``, and
 millisecond late or early are found 0.5 ms from there; all but one of the 66 lie outside."""
 
 USUAL_DIFF_S = (-0.16e-3, 0.42e-3)
-"""The same of a DIFF alone, where the macromolecule's line turns GABA's: 0.03 to 0.28 ms in 17 of them."""
+"""The same of a DIFF alone: 0.03 to 0.28 ms in 17 of those pairs and in the 11 usable ones of ``invivo_diff``."""
 
 MISFIT_FACTOR = 3.0
 """Misfit is not white noise: the standard deviation of the start counts this much more."""
