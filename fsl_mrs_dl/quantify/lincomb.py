@@ -141,6 +141,7 @@ class FitProblem:
         return self.grid.evaluate(fid, self.spectra.dwell_s, self.spectra.f0_mhz)
 
     def start(self, given: dict[str, float]) -> NDArray:
+        """Nuisance parameters to begin with, inside their bounds."""
         values = [
             given.get("shift_ppm", 0.0),
             np.deg2rad(given.get("phase_deg", 0.0)),
@@ -192,10 +193,12 @@ class FitProblem:
         return amplitudes / size, matrix, target
 
     def residual(self, x: NDArray) -> NDArray:
+        """What the best amplitudes leave at the nuisance parameters `x`, with the penalty of the baseline."""
         amplitudes, matrix, target = self.solve(x)
         return target - amplitudes @ matrix
 
     def result(self, x: NDArray) -> FitResult:
+        """The fit at the nuisance parameters `x`."""
         amplitudes, _, _ = self.solve(x)
         factor = 1.0
         if self.fixed is not None:
