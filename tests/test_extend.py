@@ -14,10 +14,12 @@ import pytest
 from fsl_mrs_dl import networks
 from fsl_mrs_dl.cli.main import build_parser
 from fsl_mrs_dl.core import flags
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.io import formats, vendor
+from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.physics.sequences import presets
-from tests.helpers import docs_generated
+from tests.helpers import EXAMPLE, docs_generated
 from tests.report_helpers import full, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,12 +58,12 @@ from fsl_mrs_dl.basis.bank import bank_of
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.basis.bank_files import load_members, simulate_members
 from fsl_mrs_dl.core.config import from_mapping
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.validation.ladder.rungs import GROUPS, groups_on
 from pathlib import Path
-from tests.helpers import docs_generated
+from tests.helpers import EXAMPLE, docs_generated
 
 base = {"metabolites": ["Cr", "GABA", "NAA"], "bank": {"n_members": 1, "n_positions": 4}}
 without, with_it = (from_mapping(Recipe, {**base, "spike": {"probability": p}}, "here") for p in (0.0, 1.0))
@@ -116,6 +118,32 @@ def test_a_flag_is_known_everywhere_once_it_is_in_the_catalogue(monkeypatch, tmp
     write(replace(q, flags=(*q.flags, flag)), tmp_path / "o")
     for name in ("quantities.json", "report.html", "lcmodel/dl.print"):
         assert "moved_a_lot" in (tmp_path / "o" / name).read_text(encoding="utf-8"), name
+
+
+PROGRAM = """
+import pathlib, shutil, sys
+argument = dict(zip(sys.argv, sys.argv[1:]))
+pathlib.Path(argument["-o"], "called.txt").write_text(" ".join(sys.argv[1:]))
+shutil.copy(EXAMPLE, pathlib.Path(argument["-o"], argument["-f"] + ".nii.gz"))
+"""
+
+
+def test_a_scanners_format_is_converted_by_its_entry_alone(monkeypatch, tmp_path):
+    known = formats.Format("our scanner's file (.ours)", (".ours",), "one scan each", command="text")
+    monkeypatch.setitem(formats.FORMATS, "ours", known)
+    program = PROGRAM.replace("EXAMPLE", repr(str(EXAMPLE / "megapress_raw.nii.gz")))
+    monkeypatch.setattr(vendor, "spec2nii_command", lambda: [sys.executable, "-c", program])
+    scan, out = tmp_path / "scan.ours", tmp_path / "out"
+    scan.write_bytes(b"a spectrum")
+    out.mkdir()
+    assert vendor.detect_format(scan) == "ours"
+    written = vendor.convert([scan], out, "scan")
+    assert [path.name for path in written] == ["scan.nii.gz"]
+    assert (out / "called.txt").read_text().startswith("text -f scan ")
+    assert read_acquisition(written[0]).n_conditions == 2
+    with pytest.raises(DataError, match=r"our scanner's file \(\.ours\), one scan each: scan\.ours"):
+        vendor.detect_format(tmp_path)
+    assert "nifti, ours (default: found)" in docs_generated().options("convert")
 
 
 def test_a_preset_is_offered_by_the_command_and_gives_its_timing(monkeypatch):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fsl_mrs_dl.io.formats import FORMATS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``convert``."""
@@ -19,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="NAME.nii.gz", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier files of this name")
     parser.add_argument("--sidecar", action="store_true", help="write BIDS's NAME.json too")
-    parser.add_argument(
-        "--format", metavar="F", help="twix, rda, dicom, sdat, philips_dcm, ge, uih or nifti (default: found)"
-    )
+    parser.add_argument("--format", metavar="F", help=f"one of {', '.join(FORMATS)} (default: found)")
 
     editing = parser.add_argument_group("editing, where the file does not tell it")
     editing.add_argument(

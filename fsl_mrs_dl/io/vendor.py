@@ -6,7 +6,6 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import shutil
-import struct
 import subprocess
 import sys
 import zlib
@@ -15,27 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError, nearest
+from fsl_mrs_dl.io.formats import FORMATS
 from fsl_mrs_dl.io.header import read_header
 from fsl_mrs_dl.io.spar import check_pair, completed, sdat_pair
 from fsl_mrs_dl.io.spec2nii_errors import explain
 
-FORMATS = {
-    "twix": "Siemens raw data (.dat)",
-    "rda": "Siemens .rda",
-    "dicom": "Siemens DICOM (.IMA, .dcm), a file or a folder",
-    "sdat": "Philips .SDAT with its .SPAR",
-    "philips_dcm": "Philips DICOM",
-    "ge": "GE P-file (.7)",
-    "uih": "United Imaging DICOM",
-    "nifti": "NIfTI-MRS (.nii, .nii.gz) to be repaired",
-}
-"""Format: what it is."""
-
-_BY_ENDING = {".dat": "twix", ".rda": "rda", ".sdat": "sdat", ".spar": "sdat", ".7": "ge", ".nii": "nifti"}
-_SINGLE = {"rda": "one averaged spectrum each", "twix": "one scan each", "sdat": "one scan each", "ge": "one scan each"}
-"""Formats of which a folder is several scans: what its files are."""
-
-_MANUFACTURERS = {"siemens": "dicom", "philips": "philips_dcm", "uih": "uih", "united imaging": "uih"}
 _PROGRAM = "import sys; from spec2nii.spec2nii import main; sys.argv[0] = 'spec2nii'; sys.exit(main())"
 
 
@@ -71,14 +54,14 @@ def detect_format(path: Path) -> str:
     if path.is_dir():
         return _by_manufacturer(_first_dicom(path))
     if not _is_dicom(path):
-        known = ", ".join(f"{name} ({text})" for name, text in FORMATS.items())
+        known = ", ".join(f"{name} ({form.what})" for name, form in FORMATS.items())
         raise DataError("the format is not known", where=path, expected=known, hint="Say it with form=")
     return _by_manufacturer(path)
 
 
 def _by_ending(path: Path) -> str | None:
     name = path.name.lower().removesuffix(".gz") if path.name.lower().endswith(".nii.gz") else path.name.lower()
-    return _BY_ENDING.get(Path(name).suffix)
+    return next((form for form, known in FORMATS.items() if Path(name).suffix in known.endings), None)
 
 
 def _first_dicom(folder: Path) -> Path:
@@ -87,13 +70,13 @@ def _first_dicom(folder: Path) -> Path:
     dicom = next((p for p in files if p.suffix.lower() in (".ima", ".dcm") or _is_dicom(p)), None)
     if dicom is not None:
         return dicom
-    for form, what in _SINGLE.items():
-        names = [p.name for p in files if _by_ending(p) == form]
+    for form, known in FORMATS.items():
+        names = [p.name for p in files if known.in_folder and _by_ending(p) == form]
         if names:
             raise DataError(
                 "no DICOM file is in this folder",
                 where=folder,
-                got=f"{FORMATS[form]}, {what}: {', '.join(names[:6])}",
+                got=f"{known.what}, {known.in_folder}: {', '.join(names[:6])}",
                 hint="Name one file, or two that are the conditions: off= and on=",
             )
     raise DataError("no DICOM file is in this folder", where=folder, hint="Name a single file of another format")
@@ -101,9 +84,9 @@ def _first_dicom(folder: Path) -> Path:
 
 def _by_manufacturer(path: Path) -> str:
     manufacturer = _manufacturer(path)
-    for name, found in _MANUFACTURERS.items():
-        if name in manufacturer.lower():
-            return found
+    for form, known in FORMATS.items():
+        if any(maker in manufacturer.lower() for maker in known.makers):
+            return form
     raise DataError(
         "spectroscopy in the DICOM files of this manufacturer is not read by spec2nii",
         where=path,
@@ -173,12 +156,12 @@ def convert(
 
 def _by_spec2nii(form: str, inputs: Sequence[Path], folder: Path, options: Sequence[str], source: Path) -> list[Path]:
     """Run spec2nii in a folder; what it wrote there, or an error about `source`."""
-    command = [*spec2nii_command(), {"sdat": "philips"}.get(form, form), *options]
+    command = [*spec2nii_command(), FORMATS[form].command or form, *options]
     command += [str(path.resolve()) for path in inputs]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
     written = sorted(folder.glob("*.nii.gz"))
     if done.returncode or not written:
-        raise explain(form, FORMATS[form], source, done.stderr or done.stdout, folder)
+        raise explain(form, FORMATS[form].what, source, done.stderr or done.stdout, folder)
     return written
 
 
@@ -203,7 +186,7 @@ def _copy_of_nifti(path: Path, target: Path) -> Path:
         When it is damaged, or is not NIfTI-MRS.
     """
     if path.is_dir():
-        raise DataError("is a folder", where=path, expected=FORMATS["nifti"])
+        raise DataError("is a folder", where=path, expected=FORMATS["nifti"].what)
     opened: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rb") as stream, gzip.open(target, "wb", compresslevel=1) as copy:
@@ -235,24 +218,17 @@ def _manufacturer(path: Path) -> str:
 
 def _check(form: str, inputs: Sequence[Path]) -> None:
     """Refuse what is plainly another format, before spec2nii says so in its own words."""
-    where, expected = inputs[0], FORMATS[form]
-    if form in ("dicom", "philips_dcm", "uih"):
+    where, known = inputs[0], FORMATS[form]
+    if known.is_dicom:
         if where.is_file() and not _is_dicom(where):
-            raise DataError("not a DICOM file (no DICM at byte 128)", where=where, expected=expected)
+            raise DataError("not a DICOM file (no DICM at byte 128)", where=where, expected=known.what)
         return
     if not where.is_file():
-        raise DataError("is a folder", where=where, expected=expected)
+        raise DataError("is a folder", where=where, expected=known.what)
     with where.open("rb") as stream:
         head = stream.read(64)
-    if form == "rda" and not head.startswith(b">>> Begin of header <<<"):
-        raise DataError("not an RDA file (its first line)", where=where, expected=">>> Begin of header <<<")
-    if form == "twix" and not _begins_like_twix(head, where.stat().st_size):
-        raise DataError("not a TWIX file (its first bytes)", where=where, expected=expected)
+    beginning = known.beginning
+    if beginning is not None and not beginning.is_there(head, where.stat().st_size):
+        raise DataError(beginning.otherwise, where=where, expected=beginning.expected)
     if form == "sdat":
         check_pair(*inputs)
-
-
-def _begins_like_twix(head: bytes, size: int) -> bool:
-    # the first word is the length of the header (VB), or 0 with the number of measurements after it (VD and later)
-    first, second = struct.unpack("<2I", head[:8]) if len(head) >= 8 else (0, 0)
-    return 32 <= first < size or (first == 0 and 1 <= second <= 64)
