@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.core.errors import ConfigError, nearest
-from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.physics.pulses import ShapedPulse
 from fsl_mrs_dl.physics.sequences import Block, Experiment, IdealPulse
 
@@ -79,19 +77,14 @@ def is_fsl_sequence(values: Mapping[str, Any]) -> bool:
     return "RF" in values or "CoherenceFilter" in values
 
 
-def read_fsl_sequence(path: Path) -> FslSequence:
-    """Read a sequence file of FSL-MRS.
+def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
+    """A sequence from the content of its file.
 
     Raises
     ------
     ConfigError
-        When the file cannot be read, a field is unknown, missing, or of the wrong size, unit or kind.
+        When a field is unknown, missing, or of the wrong size, unit or kind.
     """
-    return parse_fsl_sequence(read_json(path, "sequence", ConfigError), str(path))
-
-
-def parse_fsl_sequence(values: Any, where: str) -> FslSequence:
-    """A sequence from the content of its file; see `read_fsl_sequence`."""
     if not isinstance(values, Mapping):
         raise ConfigError("a sequence is a JSON object", where=where, got=type(values).__name__)
     values = _known(values, (*_REQUIRED, *_OPTIONAL, *_FROM_A_BASIS), _REQUIRED, where)

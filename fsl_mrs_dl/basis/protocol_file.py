@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.basis.fsl_sequence import is_fsl_sequence, parse_fsl_sequence
 from fsl_mrs_dl.basis.protocol import Protocol
 from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.reading import read_json
 from fsl_mrs_dl.physics.sequences import MegaPress
 
 
@@ -41,14 +41,18 @@ def read_protocol(
     ConfigError
         When a file cannot be read or understood, or what is given does not belong to its kind.
     """
-    values = _read(sequence)
+    values = read_json(sequence, "sequence", ConfigError)
     if not isinstance(values, dict):
         raise ConfigError("a sequence is a JSON object", where=sequence, got=type(values).__name__)
     if is_fsl_sequence(values):
         if n_positions is not None:
             raise ConfigError("n_positions= does not belong to FSL-MRS's sequences", hint="Change 'resolution' there")
         on = parse_fsl_sequence(values, str(sequence))
-        off = None if sequence_off is None else parse_fsl_sequence(_read(sequence_off), str(sequence_off))
+        off = (
+            None
+            if sequence_off is None
+            else parse_fsl_sequence(read_json(sequence_off, "sequence", ConfigError), str(sequence_off))
+        )
         return Protocol.of_fsl(on, off, autophase_ppm=autophase_ppm, **sampling)
     if sequence_off is not None or autophase_ppm is not None:
         name = "sequence_off=" if sequence_off is not None else "autophase_ppm="
@@ -56,12 +60,3 @@ def read_protocol(
     if n_positions is not None:
         values = {**values, "n_positions": n_positions}
     return Protocol.of_mega_press(MegaPress.from_dict(values, str(sequence)), **sampling)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("the sequence cannot be read", where=path, got=error.strerror) from error
-    except ValueError as error:
-        raise ConfigError("the sequence is not JSON", where=path, got=error) from error

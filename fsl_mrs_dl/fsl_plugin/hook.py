@@ -38,11 +38,6 @@ def install(fitting: ModuleType) -> bool:
     return True
 
 
-def is_installed(fitting: ModuleType) -> bool:
-    """Whether ``fit_FSLModel`` knows ``dl``."""
-    return hasattr(getattr(fitting, "fit_FSLModel", None), MARK)
-
-
 def wrapped_fit(original: Callable[..., Any], fitting: ModuleType) -> Callable[..., Any]:
     """``fit_FSLModel`` with ``dl`` beside its own methods."""
 

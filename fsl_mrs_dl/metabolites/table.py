@@ -7,7 +7,7 @@ takes its spin system there, a row here, and new training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -129,8 +129,3 @@ TABULATED: tuple[str, ...] = tuple(name for name in DISPLAY if name not in ("NAA
 def shown_in_diff(*kinds: Editing) -> tuple[str, ...]:
     """Metabolites of which DIFF shows lines of the given kinds; of any kind where none is given."""
     return tuple(name for name, row in TABLE.items() if row.in_diff and row.in_diff in (kinds or (row.in_diff,)))
-
-
-def by_rank(names: Collection[str]) -> tuple[str, ...]:
-    """`names` in the order of `DISPLAY`; those that are not in it after them, as they come."""
-    return (*(name for name in DISPLAY if name in names), *(name for name in names if name not in DISPLAY))

@@ -6,12 +6,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.models.calibrated import DEFAULT_MODEL, LoadedModel, find_model, load_model
 from fsl_mrs_dl.models.folder import open_model
-from fsl_mrs_dl.models.inputs import PpmGrid, prepare
-from fsl_mrs_dl.quantify.kind import Sample, tell_sample
+from fsl_mrs_dl.quantify.kind import Sample
 
 MODEL_OF: Mapping[str, str] = {"brain": DEFAULT_MODEL, "solution": "phantom"}
 """Shipped model of each kind of sample; for solutions the ensemble, which errs least on ``phantom_dev`` (README)."""
@@ -32,13 +30,8 @@ def _loaded(kind: str) -> LoadedModel:
     return load_model(MODEL_OF[kind])
 
 
-def choose_model(spectra: EditedSpectra) -> tuple[LoadedModel, Flag]:
-    """The shipped model for what was measured, and the flag that says why.
-
-    Parameters
-    ----------
-    spectra : EditedSpectra
-        Preprocessed: water removed, frequency and phase referenced.
+def choose(sample: Sample) -> tuple[LoadedModel, Flag]:
+    """The shipped model for a sample, and the flag that says why.
 
     Returns
     -------
@@ -46,11 +39,6 @@ def choose_model(spectra: EditedSpectra) -> tuple[LoadedModel, Flag]:
     Flag
         ``model_chosen`` with the probability, or the caution ``model_guessed`` where the spectrum does not decide.
     """
-    return choose(tell_sample(spectra, prepare(spectra, PpmGrid())))
-
-
-def choose(sample: Sample) -> tuple[LoadedModel, Flag]:
-    """The model for a sample."""
     model = _loaded(sample.kind)
     code = "model_chosen" if sample.clear else "model_guessed"
     return model, Flag(code, f"{model.folder.name}, as for a {sample.kind}: {sample.sentence}")

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.basis.fsl_sequence import describe_as_fsl, is_fsl_sequence, parse_fsl_sequence, read_fsl_sequence
+from fsl_mrs_dl.basis.fsl_sequence import describe_as_fsl, is_fsl_sequence, parse_fsl_sequence
+from fsl_mrs_dl.basis.protocol_file import read_protocol
 from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.physics.sequences import MegaPress
@@ -101,7 +102,7 @@ def test_gradients_and_positions_in_any_unit_give_one_signal(units):
 
 @pytest.mark.parametrize("name", ["examplePRESS", "exampleSTEAM"])
 def test_example_sequences_leave_an_upright_line_of_any_shift(name):
-    sequence = read_fsl_sequence(EXAMPLES / f"{name}.json")
+    sequence = parse_fsl_sequence(json.loads((EXAMPLES / f"{name}.json").read_text("utf-8")), name)
     values = [simulate(singlet(ppm), [sequence.experiment])[0].amplitude.sum() for ppm in (1.3, 2.7, 4.0)]
     # the field is 1.6 slices wide in three directions; STEAM keeps half
     expected = (0.5 if name == "exampleSTEAM" else 1.0) / 1.6**3
@@ -186,4 +187,4 @@ def test_unreadable_files(tmp_path, content, text):
     if content is not None:
         (tmp_path / "s.json").write_text(content)
     with pytest.raises(ConfigError, match=text):
-        read_fsl_sequence(tmp_path / "s.json")
+        read_protocol(tmp_path / "s.json")

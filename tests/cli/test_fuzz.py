@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, read_fsl_basis
-from fsl_mrs_dl.basis.fsl_sequence import read_fsl_sequence
 from fsl_mrs_dl.basis.lcmodel_file import read_lcmodel_basis, write_lcmodel_basis
+from fsl_mrs_dl.basis.protocol_file import read_protocol
 from fsl_mrs_dl.bids.sidecar import with_sidecar
 from fsl_mrs_dl.core.errors import FslMrsDlError
 from fsl_mrs_dl.io.nifti import read_acquisition
@@ -162,7 +162,7 @@ def originals(tmp_path_factory):
             json_case(sidecar),
             lambda p: with_sidecar(averaged, json.loads(p.read_text("utf-8"))),
         ),
-        "sequence": (".json", json_case(sequence), read_fsl_sequence),
+        "sequence": (".json", json_case(sequence), read_protocol),
         "own sequence": (
             ".json",
             json_case(

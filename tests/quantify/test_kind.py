@@ -16,7 +16,7 @@ from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.kind import SURE, Sample, kind_flags, kinds_of_model, tell_sample, told_kind
 from fsl_mrs_dl.quantify.kind_network import KindNetwork, brain_probability, features_of
-from fsl_mrs_dl.quantify.model_choice import choose, choose_model
+from fsl_mrs_dl.quantify.model_choice import choose
 from fsl_mrs_dl.quantify.signals import basis_signals
 from tests.helpers import SHARED
 
@@ -129,7 +129,8 @@ def test_an_unclear_sample_gets_a_caution_with_its_probability():
 
 def test_the_choice_for_spectra_is_that_for_their_sample():
     for conc, name in ((BRAIN, "invivo"), (dict.fromkeys(SOLVED, 6.0), "phantom")):
-        model, flag = choose_model(spectra_of(conc))
+        spectra = spectra_of(conc)
+        model, flag = choose(tell_sample(spectra, prepare(spectra, PpmGrid())))
         assert (model.folder.name, flag.code) == (name, "model_chosen")
 
 
