@@ -158,7 +158,7 @@ def _scan(
     entry: Mapping[str, Any],
     columns: Mapping[str, str],
 ) -> Scan:
-    fit = entry.get("fit") or {}
+    fit, flags = entry.get("fit") or {}, _flags(entry)
 
     def label(key: str) -> str:
         return f"{key}-{name.entities[key]}" if key in name.entities else NOT_KNOWN
@@ -175,10 +175,11 @@ def _scan(
         run=label("run"),
         series="_".join(f"{k}-{v}" for k, v in name.entities.items() if k not in ("sub", "ses", "run")),
         values=values,
-        flags=_flags(entry),
+        flags=flags,
         snr=figure("snr"),
         fwhm_hz=figure("fwhm_hz"),
         columns=columns,
+        checked=bool(entry) and len(flags) == len(entry.get("flags", ())),
         report=quote(report.relative_to(output).as_posix()) if report.is_file() else "",
     )
 
@@ -198,9 +199,7 @@ def _with_pictures(output: Path, scans: Sequence[Scan]) -> list[Scan]:
     """The same scans; those that are refused or lie far from the others with their spectra."""
     distant = {name for quantity in quantities(scans) for name in far_from_others(measured(scans, quantity))}
     return [
-        scan.with_spectra(_spectra(output, scan.name))
-        if scan.name in distant or scan.verdict.state == "refused"
-        else scan
+        scan.with_spectra(_spectra(output, scan.name)) if scan.name in distant or scan.state == "refused" else scan
         for scan in scans
     ]
 

@@ -71,12 +71,11 @@ def scan_table(scans: Sequence[Scan]) -> list[list[str]]:
 
 
 def _row(scan: Scan, values: Sequence[tuple[str, str]], groups: Sequence[str], far: Sequence[Quantity]) -> list[str]:
-    verdict = scan.verdict
     numbers = [scan.values[key].value if key in scan.values else math.nan for key in values]
     cautions = [flag.code for flag in scan.flags if flag.severity == "caution"]
     cells = [
-        *(scan.participant, scan.session, scan.name, verdict.state),
-        verdict.reason.sentence if verdict.reason else "",
+        *(scan.participant, scan.session, scan.name, scan.state),
+        scan.reason,
         *map(_number, (scan.snr, scan.fwhm_hz, *numbers)),
         ", ".join(quantity.title for quantity in far),
         *(scan.columns.get(name, "") for name in groups),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.flags import Flag
-from fsl_mrs_dl.reports.words.verdict import Verdict, verdict
+from fsl_mrs_dl.reports.words.verdict import State, Verdict, verdict
 
 SHOWN = ("GABA+", "GABA", "Glx", "Glu", "Gln", "GSH", "tNAA", "tCho", "Ins")
 """Metabolites that a study is looked at for: ratios, and concentrations by water where there are any."""
@@ -78,6 +78,8 @@ class Scan:
         Its report, relative to the page; empty where there is none.
     spectra : mapping of str to array, shape ``(2, n)``
         By condition, ppm and real part of what a picture is drawn of.
+    checked : bool
+        False where what was noticed in it is not known.
     """
 
     name: str
@@ -92,11 +94,25 @@ class Scan:
     columns: Mapping[str, str] = field(default_factory=dict)
     report: str = ""
     spectra: Mapping[str, NDArray] = field(default_factory=dict)
+    checked: bool = True
 
     @property
     def verdict(self) -> Verdict:
         """As the report of the scan has it."""
         return verdict(self.flags)
+
+    @property
+    def state(self) -> State:
+        """That of the verdict; nothing is OK that was not checked."""
+        return self.verdict.state if self.checked else "look"
+
+    @property
+    def reason(self) -> str:
+        """Why the scan is not OK; empty where it is."""
+        reason = self.verdict.reason
+        if not self.checked:
+            return "The quality file is missing, damaged or another version's: run the participant level again."
+        return reason.sentence if reason else ""
 
     @property
     def groups(self) -> dict[str, str]:

@@ -122,7 +122,23 @@ def test_flags_of_another_version_are_left_out(output):
     _, rows = collect(output)
     scan = next(scan for scan in study(output, rows) if scan.name == "sub-01_ses-1_acq-mega")
     assert [flag.code for flag in scan.flags] == ["low_snr"]
+    assert scan.state == "look"
+    assert "another version's" in scan.reason, "what the flag says is not known"
     assert np.isnan(scan.snr)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"flags": 5}'])
+def test_a_scan_whose_quality_is_not_known_is_not_ok(output, content):
+    path = next(output.rglob("sub-01_ses-1*_mrsqc.json"))
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    write_group(output)
+    rows = {row["scan"]: row for row in rows_of(output / "group_desc-dl_mrsqc.tsv")}
+    assert rows["sub-01_ses-1_acq-mega"]["verdict"] == "look"
+    assert "quality file is missing, damaged" in rows["sub-01_ses-1_acq-mega"]["reason"]
+    assert rows["sub-02_ses-1_acq-mega"]["verdict"] == "ok"
 
 
 @pytest.mark.parametrize("before", ["GABA\t", "/Cr+PCr\t"])

@@ -59,7 +59,7 @@ def render_group(
         "min_scans": MIN_FOR_OUTLIERS,
         "figures": [{"title": q.title, "series": q.series, **_figures(values[q])} for q in shown],
         "outliers": _outliers(scans, values, far),
-        "refused": [_with_picture(scan) for scan in scans if scan.verdict.state == "refused"],
+        "refused": [_with_picture(scan) for scan in scans if scan.state == "refused"],
         "retests": [{**retest_view(retest, scans), "series": retest.quantity.series} for retest in retests],
         **_rows(scans),
         "codes": _codes(scans),
@@ -74,7 +74,7 @@ def render_group(
 
 def _counts(scans: Sequence[Scan], shown: Sequence[Quantity]) -> dict[str, Any]:
     """How many of what there are."""
-    states = [scan.verdict.state for scan in scans]
+    states = [scan.state for scan in scans]
     return {
         "n_scans": sum(bool(scan.values) for scan in scans),
         "n_participants": len({scan.participant for scan in scans if scan.values}),
@@ -147,13 +147,7 @@ def _outliers(
 
 
 def _with_picture(scan: Scan) -> dict[str, Any]:
-    verdict = scan.verdict
-    return {
-        "name": scan.name,
-        "report": scan.report,
-        "reason": verdict.reason.sentence if verdict.reason else "",
-        "pictures": thumbnails(scan.spectra),
-    }
+    return {"name": scan.name, "report": scan.report, "reason": scan.reason, "pictures": thumbnails(scan.spectra)}
 
 
 def _rows(scans: Sequence[Scan]) -> dict[str, Any]:
@@ -163,9 +157,9 @@ def _rows(scans: Sequence[Scan]) -> dict[str, Any]:
         {
             "name": scan.name,
             "report": scan.report,
-            "state": scan.verdict.state,
-            "rank": ("refused", "look", "ok").index(scan.verdict.state),
-            "reason": scan.verdict.reason.sentence if scan.verdict.reason else "",
+            "state": scan.state,
+            "rank": ("refused", "look", "ok").index(scan.state),
+            "reason": scan.reason,
             "snr": _number(scan.snr),
             "fwhm": _number(scan.fwhm_hz),
             "values": [_or_none(scan.values.get(key)) or "–" for _, key in values],
