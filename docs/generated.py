@@ -91,8 +91,17 @@ def fields(dotted: str) -> str:
 
 def _fields_of(config: type[Any]) -> str:
     said = _documented(inspect.getdoc(config) or "")
-    rows = [(f"`{f.name}`", _default(f), escape(said.get(f.name, ""), quote=False)) for f in dataclasses.fields(config)]
+    rows = [
+        (f"`{f.name}`", _default(f), escape(said.get(f.name) or _summary(f), quote=False))
+        for f in dataclasses.fields(config)
+    ]
     return _table(("field", "default", "what"), rows)
+
+
+def _summary(field: dataclasses.Field[Any]) -> str:
+    """What a part that is a configuration of its own says of itself first."""
+    made = field.default_factory
+    return (inspect.getdoc(made) or "").partition("\n")[0] if dataclasses.is_dataclass(made) else ""
 
 
 def _documented(doc: str) -> dict[str, str]:
