@@ -47,6 +47,10 @@ from fsl_mrs_dl.io.sources import damaged, open_image
 if TYPE_CHECKING:
     from fsl_mrs_dl.io.sources import Source
 
+WRITTEN_VERSION = b"mrs_v0_9"
+"""Of the format. FSL-MRS up to 2.3, and FSL with it, cannot read a later one (nifti-mrs before 1.4 takes 0.10 for 0.1);
+all that 0.10 and 0.11 add is two keys, SpecFreqChemShift and RxOffset, which `write_spectrum` does not write."""
+
 NOTES_KEY = "ReadingNotes"
 """User-defined header key under which `read_acquisition` remembers what it could not believe."""
 
@@ -98,7 +102,7 @@ def write_spectrum(
     dims: Sequence[str | None] = (None, None, None),
     conditions: Sequence[str] | None = None,
 ) -> None:
-    """Write FIDs as NIfTI-MRS (complex64), whole or not at all.
+    """Write FIDs as NIfTI-MRS of `WRITTEN_VERSION` (complex64), whole or not at all.
 
     Parameters
     ----------
@@ -144,6 +148,7 @@ def write_spectrum(
 
         image = gen_nifti_mrs(data, dwell_s, f0_mhz, affine=affine, dim_tags=[*tags, None, None, None][:3])
         image.hdr_ext = {**image.hdr_ext.to_dict(), **extension}
+        image.image.nibImage.header["intent_name"] = WRITTEN_VERSION
         # nibabel, because the save of nifti_mrs goes through another folder and drops trailing axes of length 1
         nibabel.save(image.image.nibImage, scratch)
 
