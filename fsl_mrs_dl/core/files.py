@@ -231,7 +231,8 @@ def check_replaceable(path: Path, overwrite: bool, names: Iterable[str] = ()) ->
         )
     # the folder of an unedited basis has a file for each metabolite
     patterns = [*OUR_NAMES, *names, *(["*.json"] if "simulation.txt" in entries else [])]
-    foreign = [name for name in sorted(entries) if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+    known = [name for name in entries if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    foreign = sorted({*entries} - {name for name in known if _is_as_written(path / name)})
     if foreign:
         raise DataError(
             "the folder holds more than this program wrote, which overwrite=True would delete",
@@ -239,6 +240,15 @@ def check_replaceable(path: Path, overwrite: bool, names: Iterable[str] = ()) ->
             got=", ".join(foreign[:5]),
             hint="Move it away, or choose another folder",
         )
+
+
+def _is_as_written(entry: Path) -> bool:
+    """Whether an entry with a common name is what this program writes under it, and not a folder of the user's."""
+    if entry.name == "data":
+        return entry.is_symlink()
+    if entry.name == "basis" and entry.is_dir() and not entry.is_symlink():
+        return all(file.suffix == ".json" for file in entry.iterdir())
+    return True
 
 
 def swap_in(scratch: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def parameter_rows(quantification: Quantification) -> list[list[Any]]:
 
 
 def write_fsl_files(quantification: Quantification, folder: Path, spectra: EditedSpectra) -> None:
-    """Write ``data.nii.gz`` and ``basis/``; nothing where no function was fitted.
+    """Write ``data.nii.gz``, a link to it, and ``basis/``; nothing where no function was fitted.
 
     Parameters
     ----------
@@ -84,6 +85,9 @@ def write_fsl_files(quantification: Quantification, folder: Path, spectra: Edite
     header = {key: value for key, value in times.items() if value is not None}
     sampled: dict[str, Any] = {"dwell_s": spectra.dwell_s, "f0_mhz": spectra.f0_mhz}
     write_spectrum(folder / "data.nii.gz", fid, affine=spectra.affine, header=header, **sampled)
+    # where FSL-MRS up to 2.3 looks for the data; a disk without links has 2.4's name alone
+    with suppress(OSError):
+        (folder / "data").symlink_to("data.nii.gz")
     (folder / "basis").mkdir(exist_ok=True)
     for name in names:
         write_text(folder / "basis" / f"{name}.json", _function(name, quantification.function_fids[name], spectra))

@@ -144,7 +144,7 @@ OUTPUTS: tuple[Output, ...] = (
         when=lambda run: run.quantification.fitted_fid is not None and not run.quantification.refused,
     ),
     Output(
-        {"data.nii.gz": "", "basis": ""},
+        {"data.nii.gz": "", "data": "", "basis": ""},
         "the spectrum and the fitted functions, from which `fsl_mrs_summarise` draws the fit",
         _write_fsl_files,
         when=lambda run: bool(run.quantification.function_fids),

@@ -249,6 +249,21 @@ def test_overwriting_never_deletes_what_somebody_else_put_there(tmp_path):
     with refused, new_output_folder(folder, overwrite=True):
         pytest.fail("must not start")
     assert (folder / "my_notes.txt").read_text() == "years of work"
+    (folder / "my_notes.txt").unlink()
+    # common names that `fit` uses too: the user's folders of these names are not ours
+    for name in ("data", "basis"):
+        (folder / name).mkdir()
+        (folder / name / "raw.dat").write_text("years of work")
+        refused = pytest.raises(DataError, match=rf"holds more than this program wrote.*{name}")
+        with refused, new_output_folder(folder, overwrite=True, names=("data", "basis")):
+            pytest.fail("must not start")
+        (folder / name / "raw.dat").rename(folder / name / "NAA.json")
+        if name == "data":
+            (folder / name / "NAA.json").unlink()
+            (folder / name).rmdir()
+            (folder / name).symlink_to("diff.nii.gz")
+        with new_output_folder(folder, overwrite=True, names=("data", "basis")) as scratch:
+            (scratch / "quantities.json").write_text("ours")
     # an unedited basis has files of any name
     basis = tmp_path / "basis"
     basis.mkdir()

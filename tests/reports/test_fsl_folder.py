@@ -51,6 +51,8 @@ def test_the_parameters_and_the_basis_make_the_fit_again(spectra, tmp_path):
     np.testing.assert_allclose(mean[: len(basis.names)] @ basis.fids, expected, rtol=1e-4, atol=1e-4)
     data = read_acquisition(tmp_path / "out" / "data.nii.gz")
     np.testing.assert_allclose(data.fids[0, 0, 0], spectra.diff, rtol=1e-5)
+    # the name that FSL-MRS up to 2.3 looks for
+    assert (tmp_path / "out" / "data").resolve() == (tmp_path / "out" / "data.nii.gz").resolve()
     options = json.loads((tmp_path / "out" / "options.txt").read_text().splitlines()[0])
     assert options.keys() >= {*ARGUMENTS, "data"}
 
