@@ -7,6 +7,7 @@ Every call that does not ask for ``dl`` goes through with the same arguments and
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -24,7 +25,7 @@ def install(fitting: ModuleType) -> bool:
     if not callable(original) or hasattr(original, MARK) or registry_of(fitting) is not None:
         return False
     fitting.fit_FSLModel = wrapped_fit(original, fitting)  # type: ignore[attr-defined]
-    scripts = sys.modules.get("fsl_mrs.scripts")
+    scripts = _scripts()
     make = getattr(scripts, "make_output_folder", None)
     if callable(make) and not hasattr(make, MARK):
         scripts.make_output_folder = wrapped_folder(make, fitting)  # type: ignore[union-attr]
@@ -36,6 +37,14 @@ def install(fitting: ModuleType) -> bool:
 
         check_before_writing(fitting, model, host, options)
     return True
+
+
+def _scripts() -> ModuleType | None:
+    """The package of FSL-MRS's programs, which is small: a program that is imported after the fits finds it wrapped."""
+    try:
+        return importlib.import_module("fsl_mrs.scripts")
+    except ImportError:
+        return None
 
 
 def wrapped_fit(original: Callable[..., Any], fitting: ModuleType) -> Callable[..., Any]:
