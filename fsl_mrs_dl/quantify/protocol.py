@@ -24,6 +24,17 @@ FAR_DURATION = 1.5
 nearer ones are a caution, as their shape matters as much as their length."""
 
 
+REASONS: Mapping[str, str] = {
+    "echo_time": "the echo time is {te_ms:.4g} ms{alone}; the model was trained on {low:.4g} to {high:.4g} ms",
+    "target": "{names} was edited",
+    "bands": "the editing pulse {label} has several bands",
+    "pulse_place": "the {name} pulse stood at {shift_ppm:g} ppm; the model was trained on {trained}",
+    "pulse_length": "the {name} pulse lasted {duration_ms:.3g} ms; the model was trained on {low:g} to {high:g} ms",
+    "clipped": "the receiver was clipped in {detail}",
+}
+"""Every reason of this module; ``bands`` is worded by `fsl_mrs_dl.io.edit_header.unusable_pulses`."""
+
+
 def with_protocol(result: Quantification, spectra: EditedSpectra, *, any_protocol: bool = False) -> Quantification:
     """The result, or its refusal where the data were not measured as those were that the model was trained on.
 
@@ -51,7 +62,7 @@ def with_protocol(result: Quantification, spectra: EditedSpectra, *, any_protoco
         reasons = []
     elif reasons:
         reasons[-1] += " (--any-protocol quantifies it all the same)"
-    reasons += [f"the receiver was clipped in {f.detail}" for f in flags if f.code == "receiver_clipped"]
+    reasons += [REASONS["clipped"].format(detail=f.detail) for f in flags if f.code == "receiver_clipped"]
     if not reasons:
         return replace(result, flags=tuple(flags))
     earlier = [flag.detail for flag in flags if flag.severity == "refused"]
@@ -117,14 +128,16 @@ def _echo_time(spectra: EditedSpectra, ranges: Mapping[str, Sequence[float]]) ->
         return []
     low, high = (1e3 * float(limit) for limit in ranges["te_s"])
     alone = ", and nothing shows that it was edited" if spectra.present == ("edit_off",) else ""
-    return [f"the echo time is {1e3 * spectra.te_s:.4g} ms{alone}; the model was trained on {low:.4g} to {high:.4g} ms"]
+    return [REASONS["echo_time"].format(te_ms=1e3 * spectra.te_s, alone=alone, low=low, high=high)]
 
 
 def _target(header: Mapping[str, Any]) -> list[str]:
     """EditTarget of a sidecar that names something else than GABA."""
     target = header.get("EditTarget")
     names = [str(name) for name in (target if isinstance(target, list) else [target]) if name]
-    return [] if not names or any("GABA" in name.upper() for name in names) else [f"{', '.join(names)} was edited"]
+    if not names or any("GABA" in name.upper() for name in names):
+        return []
+    return [REASONS["target"].format(names=", ".join(names))]
 
 
 def _pulse(name: str, pulse: Mapping[str, float], ranges: Mapping[str, Sequence[float]], where: str) -> list[str]:
@@ -133,7 +146,7 @@ def _pulse(name: str, pulse: Mapping[str, float], ranges: Mapping[str, Sequence[
     if shift is not None and not _trained_shift(shift, ranges, where):
         trained = ranges.get(where)
         told = f"{trained[0]:g} to {trained[1]:g} ppm" if trained else "one that acts on no metabolite"
-        reasons.append(f"the {name} pulse stood at {shift:g} ppm; the model was trained on {told}")
+        reasons.append(REASONS["pulse_place"].format(name=name, shift_ppm=shift, trained=told))
     duration, trained = pulse.get("duration_s"), ranges.get("edit_duration_s")
     if (
         duration is not None
@@ -141,9 +154,7 @@ def _pulse(name: str, pulse: Mapping[str, float], ranges: Mapping[str, Sequence[
         and not trained[0] / FAR_DURATION <= duration <= trained[1] * FAR_DURATION
     ):
         low, high = (1e3 * float(limit) for limit in trained)
-        reasons.append(
-            f"the {name} pulse lasted {1e3 * duration:.3g} ms; the model was trained on {low:g} to {high:g} ms"
-        )
+        reasons.append(REASONS["pulse_length"].format(name=name, duration_ms=1e3 * duration, low=low, high=high))
     return reasons
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,22 @@ SAME_SUBSTANCE = (("NAA", "NAAG"), ("Cr", "PCr"), ("GPC", "PCh"), ("Glu", "Gln")
 
 MAIN = (("NAA", "NAAG"), ("Cr", "PCr"), ("Glu", "Gln"), ("GABA", "MM30"))
 """Every brain has all of these in sight, and a solution that is edited for GABA at least one."""
+
+
+REASONS: Mapping[str, str] = {
+    "noise": "the highest line is only {snr:.1f} times the noise",
+    "water": "and water stood {times:.0f} times as high: nothing can be quantified in a water reference",
+    "not_edited": "no editing took place: {detail}",
+    "unknown_signal": "{share:.0f} % of the signal is not that of an edited spectrum of known metabolites",
+    "unexplained": "the estimates leave {share:.0f} % of the signal unexplained",
+    "no_main_line": "none of NAA, creatine, glutamate and GABA is there: neither a brain nor a solution that is known",
+    "too_broad": "lines are {fwhm_hz:.0f} Hz wide, the model was trained up to {widest_hz:g} Hz",
+    "single_line": "a single line is there, and nothing else that would tell what it is",
+    "out_of_place": "no known lines are where they should be: the nearest match is {shift_ppm:+.2f} ppm off",
+    "lipid": "signal of {share:.0f} % of the highest line stands around 1.3 ppm, as that of lipid from outside the "
+    "brain or from the voxel itself",
+}
+"""Every reason of this module; those about the protocol stand in `fsl_mrs_dl.quantify.protocol`."""
 
 
 @dataclass(frozen=True)
@@ -56,36 +72,30 @@ def refusal(spectra: EditedSpectra, evidence: Evidence) -> str:
         return _noise(spectra, evidence.snr)
     reasons = list(_reasons(spectra, evidence))
     if reasons and evidence.lipid_ratio > LIMITS.lipid:
-        reasons.append(
-            f"signal of {100 * evidence.lipid_ratio:.0f} % of the highest line stands around 1.3 ppm, as that of lipid "
-            "from outside the brain or from the voxel itself"
-        )
+        reasons.append(REASONS["lipid"].format(share=100 * evidence.lipid_ratio))
     return "; ".join(reasons)
 
 
 def _noise(spectra: EditedSpectra, snr: float) -> str:
-    reason = f"the highest line is only {snr:.1f} times the noise"
+    reason = REASONS["noise"].format(snr=snr)
     water = spectra.history.water_ratio or 0.0
-    if water > LIMITS.water:
-        reason += f", and water stood {water:.0f} times as high:"
-        reason += " nothing can be quantified in a water reference"
-    return reason
+    return f"{reason}, {REASONS['water'].format(times=water)}" if water > LIMITS.water else reason
 
 
 def _reasons(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
     for flag in spectra.flags:
         if flag.code == "not_edited":
-            yield f"no editing took place: {flag.detail}"
+            yield REASONS["not_edited"].format(detail=flag.detail)
     known, answered = LIMITS.refuse_both
     if evidence.survey_left > LIMITS.refuse_fit:
-        share = 100 * evidence.survey_left
-        yield f"{share:.0f} % of the signal is not that of an edited spectrum of known metabolites"
+        # relative to a DIFF that holds nothing it may be anything
+        yield REASONS["unknown_signal"].format(share=100 * min(evidence.survey_left, 1.0))
     elif evidence.survey_left > known and evidence.answer_left > answered:
-        yield f"the estimates leave {100 * evidence.answer_left:.0f} % of the signal unexplained"
+        yield REASONS["unexplained"].format(share=100 * min(evidence.answer_left, 1.0))
     if evidence.main_line < LIMITS.refuse_main_line:
-        yield "none of NAA, creatine, glutamate and GABA is there: neither a brain nor a solution that is known"
+        yield REASONS["no_main_line"]
     if evidence.fwhm_hz > LIMITS.refuse_width_factor * evidence.widest_hz:
-        yield f"lines are {evidence.fwhm_hz:.0f} Hz wide, the model was trained up to {evidence.widest_hz:g} Hz"
+        yield REASONS["too_broad"].format(fwhm_hz=evidence.fwhm_hz, widest_hz=evidence.widest_hz)
     if len(spectra.present) == 1:
         yield from _alone(spectra, evidence)
 
@@ -93,11 +103,11 @@ def _reasons(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
 def _alone(spectra: EditedSpectra, evidence: Evidence) -> Iterator[str]:
     """What cannot be told of a spectrum that no second condition stands beside."""
     if evidence.second_line < LIMITS.refuse_one_line:
-        yield "a single line is there, and nothing else that would tell what it is"
+        yield REASONS["single_line"]
     reference = spectra.history.reference
     shift_ppm = reference.shift_ppm if reference else 0.0
     if abs(shift_ppm) > LIMITS.refuse_shift_ppm:
-        yield f"no known lines are where they should be: the nearest match is {shift_ppm:+.2f} ppm off"
+        yield REASONS["out_of_place"].format(shift_ppm=shift_ppm)
 
 
 def second_highest(fit: FitResult, names: tuple[str, ...]) -> float:
