@@ -11,6 +11,9 @@ from unittest import mock
 
 import numpy as np
 
+from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, write_fsl_basis, write_fsl_folder
+from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
+from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE
 
@@ -26,6 +29,57 @@ def run_fsl_mrs(*arguments):
     argv = ["fsl_mrs", *map(str, arguments), "--overwrite"]
     with mock.patch.object(sys, "argv", argv), mock.patch.object(report, "fitting_summary_fig"):
         return fsl_mrs.main()
+
+
+SUMS = (("Glu", "Gln"), ("NAA", "NAAG"), ("GPC", "PCh"))
+"""What the tests let FSL-MRS combine."""
+
+KINDS = {
+    "whole": (),
+    "without PCr": ("PCr",),
+    "without MM": ("MM",),
+    "without PCr and MM": ("PCr", "MM"),
+    "one of each pair": ("PCr", "GPC", "NAAG"),
+}
+"""Bases of `simulate`, by what they lack."""
+
+
+def write_bases(root):
+    """DIFF bases as `simulate --mm` writes them, with all functions and without some; folders by `KINDS`."""
+    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
+    plain = lines.condition("diff", 4096, 5e-4, lw_hz=2.0)
+    broad = macromolecule_fids(("diff",), lines.sequence, 4096, 5e-4, plain.f0_mhz)["diff"]
+    whole = ConditionBasis((*plain.names, *broad), np.vstack([plain.fids, *broad.values()]), 5e-4, plain.f0_mhz, 2.0)
+    write_fsl_folder(root / "whole", whole, sequence={}, systems={})
+    folders = {"whole": root / "whole"}
+    for kind, without in KINDS.items():
+        if without:
+            names = [name for name in whole.names if name in without or name[:2] in without]
+            folders[kind] = basis_without(root / "whole", root / kind, *names)
+    return folders
+
+
+def combined_and_reference(folder):
+    """The sums that a basis allows, and its functions for the default reference (Cr+PCr, where both are there)."""
+    there = {path.stem for path in Path(folder).glob("*.json")}
+    reference = ("Cr", "PCr") if "PCr" in there else ("Cr",)
+    return [parts for parts in SUMS if set(parts) <= there], reference
+
+
+def whole_basis(root):
+    """Basis of all conditions, as `simulate` writes it."""
+    write_fsl_basis(root, load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz"))))
+    return root
+
+
+def answer_of_fit(file, output, model="", more=()):
+    """quantities.json of ``fsl_mrs_dl fit`` of a file; `more` are further arguments."""
+    from fsl_mrs_dl.cli.main import main
+
+    named = ["--model", model] if model else []
+    code = main(["fit", "--data", str(file), "--output", str(output), "--overwrite", *named, *more])
+    assert code == 0, file
+    return json.loads((Path(output) / "quantities.json").read_text("utf-8"))
 
 
 def basis_without(folder, target, *names):
@@ -67,7 +121,13 @@ def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
 
     if list(summary.index) != sorted(concentrations.index):
         wrong.append(f"rows {list(summary.index)} are not {list(concentrations.index)}")
+    water = {"mM": "molarity", "mMol/kg": "molality"}
+    for column, scaling in water.items():
+        if (column in summary.columns) != (("mean", scaling) in concentrations.columns):
+            wrong.append(f"{column} is in one table only")
     columns = {
+        **{column: ("mean", scaling) for column, scaling in water.items() if column in summary.columns},
+        **{f"{column} CRLB": ("std", scaling) for column, scaling in water.items() if column in summary.columns},
         f"/{reference}": ("mean", "internal"),
         f"/{reference} CRLB": ("std", "internal"),
         "Raw conc": ("mean", "raw"),
@@ -77,7 +137,9 @@ def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
         for column, other in columns.items():
             same(f"{name} {column} of concentrations.csv", summary.loc[name, column], concentrations.loc[name, other])
     quantities, ratios = found["metabolites"], _ratios(found, reference)
-    for row, name in _pairs(summary.index, found):
+    pairs = _pairs(summary.index, found)
+    wrong += [f"{name} of the network is compared with nothing" for name in _left_out(pairs, found)]
+    for row, name in pairs:
         quantity = quantities[name]
         if quantity["flag"] == NOT_VISIBLE:
             same(f"{row}, which does not show", summary.loc[row, f"/{reference}"], None)
@@ -90,10 +152,29 @@ def disagreements(folder, fit=None, reference="Cr+PCr", rel=1e-6):
         same(f"{row} sd of the ratio", summary.loc[row, f"/{reference} CRLB"], ratio["sd"])
         for end, column in zip(ratio["interval95"], ("lo95", "hi95"), strict=True):
             same(f"{row} {column}", summary.loc[row, f"/{reference} {column}"], end)
-    for name, quantity in quantities.items() if fit is not None else ():
-        for key in ("value", "sd"):
-            same(f"{name} {key} of fit", quantity[key], fit["metabolites"][name][key])
+    wrong += _against_fit(found, fit, same) if fit is not None else []
     return wrong
+
+
+def _against_fit(found, fit, same):
+    """Which quantities only one of the two has; values are compared by `same`."""
+    mine, other, fitted = found["metabolites"], fit["metabolites"], set(found["fsl_mrs"]["fitted"])
+    wrong = [f"{name} is given by fit alone" for name in sorted(set(other) - set(mine) - fitted)]
+    wrong += [f"{name} is not given by fit" for name in sorted(set(mine) - set(other))]
+    if found["refused"] != fit["refused"]:
+        wrong.append("one of the two refuses")
+    for name in set(mine) & set(other):
+        for key in ("value", "sd"):
+            same(f"{name} {key} of fit", mine[name][key], other[name][key])
+        for k, end in enumerate(("lower", "upper")):
+            same(f"{name} {end} end of fit", *(one[name]["interval95"][k] for one in (mine, other)))
+    return wrong
+
+
+def _left_out(pairs, found):
+    """What the network gave by a basis function and no row of the tables was held against."""
+    compared = {row for row, _ in pairs}
+    return [name for name in found["fsl_mrs"]["by_network"] if name not in compared]
 
 
 def _ratios(found, reference):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,13 +15,14 @@ from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError, FslMrsDlError
 from fsl_mrs_dl.fsl_plugin.arguments import check_arguments, check_file, check_water
 from fsl_mrs_dl.fsl_plugin.compat import require_supported
-from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
+from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE, find_conditions
 from fsl_mrs_dl.fsl_plugin.functions import in_unit_of_gaba, sort_functions
 from fsl_mrs_dl.fsl_plugin.messages import internal, leave, tell
-from fsl_mrs_dl.fsl_plugin.pair import pair_in, write_conditions
+from fsl_mrs_dl.fsl_plugin.pair import Pair, pair_in, write_conditions
 from fsl_mrs_dl.fsl_plugin.request import (
     Answer,
     Request,
+    answer_to_file,
     answer_to_image,
     environment_pair,
     estimate_file,
@@ -30,13 +32,13 @@ from fsl_mrs_dl.fsl_plugin.request import (
 from fsl_mrs_dl.quantify.host import common_unit, unit_ratios
 
 
-def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> Acquisition | None:
+def check_before_writing(fitting: ModuleType, model_name: str, host: str, options: Any) -> Pair | None:
     """Find out what would go wrong, and end the program with one line while the disk is as it was.
 
     Returns
     -------
-    Acquisition or None
-        The pair, where the data file of fsl_mrs holds both conditions.
+    Pair or None
+        The conditions and the answer to them, where the data file of fsl_mrs holds both.
 
     Raises
     ------
@@ -51,19 +53,24 @@ def check_before_writing(fitting: ModuleType, model_name: str, host: str, option
         leave(internal(error), host)
 
 
-def _check(fitting: ModuleType, model_name: str, request: Request) -> Acquisition | None:
+def _check(fitting: ModuleType, model_name: str, request: Request) -> Pair | None:
     require_supported(fitting)
     model = loaded(functools.partial(model_of, model_name))
     options = request.options
     check_file(options.data, "a NIfTI-MRS file")
     check_file(getattr(options, "h2o", None), "--h2o: a file")
-    pair, answer = None, None
+    pair: Pair | None = None
+    answer: Answer | None = None
     if request.host == "fsl_mrsi":
         answer = loaded(functools.partial(_check_image, options, model_name))
     else:
         check_water(getattr(options, "h2o", None), request.data)
-        pair = pair_in(request.data, options)
-        answer = loaded(functools.partial(_check_spectrum, request, pair, model_name))
+        both = pair_in(request.data, options)
+        if both is not None:
+            answer = loaded(functools.partial(_check_pair, request, both, model_name))
+            pair = Pair(both, model_name, answer)
+        else:
+            answer = loaded(functools.partial(_check_spectrum, request, model_name))
     outputs = answer.outputs if answer is not None else model.outputs if model is not None else ()
     unit = _check_basis_file(options, outputs)
     if request.host == "fsl_mrsi" and answer is not None:
@@ -71,11 +78,16 @@ def _check(fitting: ModuleType, model_name: str, request: Request) -> Acquisitio
     return pair
 
 
-def _check_spectrum(request: Request, pair: Acquisition | None, model_name: str) -> Answer | None:
-    if pair is not None:
-        # FSL-MRS will be given the files of the pair: what they would end in has to show before it writes
-        with tempfile.TemporaryDirectory() as scratch:
-            return estimate_file(write_conditions(pair, Path(scratch)), model_name, False, request)
+def _check_pair(request: Request, both: Acquisition, model_name: str) -> Answer:
+    """The answer to the files that FSL-MRS will be given: what they would end in has to show before it writes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        conditions = find_conditions(write_conditions(both, Path(scratch)), {})
+    # names tell what was measured, and those of the user's file do
+    named = dataclasses.replace(conditions.acquisition, source=both.source)
+    return answer_to_file(dataclasses.replace(conditions, acquisition=named), model_name, False, request)
+
+
+def _check_spectrum(request: Request, model_name: str) -> Answer | None:
     if request.data is None:
         return None
     # conjugation is forced here or found later by FSL-MRS itself
@@ -101,8 +113,6 @@ def _check_image(options: Any, model_name: str) -> Answer | None:
 
 
 def _by_named(answer: Answer, model_name: str) -> Answer:
-    import dataclasses
-
     model = model_of(model_name)
     assert model is not None
     return dataclasses.replace(answer, outputs=tuple(model.outputs))

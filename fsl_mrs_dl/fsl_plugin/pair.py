@@ -8,17 +8,39 @@ Its conditions and their difference are written into the output folder as they a
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.fsl_plugin.conditions import OFF_VARIABLE, ON_VARIABLE
+from fsl_mrs_dl.fsl_plugin.request import Answer, Request, keep_answer
 from fsl_mrs_dl.io.nifti import read_acquisition, write_spectrum
 
 FOLDER = "conditions"
 """In the output folder of fsl_mrs."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both conditions of one file.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        As read.
+    model_name : str
+        Empty where the model was chosen.
+    answer : Answer
+        To its conditions, written apart.
+    """
+
+    acquisition: Acquisition
+    model_name: str
+    answer: Answer
 
 
 def pair_in(data: Path | None, options: Any) -> Acquisition | None:
@@ -76,8 +98,13 @@ def write_conditions(pair: Acquisition, folder: Path) -> Path:
     return folder / "diff.nii.gz"
 
 
-def split_into(output: Path, pair: Acquisition, options: Any) -> None:
+def split_into(output: Path, pair: Pair, options: Any) -> None:
     """Write the conditions of `pair` into `output`, and let fsl_mrs read their difference instead of its ``--data``."""
     folder = output / FOLDER
     folder.mkdir()
-    options.data = type(options.data)(write_conditions(pair, folder))
+    diff = write_conditions(pair.acquisition, folder)
+    options.data = type(options.data)(diff)
+    files = tuple(folder / file.name for file in pair.answer.conditions.files)
+    conditions = dataclasses.replace(pair.answer.conditions, files=files)
+    answer = dataclasses.replace(pair.answer, conditions=conditions)
+    keep_answer(answer, diff, pair.model_name, False, Request("fsl_mrs", options))

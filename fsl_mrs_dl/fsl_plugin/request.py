@@ -171,29 +171,40 @@ def estimate_file(data: Path, model_name: str, turned: bool, request: Request | 
 
     `turned`: whether FSL-MRS takes the complex conjugate of the file.
     """
-    status = data.stat()
-    state = (status.st_ino, status.st_size, status.st_mtime_ns)
     request = request or Request()
-    environment = (environment_pair(), any_protocol_asked_for())
-    protocol = tuple(request.protocol.items())
-    return _estimate_file(data, state, model_name, turned, environment, request.times, protocol)
+    key = _key(data, model_name, turned, request)
+    if key not in _ANSWERS:
+        conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment_pair(), strict=True)))
+        keep_answer(answer_to_file(conditions, model_name, turned, request), data, model_name, turned, request)
+    return _ANSWERS[key]
 
 
-@functools.lru_cache(maxsize=4)
-def _estimate_file(
-    data: Path,
-    _state: tuple[int, ...],
-    model_name: str,
-    turned: bool,
-    environment: tuple[tuple[str, str], bool],
-    times: tuple[float | None, float | None],
-    protocol: tuple[tuple[str, Any], ...],
-) -> Answer:
-    conditions = find_conditions(data, dict(zip((OFF_VARIABLE, ON_VARIABLE), environment[0], strict=True)))
-    acquisition = with_times(conditions.acquisition, times)
+def answer_to_file(conditions: Conditions, model_name: str, turned: bool, request: Request) -> Answer:
+    """The answer to conditions that were read from files; arguments as of `estimate_file`."""
+    acquisition = with_times(conditions.acquisition, request.times)
     if turned:
         acquisition = dataclasses.replace(acquisition, fids=acquisition.fids.conj())
-    return answer_to(dataclasses.replace(conditions, acquisition=acquisition), model_of(model_name), dict(protocol))
+    return answer_to(dataclasses.replace(conditions, acquisition=acquisition), model_of(model_name), request.protocol)
+
+
+_ANSWERS: dict[tuple[Any, ...], Answer] = {}
+"""What was asked last, by file and question: fsl_mrs asks before it writes, and again in the fit."""
+
+_KEPT = 4
+
+
+def keep_answer(answer: Answer, data: Path, model_name: str, turned: bool, request: Request) -> None:
+    """Let `estimate_file` give `answer` for a file; the other arguments are its own."""
+    while len(_ANSWERS) >= _KEPT:
+        _ANSWERS.pop(next(iter(_ANSWERS)))
+    _ANSWERS[_key(data, model_name, turned, request)] = answer
+
+
+def _key(data: Path, model_name: str, turned: bool, request: Request) -> tuple[Any, ...]:
+    status = data.stat()
+    state = (status.st_ino, status.st_size, status.st_mtime_ns)
+    environment = (environment_pair(), any_protocol_asked_for())
+    return (data, state, model_name, turned, environment, request.times, tuple(request.protocol.items()))
 
 
 def with_times(acquisition: Acquisition, times: tuple[float | None, float | None]) -> Acquisition:

@@ -386,3 +386,5 @@ def test_messages_name_the_options_that_fsl_mrs_has():
 
     assert in_words_of_fsl("choose another with --model") == "choose another with --algo dl:NAME"
     assert in_words_of_fsl("--model NAME, or --model-x") == "--algo dl:NAME, or --model-x"
+    insisting = in_words_of_fsl("(--any-protocol quantifies it all the same)")
+    assert insisting == "(FSL_MRS_DL_ANY_PROTOCOL=1 quantifies it all the same)"

@@ -7,18 +7,21 @@ import sys
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, write_fsl_folder
-from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
-from fsl_mrs_dl.core.resources import basis_folder, shipped_models
-from tests.fsl_mrs_helpers import basis_without, disagreements, run_fsl_mrs, tables_of
+from fsl_mrs_dl.core.resources import shipped_models
+from tests.fsl_mrs_helpers import (
+    KINDS,
+    answer_of_fit,
+    combined_and_reference,
+    disagreements,
+    run_fsl_mrs,
+    tables_of,
+    write_bases,
+)
 from tests.helpers import EXAMPLE, SHARED
 
 pytestmark = pytest.mark.with_fsl_mrs
 pytest.importorskip("fsl_mrs", reason="FSL-MRS IS NOT INSTALLED: nothing here was tested against it")
 pytest.importorskip("onnxruntime")
-
-KINDS = {"whole": (), "one of each pair": ("PCr", "GPC", "NAAG"), "without macromolecules": ("MM",)}
-SUMS = (("Glu", "Gln"), ("NAA", "NAAG"), ("GPC", "PCh"))
 
 
 def files_of(folder, count=None):
@@ -30,51 +33,31 @@ def files_of(folder, count=None):
 
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory):
-    """DIFF bases as `simulate --mm` writes them, with all functions and without some."""
-    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
-    plain = lines.condition("diff", 4096, 5e-4, lw_hz=2.0)
-    broad = macromolecule_fids(("diff",), lines.sequence, 4096, 5e-4, plain.f0_mhz)["diff"]
-    whole = ConditionBasis((*plain.names, *broad), np.vstack([plain.fids, *broad.values()]), 5e-4, plain.f0_mhz, 2.0)
-    root = tmp_path_factory.mktemp("bases")
-    write_fsl_folder(root / "whole", whole, sequence={}, systems={})
-    folders = {"whole": root / "whole"}
-    for kind, without in KINDS.items():
-        if without:
-            names = [name for name in whole.names if any(name == part or part == name[:2] == "MM" for part in without)]
-            folders[kind] = basis_without(root / "whole", root / kind, *names)
-    return folders
+    return write_bases(tmp_path_factory.mktemp("bases"))
 
 
-def answer_of_fit(file, model):
-    from fsl_mrs_dl.models.calibrated import load_model
-    from fsl_mrs_dl.preprocess.load import load
-    from fsl_mrs_dl.quantify.quantify import quantify
-    from fsl_mrs_dl.reports.tables import quantities
-
-    return quantities(quantify(load(file).spectra, load_model(model) if model else None))
-
-
-def check(file, model, kind, bases, out):
-    there = {path.stem for path in bases[kind].glob("*.json")}
-    combined = [word for parts in SUMS if set(parts) <= there for word in ("--combine", *parts)]
+def check(file, model, kind, bases, out, expected):
+    """Run fsl_mrs; `expected` is the answer of `fit`."""
+    sums, reference = combined_and_reference(bases[kind])
+    combined = [word for parts in sums for word in ("--combine", *parts)]
     # the default reference is Cr+PCr, for which FSL-MRS needs both functions
-    reference = [] if "PCr" in there else ["--internal_ref", "Cr"]
+    named = [] if len(reference) == 2 else ["--internal_ref", *reference]
     algo = f"dl:{model}" if model else "dl"
-    run_fsl_mrs("--data", file, "--basis", bases[kind], "--output", out, "--algo", algo, *combined, *reference)
-    assert disagreements(out, answer_of_fit(file, model), "Cr" if reference else "Cr+PCr") == []
+    run_fsl_mrs("--data", file, "--basis", bases[kind], "--output", out, "--algo", algo, *combined, *named)
+    assert disagreements(out, expected, "+".join(reference)) == [], (file.name, model, kind)
 
 
 @pytest.mark.with_shared
 @pytest.mark.parametrize("file", [*files_of("phantom_dev", 1), *files_of("invivo_dev", 1)])
 @pytest.mark.parametrize("kind", ["whole", "one of each pair"])
 def test_the_tables_say_what_fit_says(file, kind, bases, tmp_path):
-    check(file, "", kind, bases, tmp_path / "out")
+    check(file, "", kind, bases, tmp_path / "out", answer_of_fit(file, tmp_path / "fit"))
 
 
 @pytest.mark.with_shared
 @pytest.mark.parametrize("file", files_of("phantom_dev", 1))
 def test_a_model_that_knows_cr_alone_gives_ratios_with_a_basis_that_has_pcr(file, bases, tmp_path):
-    check(file, "phantom", "whole", bases, tmp_path / "out")
+    check(file, "phantom", "whole", bases, tmp_path / "out", answer_of_fit(file, tmp_path / "fit", "phantom"))
     summary, concentrations, found = tables_of(tmp_path / "out")
     assert summary.loc["NAA", "/Cr+PCr"] == pytest.approx(found["metabolites"]["NAA"]["value"])
     assert np.isnan(summary.loc["PCr", "/Cr+PCr"])
@@ -86,8 +69,9 @@ def test_a_model_that_knows_cr_alone_gives_ratios_with_a_basis_that_has_pcr(file
 @pytest.mark.parametrize("file", [*files_of("phantom_dev"), *files_of("invivo_dev")])
 def test_the_tables_say_what_fit_says_for_every_model_and_file(file, bases, tmp_path):
     for model in ("", *shipped_models()):
+        expected = answer_of_fit(file, tmp_path / "fit", model)
         for kind in KINDS:
-            check(file, model, kind, bases, tmp_path / "out")
+            check(file, model, kind, bases, tmp_path / "out", expected)
 
 
 def test_a_pair_in_one_file_is_the_pair_in_two(bases, tmp_path):
@@ -109,7 +93,7 @@ def test_a_pair_in_one_file_is_the_pair_in_two(bases, tmp_path):
     np.testing.assert_allclose(one["/Cr+PCr"], two["/Cr+PCr"], rtol=1e-6)
     np.testing.assert_allclose(one["/Cr+PCr CRLB"], two["/Cr+PCr CRLB"], rtol=1e-6)
     # and what `fit` answers to the file
-    assert disagreements(tmp_path / "one", answer_of_fit(tmp_path / "pair.nii.gz", "")) == []
+    assert disagreements(tmp_path / "one", answer_of_fit(tmp_path / "pair.nii.gz", tmp_path / "fit")) == []
 
 
 def test_the_dashboard_reads_a_tree_with_folders_of_fit(bases, tmp_path):
