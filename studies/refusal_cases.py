@@ -53,6 +53,8 @@ class Scan:
     header : mapping
     water : complex array, shape ``(n_points,)`` or ``(n_coils, n_points)``, optional
         The water reference.
+    water_f0_mhz : float
+        Its frequency.
     model : str
         Empty where it is to be chosen.
     any_protocol : bool
@@ -66,6 +68,7 @@ class Scan:
     conditions: tuple[str, ...] | None = OFF_ON
     header: Mapping[str, Any] = field(default_factory=lambda: dict(HEADER))
     water: NDArray | None = None
+    water_f0_mhz: float = F0_MHZ
     model: str = ""
     any_protocol: bool = False
     as_options: bool = False
@@ -346,6 +349,7 @@ GROUPS: Mapping[str, tuple[Case, ...]] = {
         Case("alignment_failed", _unalignable),
         Case("receiver_clipped", _clipped),
         Case("reference_clipped", _clipped_reference),
+        Case("reference_other_scan", lambda: Scan(pair(), water=water(), water_f0_mhz=F0_MHZ + 0.0231)),
         Case("reference_coils", _wrong_coils),
         Case("eddy_current_uncorrected", _noisy_reference),
         Case("water_suppression_poor", _strong_water),
@@ -399,7 +403,8 @@ def scan_file(scan: Scan, folder: Path) -> dict[str, Any]:
     files: dict[str, Any] = {}
     if scan.water is not None:
         tags = ("DIM_COIL",) if scan.water.ndim == 2 else ()
-        write_spectrum(folder / "water.nii.gz", scan.water, dims=tags, **{**sampled, "header": {"EchoTime": 0.068}})
+        of_water = {**sampled, "f0_mhz": scan.water_f0_mhz, "header": {"EchoTime": 0.068}}
+        write_spectrum(folder / "water.nii.gz", scan.water, dims=tags, **of_water)
         files["h2o"] = folder / "water.nii.gz"
     if scan.as_options:
         for name, fid in zip(("data_off", "data_on"), scan.fids, strict=True):
