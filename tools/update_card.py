@@ -22,6 +22,7 @@ from fsl_mrs_dl.models.novelty import describe_inputs
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
+from fsl_mrs_dl.training.export import protocol_of
 from fsl_mrs_dl.training.loop import CALIBRATION, draw
 from fsl_mrs_dl.training.trained_on import trained_on
 
@@ -48,7 +49,8 @@ def main() -> None:
     card = model.folder.card
     config, bank = trained_on(model.folder, args.bank)
     recipe = config.recipe
-    synthesiser = calibration_synthesiser(config, Synthesiser(recipe, bank), args.bank.parent)
+    training = Synthesiser(recipe, bank)
+    synthesiser = calibration_synthesiser(config, training, args.bank.parent)
     batch = draw(synthesiser, config.seed, CALIBRATION, 0, config.optimiser.n_calibration)
     # of scale one, as the network sees them
     found = model.predict_batch(batch.channels, batch.present, np.ones(len(batch.channels)), batch.protocol)
@@ -58,7 +60,9 @@ def main() -> None:
     if change > 0.01:
         raise SystemExit("these are not the spectra that the card was made from: nothing written")
     described = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
-    write_json(args.model / CARD_FILE, dataclasses.replace(card, calibration=factors, inputs=described).to_dict())
+    protocol = protocol_of(training, config.seed, batch)
+    made = dataclasses.replace(card, calibration=factors, inputs=described, protocol=protocol)
+    write_json(args.model / CARD_FILE, made.to_dict())
 
 
 if __name__ == "__main__":
