@@ -60,7 +60,7 @@ def main() -> None:
     if change > 0.01:
         raise SystemExit("these are not the spectra that the card was made from: nothing written")
     described = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
-    protocol = protocol_of(training, config.seed, batch)
+    protocol = protocol_of(training, config.seed, batch, described)
     made = dataclasses.replace(card, calibration=factors, inputs=described, protocol=protocol)
     write_json(args.model / CARD_FILE, made.to_dict())
 

@@ -147,7 +147,7 @@ CATALOGUE: dict[str, tuple[Severity, str]] = {
     ),
     "protocol_contradicted": (
         "caution",
-        "The spectrum does not look as the protocol says that the network was told: of the basis, the header or the "
+        "The spectrum does not look as that of the protocol that the network was told, by the basis, the header or the "
         "options.",
     ),
 }

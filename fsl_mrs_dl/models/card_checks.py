@@ -93,7 +93,8 @@ def _of_reading(card: Card, n_components: int) -> str:
         try:
             values = len(base64.b64decode(stored["values"], validate=True)) // 4
             fits = values == n_values(card.grid.n_points, float(stored["step_ppm"]), n_components, mode)
-            sensible = fits and stored["n_components"] == n_components and stored["limit"] > 0
+            classes = len(stored["limits"]) == len(stored["edges"]) + 1 and min(stored["limits"]) > 0
+            sensible = fits and stored["n_components"] == n_components and classes
         except (binascii.Error, ValueError, KeyError, TypeError):
             sensible = False
         if not sensible:

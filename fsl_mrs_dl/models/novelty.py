@@ -118,6 +118,26 @@ def distances(
     return found
 
 
+def strangeness(described: Mapping[str, DescribedInput], channels: NDArray, present: NDArray) -> NDArray:
+    """The largest distance of each spectrum by its limit, shape ``(n,)``; 0 where no condition is described.
+
+    Parameters
+    ----------
+    described : mapping
+        As of `describe_inputs`.
+    channels : array, shape ``(n, 4, n_points)``
+    present : array, shape ``(n, 2)``
+    """
+    largest = np.zeros(len(channels))
+    for index, condition in enumerate(CONDITIONS):
+        rows = np.flatnonzero(present[:, index] > 0)
+        if condition in described and len(rows):
+            stored = described[condition]
+            features = coarse_spectra(channels[rows, 2 * index : 2 * index + 2], stored.step_ppm)
+            largest[rows] = np.maximum(largest[rows], _distance(features, stored) / stored.limit)
+    return largest
+
+
 def n_features(n_points: int, step_ppm: float) -> int:
     """Numbers that a condition's spectrum of `n_points`, `step_ppm` apart, is coarsened to."""
     return 2 * (n_points // _bin_width(step_ppm))

@@ -24,6 +24,7 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.inputs import NetworkInput
+from fsl_mrs_dl.models.novelty import strangeness
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, WIDTH_HZ, ProtocolCode, basis_features
 from fsl_mrs_dl.models.protocol_probe import contradiction
 from fsl_mrs_dl.physics.sequences import mega_press
@@ -80,8 +81,10 @@ class Told:
         """The same, with how far the spectrum contradicts it."""
         if self.inputs is None:
             return self
-        read = folder.card.protocol.get("read", {})
-        return replace(self, contradiction=contradiction(read, data.channels, data.present, self.inputs[0]))
+        card, (channels, present) = folder.card, (data.channels, data.present)
+        strange = float(strangeness(card.inputs, channels[None], present[None])[0])
+        found = contradiction(card.protocol.get("read", {}), channels, present, self.inputs[0], strange)
+        return replace(self, contradiction=found)
 
     def to_dict(self) -> dict[str, Any]:
         """For ``quantities.json``."""

@@ -9,6 +9,7 @@ import json
 import logging
 import platform
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from fsl_mrs_dl.core.inference import load_onnxruntime
 from fsl_mrs_dl.metabolites.sums import MODES
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, StageRecord
 from fsl_mrs_dl.models.folder import sha256
-from fsl_mrs_dl.models.novelty import describe_inputs
+from fsl_mrs_dl.models.novelty import DescribedInput, describe_inputs, strangeness
 from fsl_mrs_dl.models.protocol_probe import describe_protocols
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
@@ -171,6 +172,7 @@ def _card(
 ) -> Card:
     config, recipe = trainer.config, trainer.config.recipe
     mean, sd, sum_sd = answers
+    inputs = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
     return Card(
         card_version=CARD_VERSION,
         name=config.name,
@@ -179,8 +181,8 @@ def _card(
         grid=recipe.grid,
         ranges=training_ranges(recipe),
         calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs, sum_sd),
-        inputs=describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm),
-        protocol=protocol_of(trainer.synthesiser, config.seed, batch),
+        inputs=inputs,
+        protocol=protocol_of(trainer.synthesiser, config.seed, batch, inputs),
         simulation_test=_simulation_errors(mean, batch, trainer.outputs),
         training=figures_of(lineage, trainer.best),
         lineage=lineage,
@@ -197,7 +199,9 @@ def _card(
     )
 
 
-def protocol_of(synthesiser: Synthesiser, seed: int, batch: SynthesisedBatch) -> dict[str, Any]:
+def protocol_of(
+    synthesiser: Synthesiser, seed: int, batch: SynthesisedBatch, inputs: Mapping[str, DescribedInput]
+) -> dict[str, Any]:
     """How protocols are told, and how a spectrum contradicts one; empty for a network that is told none.
 
     Parameters
@@ -207,6 +211,8 @@ def protocol_of(synthesiser: Synthesiser, seed: int, batch: SynthesisedBatch) ->
     seed : int
     batch : SynthesisedBatch
         Of calibration.
+    inputs : mapping
+        What describes its spectra, see `fsl_mrs_dl.models.novelty`.
     """
     if synthesiser.code is None or batch.protocol is None:
         return {}
@@ -217,7 +223,10 @@ def protocol_of(synthesiser: Synthesiser, seed: int, batch: SynthesisedBatch) ->
     assert all(part.protocol is not None for part in made)
     fitted = [np.concatenate([getattr(part, name) for part in made]) for name in ("channels", "present", "protocol")]
     read = describe_protocols(
-        (fitted[0], fitted[1], fitted[2]), (batch.channels, batch.present, batch.protocol), recipe.grid.step_ppm
+        (fitted[0], fitted[1], fitted[2]),
+        (batch.channels, batch.present, batch.protocol),
+        strangeness(inputs, batch.channels, batch.present),
+        recipe.grid.step_ppm,
     )
     return {**synthesiser.code.to_card(), "read": read}
 

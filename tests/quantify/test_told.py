@@ -113,7 +113,7 @@ def test_a_told_protocol_that_the_spectrum_contradicts_is_a_caution(monkeypatch)
     from fsl_mrs_dl.quantify import told as module
     from fsl_mrs_dl.quantify.cautions import range_flags
 
-    folder = SimpleNamespace(card=SimpleNamespace(protocol={"read": {}}))
+    folder = SimpleNamespace(card=SimpleNamespace(protocol={"read": {}}, inputs={}))
     data = SimpleNamespace(channels=np.zeros((4, 721)), present=np.ones(2))
     told = Told(np.ones((1, 3), np.float32), "header", {}, 1.0)
     assert told.beside(data, folder).contradiction is None
