@@ -106,7 +106,9 @@ def test_every_perturbation_belongs_to_a_group():
         "instrument.outlier_fraction",
         "instrument.outlier_factor",
         "instrument.eddy_s",
-        "background.snr",
+        "background.snr",  # and the next two: `fid_noise` takes their place on the lowest rung
+        "background.usual_snr",
+        "background.usual_share",
         "background.baseline_width_hz",
         "background.n_baseline",
         "background.baseline_difference",
