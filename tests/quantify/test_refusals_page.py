@@ -18,7 +18,7 @@ CAUTIONS = [code for code, (severity, _) in CATALOGUE.items() if severity == "ca
 REASONS = {"refused": refusal.REASONS, "protocol": protocol.REASONS}
 LARGEST_BYTES = 600_000
 WITHOUT_SPECTRUM = {"protocol_contradicted"}
-"""What no shipped model raises: the page says so."""
+"""What none of these scans raises: the page says so."""
 
 
 @pytest.fixture(scope="module")
