@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 
 from fsl_mrs_dl.basis.files import load_line_basis, write_fsl_basis
 from fsl_mrs_dl.core.resources import basis_folder
-from tests.helpers import EXAMPLE, EXAMPLE_TRUTH, ROOT
+from tests.helpers import EXAMPLE, EXAMPLE_TRUTH, ROOT, without_plotly
 
 pytestmark = pytest.mark.with_fsl_mrs
 pytest.importorskip("fsl_mrs", reason="FSL-MRS IS NOT INSTALLED: nothing here was tested against it")
@@ -153,6 +154,22 @@ def test_the_report_says_dl(full):
     assert "truncated Newton" not in text
     assert "neural network 'invivo'" in text
     assert "Trained on" in text
+    # both reports show their pictures without the internet
+    for name in ("report.html", "dl_report.html"):
+        page = without_plotly((full[0] / name).read_text(encoding="utf-8"))
+        assert not re.findall(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", page), name
+
+
+def test_the_pipeline_of_the_docs_ends_with_a_molar_column(full):
+    page = " ".join((ROOT / "docs" / "fsl_mrs.md").read_text("utf-8").replace("\\\n", " ").split())
+    command = re.search(r"fsl_mrs --data pp/diff\.nii\.gz .*? fsl_mrs_summarise", page)[0]
+    assert " ".join(WATER) in command
+    assert "--h2o pp/wref.nii.gz" in command
+    summary = table(full[0])
+    assert np.isfinite(summary.loc[["NAA", "GABA", "Glu"], "mM"]).all()
+    assert summary.loc["GABA", "mM"] / summary.loc["NAA", "mM"] == pytest.approx(
+        summary.loc["GABA", "/Cr+PCr"] / summary.loc["NAA", "/Cr+PCr"]
+    )
 
 
 def test_fsl_mrs_summarise_makes_the_same_spectrum_from_the_folder(full):
@@ -448,3 +465,33 @@ def test_fsl_mrsi_fits_voxels_and_refuses_empty_ones(preprocessed):
     # what is true of every voxel is said once at most
     said = [line for line in done.stderr.splitlines() if line.startswith("fsl_mrs_dl:")]
     assert len(said) == len(set(said)), done.stderr
+
+
+def test_fsl_mrsi_says_that_an_inverted_image_cannot_be_scaled_by_water(preprocessed):
+    import nibabel
+
+    for name in ("diff", "wref"):
+        image = nibabel.load(preprocessed / "pp" / f"{name}.nii.gz")
+        grid = np.tile(np.asarray(image.dataobj), (1, 2, 1, 1))
+        nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / f"inverted_{name}.nii.gz")
+    out = preprocessed / "inverted"
+    done = fsl(
+        "fsl_mrsi",
+        "--data",
+        preprocessed / "inverted_diff.nii.gz",
+        "--basis",
+        preprocessed / "basis" / "diff",
+        "--output",
+        out,
+        "--algo",
+        "dl",
+        "--h2o",
+        preprocessed / "inverted_wref.nii.gz",
+        *WATER,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("fsl_mrsi --algo dl: error: ")
+    assert "leave out --h2o" in done.stderr
+    assert not out.exists()
