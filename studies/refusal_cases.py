@@ -91,15 +91,19 @@ class Case:
     make: Callable[[], Scan]
 
 
+USUAL, LONGER = "mega_press_te68_127.75", "mega_press_te80_mmsup_127.75"
+"""Shipped bases: of 68 ms, and of 80 ms with symmetric editing."""
+
+
 @functools.cache
-def _signals() -> Mapping[str, Mapping[str, NDArray]]:
+def _signals(basis: str = USUAL) -> Mapping[str, Mapping[str, NDArray]]:
     """FIDs of 1 mM in OFF and ON, without width."""
-    lines = load_line_basis(basis_folder() / "mega_press_te68_127.75" / "lines.npz")
+    lines = load_line_basis(basis_folder() / basis / "lines.npz")
     broad = macromolecule_fids(OFF_ON, lines.sequence, N_POINTS, DWELL_S, F0_MHZ)
     found: dict[str, dict[str, NDArray]] = {}
     for condition in OFF_ON:
-        basis = lines.condition(condition, N_POINTS, DWELL_S)
-        found[condition] = {**dict(zip(basis.names, basis.fids, strict=True)), **broad[condition]}
+        sharp = lines.condition(condition, N_POINTS, DWELL_S)
+        found[condition] = {**dict(zip(sharp.names, sharp.fids, strict=True)), **broad[condition]}
     return found
 
 
@@ -109,10 +113,10 @@ def noise(shape: Sequence[int], size: float, seed: int = SEED) -> NDArray:
     return size * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
 
 
-def clean(conc: Mapping[str, float], lorentz_hz: float = 3.0, gauss_hz: float = 3.0) -> NDArray:
+def clean(conc: Mapping[str, float], lorentz_hz: float = 3.0, gauss_hz: float = 3.0, *, basis: str = USUAL) -> NDArray:
     """OFF and ON of a mixture, shape ``(2, n_points)``."""
     decay = voigt_decay(TIME_S, lorentz_hz, gauss_hz)
-    fids = _signals()
+    fids = _signals(basis)
     # MM30 is what editing adds, and not there in OFF
     return np.stack(
         [sum(value * fids[c][name] for name, value in conc.items() if name in fids[c]) * decay for c in OFF_ON]
@@ -181,6 +185,11 @@ def _swapped() -> Scan:
 
 def _wrong_unit() -> Scan:
     return Scan(pair(), header=header(EchoTime=68.0))
+
+
+def _another_echo_time() -> Scan:
+    sharp = {name: value for name, value in BRAIN.items() if not name.startswith("MM")}
+    return Scan(clean(sharp, basis=LONGER) + noise((2, N_POINTS), NOISE))
 
 
 def _not_edited() -> Scan:
@@ -340,6 +349,7 @@ GROUPS: Mapping[str, tuple[Case, ...]] = {
         Case("off_only", lambda: Scan(pair()[0], conditions=("edit_off",))),
         Case("header_note", _wrong_unit),
         Case("protocol_unknown", lambda: Scan(pair(), header={})),
+        Case("protocol_contradicted", _another_echo_time),
         Case("other_protocol", lambda: Scan(pair(), header=header(EchoTime=0.080), any_protocol=True)),
     ),
     "measurement": (
