@@ -18,6 +18,9 @@ SURE = 0.95
 """Probability from which on the spectrum decides alone. Between this and the same of the other kind, what header or
 names tell is preferred, and said to be so."""
 
+_FINEST = 0.001
+"""Probabilities nearer to 0 and 1 are not told apart in words."""
+
 PHANTOM_WORDS = re.compile(r"phantom|fantom|braino|(?<![a-z])solution", re.IGNORECASE)
 """In names of files, folders, protocols or participants: no brain."""
 
@@ -71,8 +74,15 @@ class Sample:
     @property
     def sentence(self) -> str:
         """The figures behind it."""
-        text = f"probability of a brain {100 * self.probability:.3g} %"
+        text = f"probability of a brain {_percent(self.probability)}"
         return f"{text}; {self.told_by} says {self.told}" if self.told else text
+
+
+def _percent(share: float) -> str:
+    """A share in percent, no finer than a classifier knows it."""
+    if share < _FINEST:
+        return f"below {100 * _FINEST:g} %"
+    return f"above {100 * (1 - _FINEST):g} %" if share > 1 - _FINEST else f"{100 * share:.1f} %"
 
 
 def tell_sample(spectra: EditedSpectra, data: NetworkInput) -> Sample:
