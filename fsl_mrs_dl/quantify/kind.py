@@ -82,7 +82,7 @@ def _percent(share: float) -> str:
     """A share in percent, no finer than a classifier knows it."""
     if share < _FINEST:
         return f"below {100 * _FINEST:g} %"
-    return f"above {100 * (1 - _FINEST):g} %" if share > 1 - _FINEST else f"{100 * share:.1f} %"
+    return f"above {100 * (1 - _FINEST):g} %" if share > 1 - _FINEST else f"{100 * share:.3g} %"
 
 
 def tell_sample(spectra: EditedSpectra, data: NetworkInput) -> Sample:
