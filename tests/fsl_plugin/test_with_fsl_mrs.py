@@ -297,8 +297,9 @@ def test_a_file_with_both_conditions_is_split_into_the_output(preprocessed, full
 def test_what_the_network_does_not_know_is_fitted(preprocessed):
     import shutil
 
-    basis = preprocessed / "more"
-    shutil.copytree(preprocessed / "basis" / "diff", basis, dirs_exist_ok=True)
+    # all of it: the conditions beside the DIFF tell the network the protocol
+    shutil.copytree(preprocessed / "basis", preprocessed / "more", dirs_exist_ok=True)
+    basis = preprocessed / "more" / "diff"
     entry = json.loads((basis / "NAA.json").read_text())
     for name, factor in (("MM99", -0.2), ("Foo", 0.2)):
         # NAA's line moved by 0.6 ppm and by -0.4 ppm
