@@ -28,7 +28,7 @@ MAX_START_S, UNIT_S = 3e-3, 1e-3
 USUAL_S = (-0.22e-3, 0.27e-3)
 """Starts that are found where the first point was taken at the echo: of a pair -0.14 to 0.17 ms in 33 virtual and
 measured ones (every third or fourth of ``phantom_dev`` and ``invivo_*dev``, and ``invivo_raw``). The same data half a
-millisecond late or early are found 0.5 ms from there; all but one of the 66 lie outside."""
+millisecond late or early are found about 0.5 ms from there, most of them outside."""
 
 USUAL_DIFF_S = (-0.16e-3, 0.42e-3)
 """The same of a DIFF alone: 0.03 to 0.28 ms in 17 of those pairs and in the 11 usable ones of ``invivo_diff``."""

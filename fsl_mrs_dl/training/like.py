@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomli_w
 
@@ -22,8 +22,6 @@ from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.training.config import TrainConfig, merged
-
-Kind = Literal["brain", "phantom"]
 
 STARTS: Mapping[str, str] = {"brain": "invivo", "phantom": "phantom_cnn"}
 """The shipped model that a training for a kind of sample goes on from."""
