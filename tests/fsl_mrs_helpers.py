@@ -10,12 +10,22 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 
 from fsl_mrs_dl.basis.files import ConditionBasis, load_line_basis, write_fsl_basis, write_fsl_folder
 from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE
+from tests.helpers import SHARED
+
+
+def files_of(folder, count=None):
+    """The first files of a set in ``../shared/data`` as parameters of a test; one that skips where they are not."""
+    path = SHARED / "data" / folder
+    if not path.exists():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"not here: {path}"))]
+    return [pytest.param(file, id=file.name) for file in sorted(path.glob("*.nii.gz"))[:count]]
 
 
 def run_fsl_mrs(*arguments):

@@ -10,19 +10,19 @@ import pytest
 from fsl_mrs_dl.core.resources import shipped_models
 from fsl_mrs_dl.fsl_plugin.pair import write_conditions
 from fsl_mrs_dl.io.nifti import read_acquisition
-from tests.fsl_mrs_helpers import KINDS, answer_of_fit, combined_and_reference, disagreements, tables_of, write_bases
-from tests.helpers import SHARED
+from tests.fsl_mrs_helpers import (
+    KINDS,
+    answer_of_fit,
+    combined_and_reference,
+    disagreements,
+    files_of,
+    tables_of,
+    write_bases,
+)
 
 pytest.importorskip("pandas", reason="pandas, which FSL-MRS brings, is not installed")
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.with_shared
-
-
-def files_of(folder, count=None):
-    path = SHARED / "data" / folder
-    if not path.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"not here: {path}"))]
-    return [pytest.param(file, id=file.name) for file in sorted(path.glob("*.nii.gz"))[:count]]
 
 
 @pytest.fixture(scope="module")

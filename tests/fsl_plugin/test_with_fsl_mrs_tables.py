@@ -13,22 +13,16 @@ from tests.fsl_mrs_helpers import (
     answer_of_fit,
     combined_and_reference,
     disagreements,
+    files_of,
     run_fsl_mrs,
     tables_of,
     write_bases,
 )
-from tests.helpers import EXAMPLE, SHARED
+from tests.helpers import EXAMPLE
 
 pytestmark = pytest.mark.with_fsl_mrs
 pytest.importorskip("fsl_mrs", reason="FSL-MRS IS NOT INSTALLED: nothing here was tested against it")
 pytest.importorskip("onnxruntime")
-
-
-def files_of(folder, count=None):
-    path = SHARED / "data" / folder
-    if not path.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"not here: {path}"))]
-    return [pytest.param(file, id=file.name) for file in sorted(path.glob("*.nii.gz"))[:count]]
 
 
 @pytest.fixture(scope="module")
