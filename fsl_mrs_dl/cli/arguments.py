@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def split_words(text: str, option: str) -> list[str]:
@@ -49,6 +50,22 @@ VENDORS = ("fida", "ge", "philips", "siemens", "universal")
 """Those of `fsl_mrs_dl.physics.sequences`, whose import takes too long for ``--help``."""
 
 
+PROTOCOL_FIELDS = {
+    "vendor": "vendor",
+    "te": "te_s",
+    "f0": "f0_mhz",
+    "edit_on": "edit_on_ppm",
+    "edit_off": "edit_off_ppm",
+    "edit_duration": "edit_duration_s",
+}
+"""Arguments of `fsl_mrs_dl.physics.sequences.mega_press` by the options that give them."""
+
+
+def given(args: argparse.Namespace, fields: Mapping[str, str]) -> dict[str, Any]:
+    """The options that were given, by the names that `fields` has for them."""
+    return {field: getattr(args, name) for name, field in fields.items() if getattr(args, name, None) is not None}
+
+
 def add_told_protocol(parser: argparse.ArgumentParser) -> None:
     """``--vendor`` and ``--edit-duration``: what a model is told of the protocol where the header does not say it."""
     parser.add_argument(
@@ -61,10 +78,9 @@ def add_told_protocol(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def told_options(args: argparse.Namespace) -> dict[str, str | float]:
+def told_options(args: argparse.Namespace) -> dict[str, Any]:
     """What those two say, as `fsl_mrs_dl.quantify.told` takes it."""
-    said = {"vendor": args.vendor, "edit_duration_s": args.edit_duration}
-    return {name: value for name, value in said.items() if value is not None}
+    return given(args, {name: PROTOCOL_FIELDS[name] for name in ("vendor", "edit_duration")})
 
 
 def add_any_protocol(parser: argparse.ArgumentParser) -> None:

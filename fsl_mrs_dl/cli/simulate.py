@@ -13,6 +13,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
+
 if TYPE_CHECKING:
     from fsl_mrs_dl.basis.protocol import Protocol
 
@@ -225,12 +227,7 @@ def _protocol(args: argparse.Namespace) -> Protocol:
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
     """What the options say of the protocol, as arguments of `fsl_mrs_dl.simulate_basis`."""
     names = {
-        "vendor": "vendor",
-        "te": "te_s",
-        "f0": "f0_mhz",
-        "edit_on": "edit_on_ppm",
-        "edit_off": "edit_off_ppm",
-        "edit_duration": "edit_duration_s",
+        **PROTOCOL_FIELDS,
         "voxel": "voxel_mm",
         "edit_pulse": "edit_pulse",
         "refocusing_pulse": "refocusing_pulse",
@@ -238,7 +235,7 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
         "sequence_off": "sequence_off",
         "autophase": "autophase_ppm",
     }
-    return {field: getattr(args, name) for name, field in names.items() if getattr(args, name) is not None}
+    return given(args, names)
 
 
 def _with_pulses(args: argparse.Namespace, fields: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.cli.arguments import VENDORS
+from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, VENDORS, given
 
 N_VALIDATION = 2000
 """Spectra of other protocols that a model of one's own is validated on."""
@@ -24,15 +24,6 @@ _PROTOCOL = (
     ("--edit-off", "PPM", "editing pulse of edit_off (default: of --like, else 7.5)"),
     ("--edit-duration", "S", "duration of an editing pulse in s (default: of --like, else any)"),
 )
-_FIELDS = {
-    "vendor": "vendor",
-    "te": "te_s",
-    "f0": "f0_mhz",
-    "edit_on": "edit_on_ppm",
-    "edit_off": "edit_off_ppm",
-    "edit_duration": "edit_duration_s",
-}
-"""Arguments of `fsl_mrs_dl.physics.sequences.mega_press` by the options that give them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +44,13 @@ def run(args: argparse.Namespace) -> None:
     """Train."""
     from fsl_mrs_dl.core.errors import ConfigError
 
-    options = ("like", "kind", "steps", "members", *_FIELDS)
-    given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
-    fields = {field: getattr(args, name) for name, field in _FIELDS.items() if getattr(args, name) is not None}
-    if args.config is not None and given:
+    options = ("like", "kind", "steps", "members", *PROTOCOL_FIELDS)
+    asked = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
+    fields = given(args, PROTOCOL_FIELDS)
+    if args.config is not None and asked:
         raise ConfigError(
             "a configuration holds the whole training, and options of a protocol make one: give one of them",
-            got=f"{args.config} and {', '.join(given)}",
+            got=f"{args.config} and {', '.join(asked)}",
         )
     if args.config is None and args.like is None and not fields:
         raise ConfigError("nothing to train", expected="CONFIG.toml, or --like FILE, or --vendor and --te")
@@ -110,10 +101,8 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any]) -> None:
     told = {} if args.like is None else protocol_like(args.like)
     # whose scanner it is does not tell the timing: each vendor has had several sequences
     told.pop("vendor", None)
-    sizes = {"n_steps": args.steps, "n_members": args.members}
-    config = config_like(
-        {**told, **fields}, args.kind, name=args.output.name, **{k: v for k, v in sizes.items() if v is not None}
-    )
+    sizes = given(args, {"steps": "n_steps", "members": "n_members"})
+    config = config_like({**told, **fields}, args.kind, name=args.output.name, **sizes)
     print(describe(config))
     write_config(config, args.output / CONFIG_FILE)
     train(config, args.output)
