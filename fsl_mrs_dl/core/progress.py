@@ -70,20 +70,18 @@ class Pace:
 
 
 class FirstWord:
-    """Says once how long a task will take, as soon as enough of it was seen to tell.
+    """Says once how long a task will take, when a minute of it was seen.
 
     Parameters
     ----------
     pace : Pace
-    after_s : float
-        So much of the task is looked at.
     """
 
-    def __init__(self, pace: Pace, after_s: float = _MINUTE_S) -> None:
-        self._pace, self._after_s, self._said = pace, after_s, False
+    def __init__(self, pace: Pace) -> None:
+        self._pace, self._said = pace, False
 
     def say(self, done: int) -> None:
         """Log the pace when `done` parts are done, if it is time to and it was not said before."""
-        if not self._said and self._pace.elapsed_s > self._after_s:
+        if not self._said and self._pace.elapsed_s > _MINUTE_S:
             log.info("%s", self._pace.after(done))
             self._said = True
