@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -17,7 +20,7 @@ from fsl_mrs_dl.basis.macromolecules import macromolecule_fids
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import NOT_VISIBLE
-from tests.helpers import SHARED
+from tests.helpers import ROOT, SHARED
 
 
 def files_of(folder, count=None):
@@ -212,3 +215,52 @@ def _pairs(rows, found):
             carried = frozenset(quantity for part in parts for quantity in by_network[part])
             pairs += [(row, name) for name, own in members.items() if own == carried]
     return pairs
+
+
+WATER = ["--wref_metabolite", "NAA", "--ref_protons", "3", "--ref_int_limits", "1.8", "2.2", "--h2o_scale", "2"]
+
+"""Arguments with which FSL-MRS scales by water."""
+
+
+def fsl(program, *arguments, check=True, **environment):
+    """Run a program of FSL-MRS with the back end registered, whether or not the .pth is installed."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("FSL_MRS_DL")}
+    path = os.pathsep.join([str(ROOT), *filter(None, [clean.get("PYTHONPATH", "")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "fsl_mrs_dl", "fsl", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def run_dl(folder, name, *arguments, data="pp/diff.nii.gz", check=True, **environment):
+    """Run ``fsl_mrs --algo dl`` on the example; gives its output folder and what it said."""
+    out = folder / name
+    done = fsl(
+        "fsl_mrs",
+        "--data",
+        folder / data,
+        "--basis",
+        folder / "basis" / "diff",
+        "--output",
+        out,
+        "--algo",
+        "dl",
+        "--overwrite",
+        *arguments,
+        check=check,
+        **environment,
+    )
+    return out, done
+
+
+def takes_baseline_by_name():
+    """FSL-MRS from 2.3 on; before, options have other names."""
+    from fsl_mrs.utils import fitting
+
+    return "baseline" in inspect.signature(inspect.unwrap(fitting.fit_FSLModel)).parameters

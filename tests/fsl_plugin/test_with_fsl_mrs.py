@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--algo dl` in a real FSL-MRS, which is not on PyPI: these run where it is installed and say so where it is not."""
 
-import inspect
 import json
 import os
 import pickle
@@ -12,8 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.basis.files import load_line_basis, write_fsl_basis
-from fsl_mrs_dl.core.resources import basis_folder
+from tests.fsl_mrs_helpers import WATER, fsl, run_dl, takes_baseline_by_name
 from tests.helpers import EXAMPLE, EXAMPLE_TRUTH, ROOT, without_plotly
 
 pytestmark = pytest.mark.with_fsl_mrs
@@ -34,70 +32,6 @@ FILES = {
     "quantification_info.csv",
     "report.html",
 }
-WATER = ["--wref_metabolite", "NAA", "--ref_protons", "3", "--ref_int_limits", "1.8", "2.2", "--h2o_scale", "2"]
-
-
-def fsl(program, *arguments, check=True, **environment):
-    """Run a program of FSL-MRS with the back end registered, whether or not the .pth is installed."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("FSL_MRS_DL")}
-    path = os.pathsep.join([str(ROOT), *filter(None, [clean.get("PYTHONPATH", "")])])
-    done = subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", "fsl", program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**clean, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
-    )
-    if check:
-        assert done.returncode == 0, done.stderr
-    return done
-
-
-@pytest.fixture(scope="session")
-def preprocessed(tmp_path_factory):
-    """The shipped example by FSL-MRS's own preprocessing, and the shipped basis as FSL-MRS reads it."""
-    pytest.importorskip("onnxruntime")
-    folder = tmp_path_factory.mktemp("example")
-    fsl(
-        "fsl_mrs_preproc_edit",
-        "--data",
-        EXAMPLE / "megapress_raw.nii.gz",
-        "--reference",
-        EXAMPLE / "water_reference.nii.gz",
-        "--output",
-        folder / "pp",
-    )
-    lines = load_line_basis(next(basis_folder().glob("mega_press_te68_127*/lines.npz")))
-    write_fsl_basis(folder / "basis", lines)
-    return folder
-
-
-def run_dl(folder, name, *arguments, data="pp/diff.nii.gz", check=True, **environment):
-    """Run ``fsl_mrs --algo dl`` on the example; gives its output folder and what it said."""
-    out = folder / name
-    done = fsl(
-        "fsl_mrs",
-        "--data",
-        folder / data,
-        "--basis",
-        folder / "basis" / "diff",
-        "--output",
-        out,
-        "--algo",
-        "dl",
-        "--overwrite",
-        *arguments,
-        check=check,
-        **environment,
-    )
-    return out, done
-
-
-def takes_baseline_by_name():
-    """FSL-MRS from 2.3 on; before, options have other names."""
-    from fsl_mrs.utils import fitting
-
-    return "baseline" in inspect.signature(inspect.unwrap(fitting.fit_FSLModel)).parameters
 
 
 def table(out):
@@ -432,67 +366,3 @@ def test_the_result_goes_through_pickle_and_masks_by_name(preprocessed):
     assert isinstance(again.getUncertainties(metab="GABA"), float)
     assert np.isnan(again.getUncertainties("raw", "Cr+PCr"))
     assert np.isfinite(again.corr).all()
-
-
-def test_fsl_mrsi_fits_voxels_and_refuses_empty_ones(preprocessed):
-    import nibabel
-
-    image = nibabel.load(preprocessed / "pp" / "diff.nii.gz")
-    fid = np.asarray(image.dataobj)
-    grid = np.tile(-fid, (1, 3, 1, 1))
-    grid[0, 2] = 0
-    nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / "csi.nii.gz")
-    out = preprocessed / "mrsi"
-    alone = ("--parallel", "off") if takes_baseline_by_name() else ("--single_proc",)
-    done = fsl(
-        "fsl_mrsi",
-        "--data",
-        preprocessed / "csi.nii.gz",
-        "--basis",
-        preprocessed / "basis" / "diff",
-        "--output",
-        out,
-        "--algo",
-        "dl",
-        *alone,
-        "--internal_ref",
-        "NAA",
-        "--overwrite",
-    )
-    gaba = nibabel.load(out / "concs" / "internal" / "GABA.nii.gz").get_fdata().ravel()
-    assert gaba[0] == pytest.approx(1.9 / 11.4, abs=0.05)
-    assert gaba[1] == gaba[0]
-    assert gaba[2] == 0  # FSL-MRS writes 0 for NaN
-    # what is true of every voxel is said once at most
-    said = [line for line in done.stderr.splitlines() if line.startswith("fsl_mrs_dl:")]
-    assert len(said) == len(set(said)), done.stderr
-
-
-def test_fsl_mrsi_says_that_an_inverted_image_cannot_be_scaled_by_water(preprocessed):
-    import nibabel
-
-    for name in ("diff", "wref"):
-        image = nibabel.load(preprocessed / "pp" / f"{name}.nii.gz")
-        grid = np.tile(np.asarray(image.dataobj), (1, 2, 1, 1))
-        nibabel.save(type(image)(grid, image.affine, image.header), preprocessed / f"inverted_{name}.nii.gz")
-    out = preprocessed / "inverted"
-    done = fsl(
-        "fsl_mrsi",
-        "--data",
-        preprocessed / "inverted_diff.nii.gz",
-        "--basis",
-        preprocessed / "basis" / "diff",
-        "--output",
-        out,
-        "--algo",
-        "dl",
-        "--h2o",
-        preprocessed / "inverted_wref.nii.gz",
-        *WATER,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip().splitlines()[-1].startswith("fsl_mrsi --algo dl: error: ")
-    assert "leave out --h2o" in done.stderr
-    assert not out.exists()
