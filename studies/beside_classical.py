@@ -7,13 +7,10 @@ All fits have the shipped basis of the model's metabolites and macromolecules. F
 is installed, LCModel where its binary is found; they fit DIFF and edit_off apart, tCr is that of edit_off. GABA+ is
 GABA and the co-edited macromolecules at 3.0 ppm.
 
-The ranges in grey are published ones. GABA+: 272 healthy adults (Mikkelsen et al. 2017, NeuroImage 159:32, doi
-10.1016/j.neuroimage.2017.07.021): GABA+/Cr 0.116, SD 0.014, mean and twice the SD. That is a ratio of areas, GABA+ in
-(ON - OFF) / 2 over the methyl line of creatine in OFF, as Gannet takes it. Of equal concentrations the areas of GABA
-at 3.0 ppm in ON - OFF and of creatine's methyl line are 1.6 and 3 here, so it is times 2 and divided by 1.6 / 3 to be
-compared. Glx: from the average of white matter, 7.9 mM beside 7.4 mM of creatine (14 adults, 3 T, LCModel: Table 3 of
-PMC9244865), to that of grey matter, 8.59 + 2.79 beside 7.57 umol/g (visual cortex at rest, 7 T: Bednarik et al. 2015,
-J Cereb Blood Flow Metab 35:601, doi 10.1038/jcbfm.2014.233, Table 1); a voxel of both lies between the two.
+The ranges in grey are published ones. GABA+: that of the report (`fsl_mrs_dl.reports.words.published`). Glx: from the
+average of white matter, 7.9 mM beside 7.4 mM of creatine (14 adults, 3 T, LCModel: Table 3 of PMC9244865), to that of
+grey matter, 8.59 + 2.79 beside 7.57 umol/g (visual cortex at rest, 7 T: Bednarik et al. 2015, J Cereb Blood Flow Metab
+35:601, doi 10.1038/jcbfm.2014.233, Table 1); a voxel of both lies between the two.
 """
 
 from __future__ import annotations
@@ -26,18 +23,14 @@ import numpy as np
 
 from fsl_mrs_dl import fit
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
-from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.quantify.signals import basis_signals
+from fsl_mrs_dl.reports.words.published import RANGES
 from fsl_mrs_dl.validation.programs.lcmodel import LCModel, find_lcmodel
 from fsl_mrs_dl.validation.programs.task import Program, tasks
 
-GABA_AREA_RATIO, GABA_AREA_RATIO_SD = 0.116, 0.014
-TO_CONCENTRATIONS = 2 / (MM30_DIFF_AREA / 3)
+GABA_PLUS = RANGES["GABA+"]
 ADULTS = {
-    "GABA+": (
-        "272 healthy adults, mean ± 2 SD",
-        *(TO_CONCENTRATIONS * (GABA_AREA_RATIO + k * GABA_AREA_RATIO_SD) for k in (-2, 2)),
-    ),
+    "GABA+": ("272 healthy adults, mean ± 2 SD", GABA_PLUS.low, GABA_PLUS.high),
     "Glx": ("averages of white and of grey matter", 7.9 / 7.4, (8.59 + 2.79) / 7.57),
 }
 SHOWN = {"GABA+": ("GABA", "MM30"), "Glx": ("Glu", "Gln")}
