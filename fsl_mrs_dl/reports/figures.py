@@ -4,29 +4,19 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, printable, save_figure
-from fsl_mrs_dl.core.constants import CHO_PPM, CR_CH3_PPM, GABA_H4_PPM, GLX_H2_PPM, NAA_PPM
 from fsl_mrs_dl.metabolites.table import HEADLINE
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
+from fsl_mrs_dl.reports.curves import LABELS, PANEL_TITLES, panel_curves
 from fsl_mrs_dl.reports.tables import all_estimates
 
-PPM_WINDOW = (0.5, 4.2)
-"""Range of chemical shift that is shown, ppm."""
-
-PANEL_TITLES = {"diff": "DIFF (edit_on − edit_off)", "edit_off": "edit_off", "edit_on": "edit_on"}
-PEAKS = {
-    "diff": {"Glx": GLX_H2_PPM, "GABA": GABA_H4_PPM, "NAA": NAA_PPM},
-    "edit_off": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM, "NAA": NAA_PPM},
-    "edit_on": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM},
-}
 COLOURS = {"data": "#3a3a3a", "fit": "#D55E00", "baseline": "#7f7f7f", "residual": "#0072B2"}
 """Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart with every kind of colour vision and in grey."""
 
@@ -38,33 +28,6 @@ def headline(quantification: Quantification) -> list[Estimate]:
     ratios = {e.name: e for e in quantification.ratios()}
     found = {e.name: ratios.get(e.name, e) for e in all_estimates(quantification) if not e.flag}
     return [found[name] for name in HEADLINE if name in found]
-
-
-def visible(panel: Panel) -> NDArray:
-    """Mask of the points of `panel` that lie in `PPM_WINDOW`; all points where none does."""
-    ppm = np.asarray(panel.ppm)
-    mask = (ppm >= PPM_WINDOW[0]) & (ppm <= PPM_WINDOW[1])
-    return mask if mask.any() else np.ones(len(ppm), bool)
-
-
-def real(curve: NDArray) -> NDArray:
-    """The real part, with zeros where it is not finite (a refused fit)."""
-    return np.nan_to_num(np.real(np.asarray(curve)), nan=0.0, posinf=0.0, neginf=0.0).astype(float)
-
-
-def display_floor(panel: Panel, ppm: NDArray, curves: list[NDArray]) -> float:
-    """Lowest value that is shown: in DIFF the inverted NAA line is cut, or GABA and Glx could not be seen beside it."""
-    lowest = min(float(c.min()) for c in curves)
-    edited = (ppm > 2.2) & (ppm < 4.1)
-    if panel.name != "diff" or not edited.any():
-        return lowest
-    return max(lowest, -1.5 * max(float(np.abs(c[edited]).max()) for c in curves))
-
-
-def label_place(values: NDArray, level: float) -> tuple[float, int]:
-    """Where the name of a peak stands: at its top (1), or at the bottom (-1) of one that is mainly below `level`."""
-    low, high = float(np.min(values)), float(np.max(values))
-    return (low, -1) if level - low > high - level else (high, 1)
 
 
 def refusal(quantification: Quantification) -> str:
@@ -137,28 +100,27 @@ def save_fit_summary(path: Path, quantification: Quantification, title: str = ""
     save_figure(path, draw_summary(quantification, title), dpi=150, pil_kwargs={"compress_level": 1})
 
 
+_STYLES: dict[str, dict[str, Any]] = {
+    "data": {"lw": 0.9},
+    "fit": {"lw": 1.3, "alpha": 0.9},
+    "baseline": {"lw": 0.9, "ls": "--"},
+    "residual": {"lw": 0.8},
+}
+
+
 def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
-    mask = visible(panel)
-    ppm = np.asarray(panel.ppm)[mask]
-    data, fit, baseline = (real(curve)[mask] for curve in (panel.data, panel.fit, panel.baseline))
-    axes.plot(ppm, data, color=COLOURS["data"], lw=0.9, label="data")
-    bottom = display_floor(panel, ppm, [data] if refused else [data, fit])
-    top = float(data.max())
-    if not refused:
-        axes.plot(ppm, fit, color=COLOURS["fit"], lw=1.3, alpha=0.9, label="re-made from the estimates")
-        axes.plot(ppm, baseline, color=COLOURS["baseline"], lw=0.9, ls="--", label="baseline")
-        residual = data - fit
-        top = max(top, float(fit.max()))
-        offset = top + 0.08 * (top - bottom) - float(residual.min())
-        axes.plot(ppm, residual + offset, color=COLOURS["residual"], lw=0.8, label="residual (offset)")
-        axes.axhline(offset, color=COLOURS["residual"], lw=0.5, ls=":")
-        top = max(top, float(residual.max()) + offset)
-    span = (top - bottom) or 1.0
-    for name, shift_ppm, place, up in _peak_labels(panel.name, ppm, data, bottom):
-        va = "bottom" if up > 0 else "top"
-        axes.text(shift_ppm, place + 0.02 * up * span, name, ha="center", va=va, fontsize=8.5, color="0.15")
-    axes.set_xlim(ppm.max(), ppm.min())
-    axes.set_ylim(bottom - 0.09 * span, top + 0.12 * span)
+    curves = panel_curves(panel, refused=refused)
+    for name, style in _STYLES.items():
+        if name in curves.shown:
+            axes.plot(curves.ppm, curves.shown[name], color=COLOURS[name], label=LABELS[name], **style)
+    if "residual" in curves.shown:
+        axes.axhline(curves.offset, color=COLOURS["residual"], lw=0.5, ls=":")
+    span = (curves.top - curves.low) or 1.0
+    for peak in curves.peaks:
+        place, va = (0.02, "bottom") if peak.up else (-0.02, "top")
+        axes.text(peak.shift_ppm, peak.value + place * span, peak.name, ha="center", va=va, fontsize=8.5, color="0.15")
+    axes.set_xlim(curves.ppm[0], curves.ppm[-1])
+    axes.set_ylim(curves.low - 0.09 * span, curves.top + 0.12 * span)
     axes.set_yticks([])
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
@@ -167,17 +129,6 @@ def _draw_panel(axes: Any, panel: Panel, *, refused: bool, last: bool) -> None:
     if last:
         axes.set_xlabel("chemical shift / ppm", fontsize=9)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=7.5, frameon=False, borderpad=0)
-
-
-def _peak_labels(panel: str, ppm: NDArray, data: NDArray, bottom: float) -> Iterator[tuple[str, float, float, int]]:
-    """Name, chemical shift, height and side of each peak's label that lies in the window."""
-    for name, shift_ppm in PEAKS.get(panel, {}).items():
-        if not ppm.min() <= shift_ppm <= ppm.max():
-            continue
-        near = np.abs(ppm - shift_ppm) < 0.06
-        place, up = label_place(data[near] if near.any() else data, float(np.median(data)))
-        cut = place < bottom
-        yield f"{name} (cut off)" if cut else name, shift_ppm, bottom if cut else place, up
 
 
 def _value_lines(quantification: Quantification) -> list[str]:

@@ -19,7 +19,7 @@ from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.quantify.result import Panel, Quantification
 from fsl_mrs_dl.reports import tables
-from fsl_mrs_dl.reports.figures import real, visible
+from fsl_mrs_dl.reports.curves import real, visible
 from fsl_mrs_dl.reports.fsl_folder import ARGUMENTS
 
 _LEVELS: dict[str, Any] = {"info": "info", "caution": "warning", "refused": "FATAL"}

@@ -12,7 +12,7 @@ import pytest
 
 from fsl_mrs_dl.core.flags import CATALOGUE, Flag
 from fsl_mrs_dl.core.record import Coils, EddyCurrent, Record, ResidualWater, Transients
-from fsl_mrs_dl.reports import figures
+from fsl_mrs_dl.reports import curves, figures
 from fsl_mrs_dl.reports.html import alignment as alignment_view
 from fsl_mrs_dl.reports.html import panels as panel_view
 from fsl_mrs_dl.reports.html import report as html
@@ -54,12 +54,28 @@ def test_plotly_gets_the_curves_that_are_drawn():
     assert gaba["label"] == "GABA 0.141 /Cr+PCr (0.1 – 0.2)"
     assert {m["name"] for m in plot["metabolites"]} == {o["name"] for o in drawing["overlays"]}
     data, fit = (np.array(next(c["y"] for c in plot["curves"] if c["name"] == name)) for name in ("data", "fit"))
-    shown = figures.visible(one)
+    shown = curves.visible(one)
     expected = one.data.real[shown][::-1]
     scale = np.ptp(data) / np.ptp(expected)
     np.testing.assert_allclose(data / scale, expected, atol=1e-3 * np.ptp(expected))
     np.testing.assert_allclose(fit / scale, one.fit.real[shown][::-1], atol=1e-3 * np.ptp(expected))
     assert plot["x"][0] > plot["x"][-1]
+
+
+@pytest.mark.parametrize("one", [full, refused])
+def test_the_picture_and_the_page_show_the_same_curves_and_the_same_peaks(one):
+    q = one()
+    axes = figures.draw_summary(q).axes
+    for panel, own in zip(q.panels, axes, strict=False):
+        _, plot = panel_view.panel_view(panel, refused=q.refused)
+        height = np.ptp(axes[0].lines[0].get_ydata())
+        span = curves.panel_curves(panel, refused=q.refused).span
+        drawn = {line.get_label(): line.get_ydata() for line in own.lines if len(line.get_ydata()) > 2}
+        assert set(drawn) == {c["label"] for c in plot["curves"]}
+        for curve in plot["curves"]:
+            steps = np.array(curve["y"]) * span / panel_view._STEPS
+            np.testing.assert_allclose(drawn[curve["label"]], steps, atol=1e-4 * height)
+        assert [t.get_text() for t in own.texts] == [peak["name"] for peak in plot["peaks"]]
 
 
 def test_every_flag_has_an_explanation_of_one_sentence():
@@ -232,7 +248,7 @@ def test_format_value(value, text):
 
 def test_peaks_are_named_on_the_side_they_point_to():
     level = 0.2  # a baseline offset does not turn a peak
-    assert figures.label_place(np.array([0.1, 0.2, 0.5]), level) == (0.5, 1)
-    assert figures.label_place(np.array([-3.0, 0.2, 0.5]), level) == (-3.0, -1)
+    assert curves.label_place(np.array([0.1, 0.2, 0.5]), level) == (0.5, 1)
+    assert curves.label_place(np.array([-3.0, 0.2, 0.5]), level) == (-3.0, -1)
     # a small peak on a negative baseline is still upright
-    assert figures.label_place(np.array([-5.1, -5.0, -4.5]), -5.0) == (-4.5, 1)
+    assert curves.label_place(np.array([-5.1, -5.0, -4.5]), -5.0) == (-4.5, 1)

@@ -14,8 +14,8 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.record import Record, Transients
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.preprocess.align import apply_alignment
+from fsl_mrs_dl.reports.curves import PANEL_TITLES
 from fsl_mrs_dl.reports.drawing import Axis, path, ppm_ticks, px
-from fsl_mrs_dl.reports.figures import PANEL_TITLES
 from fsl_mrs_dl.reports.html.page import COLOURS
 
 _GRID = PpmGrid(low_ppm=2.7, high_ppm=4.1, n_points=561)

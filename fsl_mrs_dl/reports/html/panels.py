@@ -3,23 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.quantify.result import Panel
+from fsl_mrs_dl.reports.curves import LABELS, PANEL_TITLES, PanelCurves, panel_curves
 from fsl_mrs_dl.reports.drawing import Axis, path, ppm_ticks, px
-from fsl_mrs_dl.reports.figures import PANEL_TITLES, PEAKS, display_floor, label_place, real, visible
 from fsl_mrs_dl.reports.html.page import COLOURS as OVERLAYS
 
 WIDTH, LEFT, HEIGHT = 920.0, 10.0, 360.0
 _ROW_PX = 26.0
 _COMPONENT_SHOWN = 0.002  # of the span of the data; smaller components would be a flat line
 _DEFAULT_ON = ("GABA", "MM30", "Glu", "Gln")
-_LABELS = {"data": "data", "baseline": "baseline", "fit": "re-made from the estimates", "residual": "residual (offset)"}
+_MARGINS = (0.08, 0.06)
+"""Below and above what is shown, of the span."""
+_CUT = 0.05
+"""Below the lowest value that is shown, where a line that goes deeper is cut, of the span."""
 _STEPS = 20000
 """Steps of the span to which curves are rounded for plotly: finer than a screen, and short to write."""
 
@@ -57,82 +59,27 @@ def panel_view(
     plot : dict
         ``x`` in ppm; curves in steps of the span.
     """
-    curves = _curves(panel, refused=refused)
-    drawing, plot = _drawing(panel, curves), _plot(curves, values or {})
-    return drawing, plot
+    curves = panel_curves(panel, refused=refused)
+    metabolites = _metabolites(curves)
+    return _drawing(panel, curves, metabolites), _plot(curves, metabolites, values or {})
 
 
-@dataclass(frozen=True)
-class _Curves:
-    """What is shown of a panel, ppm descending.
-
-    Parameters
-    ----------
-    ppm : array
-    shown : dict of str to array
-        Curves by the keys of `_LABELS`; the residual with its offset. The data alone of a refused data set.
-    metabolites : list of dict
-        ``name``, ``values`` without baseline, ``colour``, ``on``.
-    baseline : array
-    span, lowest, low, top, offset : float
-        Height of data and fit, lowest value that is drawn, ends of the axis, and where the residual has its zero.
-    peaks : list of dict
-    """
-
-    ppm: NDArray
-    shown: Mapping[str, NDArray]
-    metabolites: list[dict[str, Any]]
-    baseline: NDArray
-    span: float
-    lowest: float
-    low: float
-    top: float
-    offset: float
-    peaks: list[dict[str, Any]]
+def _ends(curves: PanelCurves) -> tuple[float, float]:
+    """Ends of the axis of intensity."""
+    return curves.low - _MARGINS[0] * curves.span, curves.top + _MARGINS[1] * curves.span
 
 
-def _curves(panel: Panel, *, refused: bool) -> _Curves:
-    mask = visible(panel)
-    order = np.argsort(np.asarray(panel.ppm)[mask])[::-1]
-    ppm = np.asarray(panel.ppm, float)[mask][order]
-
-    def curve(values: NDArray) -> NDArray:
-        return real(values)[mask][order]
-
-    data, fit, baseline = curve(panel.data), curve(panel.fit), curve(panel.baseline)
-    residual = data - fit
-    measured = [data] if refused else [data, fit]
-    low, high = display_floor(panel, ppm, measured), max(float(c.max()) for c in measured)
-    span = float(high - low) or 1.0
-    offset, top, shown = 0.0, float(high), {"data": data}
-    if not refused:
-        offset = float(high + 0.08 * span - residual.min())
-        top = float(max(high, offset + residual.max()))
-        shown |= {"baseline": baseline, "fit": fit, "residual": residual + offset}
-    return _Curves(
-        ppm=ppm,
-        shown=shown,
-        metabolites=[] if refused else _components(panel, curve, span),
-        baseline=baseline,
-        span=span,
-        lowest=low - 0.05 * span,
-        low=low - 0.08 * span,
-        top=top + 0.06 * span,
-        offset=offset,
-        peaks=_peaks(panel.name, ppm, data, low, span),
-    )
-
-
-def _drawing(panel: Panel, curves: _Curves) -> dict[str, Any]:
+def _drawing(panel: Panel, curves: PanelCurves, metabolites: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Paths in pixels."""
     ppm, fitted = curves.ppm, "residual" in curves.shown
     x = Axis(float(ppm[0]), float(ppm[-1]), LEFT, WIDTH - LEFT)
-    y = Axis(curves.low, curves.top, HEIGHT - 30, 8)
+    y = Axis(*_ends(curves), HEIGHT - 30, 8)
+    lowest = curves.low - _CUT * curves.span
 
     def line(values: NDArray) -> str:
-        return path(x(ppm), y(np.maximum(values, curves.lowest)))
+        return path(x(ppm), y(np.maximum(values, lowest)))
 
-    stack, stack_height = _stack(curves.metabolites, x(ppm))
+    stack, stack_height = _stack(metabolites, x(ppm))
     return {
         "name": panel.name,
         "title": PANEL_TITLES.get(panel.name, panel.name),
@@ -146,12 +93,12 @@ def _drawing(panel: Panel, curves: _Curves) -> dict[str, Any]:
         "curves": [{**_named(name), "d": line(values)} for name, values in curves.shown.items()],
         "overlays": [
             {"name": c["name"], "colour": c["colour"], "on": c["on"], "d": line(c["values"] + curves.baseline)}
-            for c in curves.metabolites
+            for c in metabolites
         ],
         "ticks": [{"x": px(x(t)), "label": f"{t:.1f}"} for t in ppm_ticks(float(ppm[-1]), float(ppm[0]))],
         "residual_zero": px(y(curves.offset)) if fitted else None,
         "peaks": [
-            {"name": k["name"], "x": px(x(k["x"])), "y": px(y(k["y"]) + (-6 if k["up"] else 14))} for k in curves.peaks
+            {"name": p.name, "x": px(x(p.shift_ppm)), "y": px(y(p.value) + (-6 if p.up else 14))} for p in curves.peaks
         ],
         "stack": stack,
         "stack_height": px(stack_height + 25),
@@ -160,7 +107,7 @@ def _drawing(panel: Panel, curves: _Curves) -> dict[str, Any]:
     }
 
 
-def _plot(curves: _Curves, values: Mapping[str, str]) -> dict[str, Any]:
+def _plot(curves: PanelCurves, metabolites: Sequence[Mapping[str, Any]], values: Mapping[str, str]) -> dict[str, Any]:
     """The same in steps of the span, for plotly."""
 
     def steps(curve: NDArray) -> list[int]:
@@ -168,7 +115,7 @@ def _plot(curves: _Curves, values: Mapping[str, str]) -> dict[str, Any]:
 
     return {
         "x": np.round(curves.ppm, 4).tolist(),
-        "range": [int(v / curves.span * _STEPS) for v in (curves.low, curves.top)],
+        "range": [int(v / curves.span * _STEPS) for v in _ends(curves)],
         "curves": [{**_named(name), "y": steps(curve)} for name, curve in curves.shown.items()],
         "metabolites": [
             {
@@ -178,35 +125,24 @@ def _plot(curves: _Curves, values: Mapping[str, str]) -> dict[str, Any]:
                 "on": c["on"],
                 "y": steps(c["values"] + curves.baseline),
             }
-            for c in curves.metabolites
+            for c in metabolites
         ],
-        "peaks": [{**k, "y": k["y"] / curves.span * _STEPS} for k in curves.peaks],
+        "peaks": [
+            {"name": p.name, "x": p.shift_ppm, "y": p.value / curves.span * _STEPS, "up": p.up} for p in curves.peaks
+        ],
     }
 
 
 def _named(name: str) -> dict[str, str]:
     """A curve's name, label and colour."""
-    return {"name": name, "label": _LABELS[name], "colour": f"var(--{name})"}
+    return {"name": name, "label": LABELS[name], "colour": f"var(--{name})"}
 
 
-def _peaks(name: str, ppm: NDArray, data: NDArray, low: float, span: float) -> list[dict[str, Any]]:
-    found = []
-    for label, shift in PEAKS.get(name, {}).items():
-        near = np.abs(ppm - shift) < 0.06
-        if near.any():
-            place, side = label_place(data[near], float(np.median(data)))
-            if place < low:
-                place, label = low - 0.02 * span, f"{label} (cut off)"
-            found.append({"name": label, "x": shift, "y": place, "up": side > 0})
-    return found
-
-
-def _components(panel: Panel, curve: Callable[[NDArray], NDArray], span: float) -> list[dict[str, Any]]:
+def _metabolites(curves: PanelCurves) -> list[dict[str, Any]]:
     """Metabolites that can be seen; the colour goes by the place in the model, the same in all panels."""
     found = []
-    for index, (name, component) in enumerate(panel.components.items()):
-        values = curve(component)
-        if float(np.ptp(values)) > _COMPONENT_SHOWN * span:
+    for index, (name, values) in enumerate(curves.components.items()):
+        if float(np.ptp(values)) > _COMPONENT_SHOWN * curves.span:
             colour = OVERLAYS[index % len(OVERLAYS)]
             found.append({"name": name, "values": values, "colour": colour, "on": name in _DEFAULT_ON})
     return found

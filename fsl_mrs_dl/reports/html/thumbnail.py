@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.units import ppm_axis, spectrum
+from fsl_mrs_dl.reports.curves import PANEL_TITLES, PPM_WINDOW, display_floor
 from fsl_mrs_dl.reports.drawing import Axis, path, px
-from fsl_mrs_dl.reports.figures import PANEL_TITLES
 
 WIDTH, HEIGHT = 260.0, 90.0
-WINDOW_PPM = (0.5, 4.2)
 N_POINTS = 240
 
 
 def curve_of(fid: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
-    """Real spectrum of a referenced FID in `WINDOW_PPM`, the larger of what falls on one step of the picture.
+    """Real spectrum of a referenced FID in `PPM_WINDOW`, the larger of what falls on one step of the picture.
 
     Parameters
     ----------
@@ -34,21 +33,12 @@ def curve_of(fid: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
     ppm = ppm_axis(len(fid), dwell_s, f0_mhz)
     values = np.nan_to_num(spectrum(fid).real)
     order = np.argsort(ppm)
-    inside = [i for i in order if WINDOW_PPM[0] <= ppm[i] <= WINDOW_PPM[1]]
+    inside = [i for i in order if PPM_WINDOW[0] <= ppm[i] <= PPM_WINDOW[1]]
     ppm, values = ppm[inside], values[inside]
     groups = np.array_split(np.arange(len(ppm)), min(N_POINTS, max(1, len(ppm))))
     middle = float(np.median(values)) if len(values) else 0.0
     chosen = [group[int(np.argmax(np.abs(values[group] - middle)))] for group in groups if len(group)]
     return np.array([ppm[chosen], values[chosen]])
-
-
-def _ends(name: str, ppm: NDArray, values: NDArray) -> tuple[float, float]:
-    """What is shown: of DIFF the inverted NAA line is cut, or GABA and Glx could not be seen beside it."""
-    low, high = float(values.min()), float(values.max())
-    edited = (ppm > 2.2) & (ppm < 4.1)
-    if name == "diff" and edited.any():
-        low = max(low, -1.5 * float(np.abs(values[edited]).max()))
-    return low, max(high, low)
 
 
 def thumbnails(spectra: Mapping[str, NDArray]) -> list[dict[str, Any]]:
@@ -57,8 +47,8 @@ def thumbnails(spectra: Mapping[str, NDArray]) -> list[dict[str, Any]]:
     for name, (ppm, values) in spectra.items():
         if not len(ppm):
             continue
-        low, high = _ends(name, ppm, values)
-        x = Axis(WINDOW_PPM[1], WINDOW_PPM[0], 4, WIDTH - 4)
+        low, high = display_floor(name, ppm, [values]), float(values.max())
+        x = Axis(PPM_WINDOW[1], PPM_WINDOW[0], 4, WIDTH - 4)
         y = Axis(low, high if high > low else low + 1.0, HEIGHT - 18, 4)
         found.append(
             {
