@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.cli.main import build_parser
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.core.resources import shipped_models, weights_folder
 from fsl_mrs_dl.models.card import Card, Errors, Validation
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.reports.manifest import OUTPUTS
-from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 from fsl_mrs_dl.synthesise.groups import all_groups
 from fsl_mrs_dl.synthesise.perturbations import registered
 
@@ -158,9 +157,9 @@ def rungs() -> str:
 def flags(severity: str) -> str:
     """The flags of one severity, with what they mean for the numbers."""
     rows = [
-        (f"`{code}`", escape(text, quote=False), escape(EXPLANATIONS.get(code, ""), quote=False))
-        for code, (level, text) in CATALOGUE.items()
-        if level == severity
+        (f"`{code}`", escape(entry.sentence, quote=False), escape(entry.meaning, quote=False))
+        for code, entry in CATALOGUE.items()
+        if entry.severity == severity
     ]
     return _table(("flag", "what was seen", "what it means"), rows)
 

@@ -82,7 +82,7 @@ class Case:
     Parameters
     ----------
     code : str
-        Flag that it raises (a key of `fsl_mrs_dl.core.flags.CATALOGUE`), or reason of a refusal.
+        Flag that it raises (a key of `fsl_mrs_dl.core.flag_catalogue.CATALOGUE`), or reason of a refusal.
     make : callable
         Gives the `Scan`.
     """

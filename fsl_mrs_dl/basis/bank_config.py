@@ -44,7 +44,7 @@ class BankConfig:
 
     Ranges are those of GABA-edited MEGA-PRESS at 3 T on the three large vendors (Mikkelsen et al. 2017, NeuroImage
     159:32, doi 10.1016/j.neuroimage.2017.07.021; timings and refocusing pulses:
-    `fsl_mrs_dl.physics.sequences.VENDORS`),
+    `fsl_mrs_dl.physics.vendors.VENDORS`),
     widened by what scanners and tissue add.
 
     Parameters

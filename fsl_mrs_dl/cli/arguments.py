@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.physics.vendors import VENDORS
+
 
 def split_words(text: str, option: str) -> list[str]:
     """The words of another program's arguments, which were given as one quoted text.
@@ -46,10 +48,6 @@ def inputs_of(args: argparse.Namespace, outputs: Sequence[str] = ("output",)) ->
     return found
 
 
-VENDORS = ("fida", "ge", "philips", "siemens", "universal")
-"""Those of `fsl_mrs_dl.physics.sequences`, whose import takes too long for ``--help``."""
-
-
 PROTOCOL_FIELDS = {
     "vendor": "vendor",
     "te": "te_s",
@@ -70,7 +68,7 @@ def add_told_protocol(parser: argparse.ArgumentParser) -> None:
     """``--vendor`` and ``--edit-duration``: what a model is told of the protocol where the header does not say it."""
     parser.add_argument(
         "--vendor",
-        choices=VENDORS,
+        choices=sorted(VENDORS),
         help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
     )
     parser.add_argument(

@@ -12,7 +12,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, VENDORS, given
+from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
+from fsl_mrs_dl.physics.vendors import VENDORS
 
 N_VALIDATION = 2000
 """Spectra of other protocols that a model of one's own is validated on."""
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the model and its checkpoints")
     own = parser.add_argument_group("a model for your own protocol")
     own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
-    own.add_argument("--vendor", choices=VENDORS, help="timing and refocusing pulses (default: any)")
+    own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
     for option, unit, text in _PROTOCOL:
         own.add_argument(option, type=float, metavar=unit, help=text)
     own.add_argument("--kind", metavar="KIND", help="what is measured: brain or phantom")

@@ -28,7 +28,7 @@ from fsl_mrs_dl.fsl_plugin.host import HOSTS, host_and_options
 from fsl_mrs_dl.fsl_plugin.messages import ANY_PROTOCOL_VARIABLE, DURATION_VARIABLE, VENDOR_VARIABLE, in_words_of_fsl
 from fsl_mrs_dl.models.calibrated import LoadedModel, find_model
 from fsl_mrs_dl.models.folder import open_model
-from fsl_mrs_dl.physics.sequences import VENDORS
+from fsl_mrs_dl.physics.vendors import VENDORS
 from fsl_mrs_dl.quantify.host import cached_model, estimate
 from fsl_mrs_dl.quantify.result import Quantification
 

@@ -58,7 +58,7 @@ def protocol_like(path: Path) -> dict[str, Any]:
 
 
 def vendor_of(header: Mapping[str, Any]) -> str | None:
-    """The preset of `fsl_mrs_dl.physics.sequences.VENDORS` that a header's or sidecar's Manufacturer names."""
+    """The preset of `fsl_mrs_dl.physics.vendors.VENDORS` that a header's or sidecar's Manufacturer names."""
     maker = "".join(c for c in str(header.get("Manufacturer", "")).lower() if c.isalnum())
     return "ge" if maker == "ge" else next((v for begin, v in _VENDORS.items() if maker.startswith(begin)), None)
 

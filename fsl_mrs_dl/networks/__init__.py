@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks: one file each, looked up by name. The only part besides training that needs torch."""
+"""Networks: one file each, known by existing. The only part besides training that needs torch.
+
+The file ``mlp.py`` is the network ``mlp``: it holds the class ``Mlp`` and its frozen config ``MlpConfig``.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +17,10 @@ from fsl_mrs_dl.core.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from torch import nn
 
-NETWORKS = {
-    "cnn": ("cnn", "Cnn", "CnnConfig"),
-    "fcnn": ("fcnn", "Fcnn", "FcnnConfig"),
-    "yae": ("yae", "Yae", "YaeConfig"),
-}
-"""Name of a network: its file here, its class, and that of its config."""
+
+def network_names() -> tuple[str, ...]:
+    """Names of the networks that there are."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 def build_network(settings: Mapping[str, Any], n_points: int, n_outputs: int) -> nn.Module:
@@ -60,11 +62,10 @@ def network_config(settings: Mapping[str, Any]) -> Any:
 def _classes(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """Class of the network that is named, and of its config."""
     name = settings.get("name")
-    if name not in NETWORKS:
-        raise ConfigError(
-            f"unknown network '{name}'{nearest(str(name), NETWORKS)}", expected=f"one of {', '.join(NETWORKS)}"
-        )
-    file, network, config = NETWORKS[name]
+    known = network_names()
+    if name not in known:
+        raise ConfigError(f"unknown network '{name}'{nearest(str(name), known)}", expected=f"one of {', '.join(known)}")
     # imported when it is asked for: torch is slow to import
-    module = importlib.import_module(f"fsl_mrs_dl.networks.{file}")
-    return getattr(module, network), getattr(module, config)
+    module = importlib.import_module(f"{__name__}.{name}")
+    network = str(name).title().replace("_", "")
+    return getattr(module, network), getattr(module, f"{network}Config")

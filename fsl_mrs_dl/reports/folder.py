@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.io import lcmodel_results as lcmodel
 from fsl_mrs_dl.io.nifti import write_spectrum
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS

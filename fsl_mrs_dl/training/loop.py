@@ -29,7 +29,7 @@ from fsl_mrs_dl.core.files import atomic_path, write_json
 from fsl_mrs_dl.core.progress import FirstWord, Pace
 from fsl_mrs_dl.metabolites.sums import COMBINATIONS
 from fsl_mrs_dl.models.folder import sha256
-from fsl_mrs_dl.networks import build_network
+from fsl_mrs_dl.networks import build_network, network_config
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
@@ -154,7 +154,7 @@ class Trainer:
         self.ratios: RatioLoss | None = None
         if config.optimiser.ratio_weight:
             self.ratios = RatioLoss(self.outputs, self.validation.target[both], self.target_scale)
-        self.predicts_sums = bool(getattr(self.network.config, "sum_spreads", 0))
+        self.predicts_sums = bool(getattr(network_config(config.network), "sum_spreads", 0))
 
     def run(self) -> None:
         """Train to the end, from the checkpoint where there is one."""

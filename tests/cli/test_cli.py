@@ -44,13 +44,6 @@ def output(tmp_path_factory):
     return folder, done
 
 
-def test_vendors_of_fit_are_those_of_the_simulator():
-    from fsl_mrs_dl.cli.arguments import VENDORS
-    from fsl_mrs_dl.physics import sequences
-
-    assert tuple(sorted(sequences.VENDORS)) == VENDORS
-
-
 def test_help_is_fast_because_nothing_heavy_is_imported():
     code = (
         "import sys; from fsl_mrs_dl.cli.main import build_parser; build_parser(); "

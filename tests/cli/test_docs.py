@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fsl_mrs_dl.cli.main import COMMANDS
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from tests.helpers import docs_generated
 
 ROOT = Path(__file__).resolve().parents[2]

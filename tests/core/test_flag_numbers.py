@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """LCModel's tables number flags: readers of them keep what a number meant."""
 
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 
 FIRST = [
     "order_from_header",

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.constants import RECEIVER_PPM
-from fsl_mrs_dl.physics.sequences import VENDORS, MegaPress, mega_press
+from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.physics.simulate import Numerics, simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
+from fsl_mrs_dl.physics.vendors import VENDORS
 
 RANGES = {"GABA": ("diff", 2.85, 3.18), "NAA": ("diff", 1.95, 2.07), "Cr": ("edit_off", 2.93, 3.12)}
 

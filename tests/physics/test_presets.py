@@ -9,7 +9,8 @@ import pytest
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.io.protocol import protocol_like
 from fsl_mrs_dl.physics.pulses import gaussian_pulse, properties, slr_refocusing
-from fsl_mrs_dl.physics.sequences import VENDORS, MegaPress, mega_delays, mega_press
+from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays, mega_press
+from fsl_mrs_dl.physics.vendors import VENDORS
 from tests.helpers import pair_of, write_nifti
 
 

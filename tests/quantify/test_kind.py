@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.calibrated import load_model
 from fsl_mrs_dl.models.inputs import PpmGrid, prepare
@@ -124,7 +124,7 @@ def test_an_unclear_sample_gets_a_caution_with_its_probability():
         model, flag = choose(sample)
         assert (flag.code, model.folder.name) == (code, name)
         assert f"{100 * sample.probability:.3g} %" in flag.detail
-    assert CATALOGUE["model_guessed"][0] == "caution"
+    assert CATALOGUE["model_guessed"].severity == "caution"
 
 
 def test_the_choice_for_spectra_is_that_for_their_sample():

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.quantify import protocol, refusal
 
 pytest.importorskip("onnxruntime")
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "refusals.md").read_text("utf-8")
-CAUTIONS = [code for code, (severity, _) in CATALOGUE.items() if severity == "caution"]
+CAUTIONS = [code for code, entry in CATALOGUE.items() if entry.severity == "caution"]
 REASONS = {"refused": refusal.REASONS, "protocol": protocol.REASONS}
 LARGEST_BYTES = 600_000
 

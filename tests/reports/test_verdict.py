@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from fsl_mrs_dl.core.flags import CATALOGUE, Flag
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE, RANKED_CAUTIONS, Entry
+from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.reports.drawing import nice_ticks
 from fsl_mrs_dl.reports.html.gauge import gauges
 from fsl_mrs_dl.reports.html.report import render_report
 from fsl_mrs_dl.reports.words.published import RANGES, published_range
-from fsl_mrs_dl.reports.words.verdict import CAUTIONS, verdict
+from fsl_mrs_dl.reports.words.verdict import verdict
 from tests.helpers import without_plotly
 from tests.report_helpers import diff_only, full, refused, spectra
 
@@ -31,13 +32,13 @@ def brain(mm30=1.5, mark=None):
 
 
 def test_every_caution_has_its_rank():
-    cautions = {code for code, (severity, _) in CATALOGUE.items() if severity == "caution"}
-    assert set(CAUTIONS) == cautions
-    assert len(CAUTIONS) == len(cautions)
+    cautions = {code for code, entry in CATALOGUE.items() if entry.severity == "caution"}
+    assert set(RANKED_CAUTIONS) == cautions
+    assert len(RANKED_CAUTIONS) == len(cautions)
 
 
 def test_a_caution_without_a_rank_is_not_hidden(monkeypatch):
-    monkeypatch.setitem(CATALOGUE, "moved_a_lot", ("caution", "The head moved."))
+    monkeypatch.setitem(CATALOGUE, "moved_a_lot", Entry("caution", "The head moved.", "GABA may be of another voxel."))
     found = verdict([Flag("not_edited"), Flag("moved_a_lot")])
     assert (found.state, found.reason.code) == ("look", "moved_a_lot")
 

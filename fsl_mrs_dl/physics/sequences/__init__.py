@@ -3,16 +3,14 @@
 
 from fsl_mrs_dl.physics.sequences.experiment import Block, Experiment, IdealPulse
 from fsl_mrs_dl.physics.sequences.mega_press import MegaPress, Waveform
-from fsl_mrs_dl.physics.sequences.presets import MM_SUPPRESSED_OFF_PPM, VENDORS, Vendor, mega_delays, mega_press
+from fsl_mrs_dl.physics.sequences.presets import MM_SUPPRESSED_OFF_PPM, mega_delays, mega_press
 
 __all__ = [
     "MM_SUPPRESSED_OFF_PPM",
-    "VENDORS",
     "Block",
     "Experiment",
     "IdealPulse",
     "MegaPress",
-    "Vendor",
     "Waveform",
     "mega_delays",
     "mega_press",

@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """MEGA-PRESS from what a user knows: echo time, vendor, field, voxel, pulses.
 
-Vendors' timings and refocusing pulses, by duration and bandwidth, are those of MRSCloud (Hui SCN, Saleh MG, Zöllner
-HJ, et al. (2022) MRSCloud: a cloud-based MRS tool for basis set simulation, Magn Reson Med 88:1994-2004, doi
-10.1002/mrm.29370; https://github.com/shui5/MRSCloud, functions/sim_signals.m and load_parameters). The waveforms are
-our own: linear-phase SLR pulses of that duration and bandwidth, and a Gaussian of 14 ms for editing, whose inversion
-profile is 90 Hz wide (MRSCloud's pulse for Philips and GE: 88 Hz).
+Waveforms are our own: linear-phase SLR pulses of the vendor's duration and bandwidth, and a Gaussian of 14 ms for
+editing, whose inversion profile is 90 Hz wide (MRSCloud's pulse for Philips and GE: 88 Hz).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.physics.pulses import ShapedPulse, properties
 from fsl_mrs_dl.physics.sequences.mega_press import MegaPress, Waveform
+from fsl_mrs_dl.physics.vendors import VENDORS, Vendor
 
 MM_SUPPRESSED_OFF_PPM = 1.5
 """OFF pulse of symmetric editing: as far from the macromolecule's partner at 1.7 ppm as the ON pulse at 1.9 ppm, so
@@ -27,50 +22,6 @@ that the macromolecule cancels in DIFF (Henry PG et al. 2001, Magn Reson Med 45:
 LONG_ECHO_S, LONG_EDIT_S = 0.078, 0.020
 """From this echo time on there is room for editing pulses of 20 ms, which symmetric editing at TE 80 ms needs (Edden et
 al. 2012, Magn Reson Med 68:657-661, doi 10.1002/mrm.24391)."""
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """What one vendor's MEGA-PRESS is like.
-
-    Parameters
-    ----------
-    f0_mhz : float
-        Proton frequency of its 3 T scanners.
-    first_echo_s : float
-        Twice the time from excitation to the first refocusing pulse.
-    edit_lag : float
-        See `mega_delays`.
-    refocusing_duration_s, refocusing_bandwidth_hz : float
-        Of the refocusing pulses; full width at half maximum.
-    edit_shape : {'gaussian', 'sinc_gaussian'}
-    edit_duration_s : float
-        At TE 68 ms; see `LONG_ECHO_S`.
-    source : str
-    """
-
-    f0_mhz: float
-    first_echo_s: float
-    edit_lag: float
-    refocusing_duration_s: float
-    refocusing_bandwidth_hz: float
-    edit_shape: str
-    edit_duration_s: float
-    source: str
-
-
-_CLOUD = "MRSCloud, doi 10.1002/mrm.29370"
-VENDORS: Mapping[str, Vendor] = MappingProxyType(
-    {
-        "siemens": Vendor(123.25, 0.0155, 0.5, 0.0044, 1310.0, "gaussian", 0.014, _CLOUD),
-        "philips": Vendor(127.75, 0.0140, 0.5, 0.00689, 1354.0, "gaussian", 0.014, _CLOUD),
-        "ge": Vendor(127.75, 0.0147, 0.5, 0.0052, 1110.0, "gaussian", 0.014, _CLOUD),
-        "universal": Vendor(127.75, 0.0131, 0.5, 0.0070, 1342.0, "gaussian", 0.014, _CLOUD),
-        # the timing of FID-A's example, which the bases of the paper use, and the widths of its pulses
-        "fida": Vendor(123.25, 0.0100, 1.0, 0.0050, 1150.0, "gaussian", 0.020, "FID-A, run_simMegaPressShaped"),
-    }
-)
-"""Presets by name."""
 
 
 def mega_delays(te_s: float, first_echo_s: float, edit_lag: float = 0.5) -> tuple[float, float, float, float, float]:
@@ -132,8 +83,8 @@ def mega_press(
     ----------
     te_s : float
         Echo time, s.
-    vendor : {'siemens', 'philips', 'ge', 'universal', 'fida'}
-        Timing, refocusing pulses, shape of the editing pulses, and field unless `f0_mhz` is given.
+    vendor : str
+        A name of `VENDORS`: timing, refocusing pulses, shape of the editing pulses, and field but for `f0_mhz`.
     f0_mhz : float, optional
         Proton frequency, MHz.
     voxel_mm : tuple of three float

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fsl_mrs_dl.core.flags import CATALOGUE
+from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.reports.figures import format_value
 from fsl_mrs_dl.reports.html.page import SEVERITIES, render_page
 from fsl_mrs_dl.reports.html.repeated import Retest, retest_view
@@ -27,7 +27,6 @@ from fsl_mrs_dl.reports.study import (
     measured,
     quantities,
 )
-from fsl_mrs_dl.reports.words.explanations import EXPLANATIONS
 
 FIRST_COLUMNS = ("site", "site_id", "vendor", "session")
 """The page opens with the first of these that tells scans apart."""
@@ -183,14 +182,5 @@ def _codes(scans: Sequence[Scan]) -> list[dict[str, Any]]:
         for code in {flag.code for flag in scan.flags}:
             counts[code] = counts.get(code, 0) + 1
     known = [code for code in CATALOGUE if code in counts]
-    known.sort(key=lambda code: SEVERITIES.index(CATALOGUE[code][0]))
-    return [
-        {
-            "code": code,
-            "severity": CATALOGUE[code][0],
-            "sentence": CATALOGUE[code][1],
-            "meaning": EXPLANATIONS.get(code, ""),
-            "n": counts[code],
-        }
-        for code in known
-    ]
+    known.sort(key=lambda code: SEVERITIES.index(CATALOGUE[code].severity))
+    return [{"code": code, **CATALOGUE[code]._asdict(), "n": counts[code]} for code in known]

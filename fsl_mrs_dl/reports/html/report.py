@@ -23,7 +23,6 @@ from fsl_mrs_dl.reports.html.alignment import before_after, drift_view
 from fsl_mrs_dl.reports.html.gauge import gauges
 from fsl_mrs_dl.reports.html.page import SEVERITIES, render_page
 from fsl_mrs_dl.reports.html.panels import panel_view, with_edit_on
-from fsl_mrs_dl.reports.words.explanations import explained
 from fsl_mrs_dl.reports.words.methods import methods
 from fsl_mrs_dl.reports.words.mrsinmrs import mrsinmrs
 from fsl_mrs_dl.reports.words.verdict import verdict
@@ -87,10 +86,10 @@ def _answer(q: Quantification, table: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "refused": q.refused,
         "verdict": found,
-        "reason": explained(found.reason) if found.reason else None,
+        "reason": found.reason.explained() if found.reason else None,
         "reference": q.reference_name if q.reference_estimate is not None else "",
         "headline": [_value_dict(e) for e in headline(q)],
-        "flags": sorted((explained(f) for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),
+        "flags": sorted((f.explained() for f in q.flags), key=lambda f: SEVERITIES.index(f["severity"])),
         "table": table,
         "water": _water(q),
         "has_classical": bool(q.classical) and not q.refused,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts about a run: methods, MRSinMRS checklist, explanations."""
+"""Texts about a run: methods, MRSinMRS checklist, verdict."""

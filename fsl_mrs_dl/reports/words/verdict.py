@@ -7,58 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from fsl_mrs_dl.core.flag_catalogue import RANKED_CAUTIONS
 from fsl_mrs_dl.core.flags import Flag
 
 State = Literal["ok", "look", "refused"]
 
-CAUTIONS: tuple[str, ...] = (
-    # the values may be those of something else
-    "not_edited",
-    "order_assumed",
-    "order_contradiction",
-    "options_swapped",
-    "receiver_clipped",
-    "other_model",
-    "other_protocol",
-    "protocol_contradicted",
-    "model_guessed",
-    "centre_moved",
-    "frequency_uncertain",
-    "scale_uncertain",
-    # a bias of GABA is to be expected
-    "editing_missed",
-    "subtraction_artefact",
-    "large_drift",
-    "alignment_failed",
-    "first_order_phase",
-    "many_transients_rejected",
-    "water_suppression_poor",
-    "lipid",
-    "poor_fit",
-    "line_not_followed",
-    "classical_disagrees",
-    # the intervals were not tested for such data
-    "outside_training",
-    "low_snr",
-    "broad_lines",
-    "transients_scatter",
-    "protocol_unknown",
-    # less is told than with complete data
-    "off_only",
-    "diff_only",
-    "diff_inverted",
-    "eddy_current_uncorrected",
-    "reference_clipped",
-    "reference_coils",
-    "reference_other_scan",
-    "header_note",
-)
-"""Every caution of `fsl_mrs_dl.core.flags.CATALOGUE`, the one that can spoil most first; a convention of ours."""
-
 
 def _rank(flag: Flag) -> int:
-    """The place in `CAUTIONS`; one that has none yet stands first, for nobody knows what it spoils."""
-    return CAUTIONS.index(flag.code) if flag.code in CAUTIONS else -1
+    """The place in `RANKED_CAUTIONS`; one that has none yet stands first, for nobody knows what it spoils."""
+    return RANKED_CAUTIONS.index(flag.code) if flag.code in RANKED_CAUTIONS else -1
 
 
 @dataclass(frozen=True)
@@ -83,7 +40,7 @@ class Verdict:
 def verdict(flags: Iterable[Flag]) -> Verdict:
     """The verdict that `flags` amount to.
 
-    Refusals go before cautions, cautions by their rank in `CAUTIONS`; infos speak against nothing.
+    Refusals go before cautions, cautions by their rank in `RANKED_CAUTIONS`; infos speak against nothing.
     """
     found = tuple(flags)
     refusals = [flag for flag in found if flag.severity == "refused"]
