@@ -37,32 +37,40 @@ def add_metabolites(
     rate : complex128, shape ``(n, n_metabolites)``
         Exponent per sample of each metabolite's own decay and shift.
     """
+    real, imag = np.empty(off.shape[2], np.float32), np.empty(off.shape[2], np.float32)
     for row in range(len(off)):
         basis_off, basis_on = bank_off[member[row]], bank_on[member[row]]
         for index in range(conc.shape[1]):
             if conc[row, index] != 0.0:
-                _add_signal(off[row], on[row], basis_off[index], basis_on[index], conc[row, index], rate[row, index])
+                _follow(conc[row, index], rate[row, index], real, imag)
+                _add_product(off[row], basis_off[index], real, imag)
+                _add_product(on[row], basis_on[index], real, imag)
 
 
 @_compiled
-def _add_signal(off: NDArray, on: NDArray, basis_off: NDArray, basis_on: NDArray, amount: float, rate: complex) -> None:
-    """One signal of the basis, weighted, decayed and shifted; arrays of shape ``(2, n_times)``."""
-    zr, zi = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    for lane in range(LANES):
-        start = amount * np.exp(rate * lane)
-        zr[lane], zi[lane] = start.real, start.imag
-    step = np.exp(rate * LANES)
-    sr, si = np.float32(step.real), np.float32(step.imag)
-    for first in range(0, off.shape[1], LANES):
-        for lane in range(LANES):
-            k = first + lane
-            a, b = zr[lane], zi[lane]
-            off[0, k] += a * basis_off[0, k] - b * basis_off[1, k]
-            off[1, k] += a * basis_off[1, k] + b * basis_off[0, k]
-            on[0, k] += a * basis_on[0, k] - b * basis_on[1, k]
-            on[1, k] += a * basis_on[1, k] + b * basis_on[0, k]
-            zr[lane] = a * sr - b * si
-            zi[lane] = a * si + b * sr
+def _follow(amount: float, rate: complex, real: NDArray, imag: NDArray) -> None:
+    """``amount exp(rate k)`` into ``real`` and ``imag``: each part from the one before, which is as long."""
+    known = min(LANES, len(real))
+    for k in range(known):
+        value = amount * np.exp(rate * k)
+        real[k], imag[k] = value.real, value.imag
+    while known < len(real):
+        step = np.exp(rate * known)
+        sr, si = np.float32(step.real), np.float32(step.imag)
+        for k in range(min(known, len(real) - known)):
+            a, b = real[k], imag[k]
+            real[known + k], imag[known + k] = a * sr - b * si, a * si + b * sr
+        known *= 2
+
+
+@_compiled
+def _add_product(signal: NDArray, basis: NDArray, real: NDArray, imag: NDArray) -> None:
+    """Add ``basis * (real + i imag)`` to ``signal``; both of shape ``(2, n_times)``."""
+    total_real, total_imag, basis_real, basis_imag = signal[0], signal[1], basis[0], basis[1]
+    for k in range(len(real)):
+        a, b = real[k], imag[k]
+        total_real[k] += a * basis_real[k] - b * basis_imag[k]
+        total_imag[k] += a * basis_imag[k] + b * basis_real[k]
 
 
 @_compiled

@@ -285,8 +285,13 @@ class Synthesiser:
         size, below = round(size), round(below)
         if not (matches and 0 < below < grid.n_points <= size and size >= fids.shape[-1]):
             return grid.transform(fids, CYCLES_PER_PPM, CENTRE_PPM)
-        whole = scipy.fft.fft(fids, size)
-        return np.concatenate([whole[:, -below:], whole[:, : grid.n_points - below]], axis=1) - fids[:, :1] / 2
+        padded = np.zeros((len(fids), size), dtype=fids.dtype)
+        padded[:, : fids.shape[-1]] = fids
+        whole = scipy.fft.fft(padded, overwrite_x=True)
+        spectra = np.empty((len(fids), grid.n_points), dtype=fids.dtype)
+        np.subtract(whole[:, -below:], fids[:, :1] / 2, out=spectra[:, :below])
+        np.subtract(whole[:, : grid.n_points - below], fids[:, :1] / 2, out=spectra[:, below:])
+        return spectra
 
     def _clean(self, off: NDArray, on: NDArray, dwell_s: NDArray) -> NDArray:
         """Spectra of both conditions as channels, not normalised."""
@@ -337,4 +342,6 @@ def _planes(fids: NDArray, n_times: int) -> NDArray:
 
 def _complex(planes: NDArray) -> NDArray:
     """The inverse of `_planes`: complex64, shape ``(n, n_times)``."""
-    return planes[:, 0] + np.complex64(1j) * planes[:, 1]
+    fids = np.empty((len(planes), planes.shape[2]), dtype=np.complex64)
+    fids.real, fids.imag = planes[:, 0], planes[:, 1]
+    return fids

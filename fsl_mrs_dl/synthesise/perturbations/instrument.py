@@ -144,5 +144,7 @@ class InstrumentErrors(Drawn):
 
     def apply_late_start(self, signals: Signals) -> None:
         """First-order phase, as a factor over the spectra; 1 at `CENTRE_PPM`."""
-        turns = np.outer(signals.f0_mhz * self.delay_s, signals.ppm - CENTRE_PPM).astype(np.float32)
-        signals.response = np.exp(np.complex64(2j * np.pi) * turns) * signals.response
+        angle = np.outer(2 * np.pi * signals.f0_mhz * self.delay_s, signals.ppm - CENTRE_PPM).astype(np.float32)
+        factor = np.empty(angle.shape, dtype=np.complex64)
+        factor.real, factor.imag = np.cos(angle), np.sin(angle)
+        signals.response = factor * signals.response
