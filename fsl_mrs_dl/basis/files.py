@@ -169,8 +169,14 @@ def write_fsl_folder(
         write_json(folder / f"{name}.json", content)
 
 
-def read_fsl_basis(folder: Path) -> ConditionBasis:
+def read_fsl_basis(folder: Path, names: Sequence[str] = ()) -> ConditionBasis:
     """Read an FSL-MRS JSON folder.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str, optional
+        The functions that are needed: other files are left unread, where each of these has one by its name.
 
     Raises
     ------
@@ -180,13 +186,15 @@ def read_fsl_basis(folder: Path) -> ConditionBasis:
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
         raise DataError("no FSL-MRS basis here", where=folder, expected="a folder of JSON files, one per metabolite")
-    names, fids, sampling = [], [], None
+    needed = [file for file in files if file.stem in names]
+    files = needed if names and len(needed) == len(names) else files
+    found, fids, sampling = [], [], None
     for file in files:
         try:
             entry: dict[str, Any] = read_json(file, "basis")["basis"]
             fid = np.array(entry["basis_re"], dtype=float) - 1j * np.array(entry["basis_im"], dtype=float)
             this = (len(fid), float(entry["basis_dwell"]), float(entry["basis_centre"]), float(entry["basis_width"]))
-            names.append(str(entry["basis_name"]))
+            found.append(str(entry["basis_name"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError("not a basis file of FSL-MRS", where=file, got=f"{type(error).__name__} {error}") from error
         if fid.ndim != 1 or not np.isfinite(fid).all():
@@ -198,7 +206,7 @@ def read_fsl_basis(folder: Path) -> ConditionBasis:
         sampling = this
         fids.append(fid)
     assert sampling is not None
-    return ConditionBasis(tuple(names), np.array(fids), sampling[1], sampling[2], sampling[3])
+    return ConditionBasis(tuple(found), np.array(fids), sampling[1], sampling[2], sampling[3])
 
 
 def save_line_basis(path: Path, basis: LineBasis) -> None:

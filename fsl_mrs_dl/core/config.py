@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 import types
 import typing
@@ -38,8 +39,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     expanded = getattr(cls, "expanded", None)
     if expanded is not None:
         values = expanded(values, where)
-    hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    hints, fields = _hints_and_fields(cls)  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
             raise ConfigError(
@@ -51,6 +51,12 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         if no_default and name not in kwargs:
             raise ConfigError(f"the setting '{name}' is missing", where=where)
     return cls(**kwargs)
+
+
+@functools.cache
+def _hints_and_fields(cls: type) -> tuple[dict[str, Any], dict[str, dataclasses.Field]]:
+    """Types and fields by name; once for a class, for a model card holds hundreds of one."""
+    return typing.get_type_hints(cls), {field.name: field for field in dataclasses.fields(cls) if field.init}
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:

@@ -26,10 +26,10 @@ from fsl_mrs_dl.fsl_plugin.conditions import (
 )
 from fsl_mrs_dl.fsl_plugin.host import HOSTS, host_and_options
 from fsl_mrs_dl.fsl_plugin.messages import ANY_PROTOCOL_VARIABLE, DURATION_VARIABLE, VENDOR_VARIABLE, in_words_of_fsl
-from fsl_mrs_dl.models.calibrated import LoadedModel, find_model
-from fsl_mrs_dl.models.folder import open_model
+from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.physics.vendors import VENDORS
 from fsl_mrs_dl.quantify.host import cached_model, estimate
+from fsl_mrs_dl.quantify.model_choice import chosen
 from fsl_mrs_dl.quantify.result import Quantification
 
 CONDITION_FOLDERS = ("edit_off", "diff", "edit_on")
@@ -162,8 +162,8 @@ def answer_to(conditions: Conditions, model: LoadedModel | None, protocol: Mappi
     )
     flags = tuple(dataclasses.replace(flag, detail=in_words_of_fsl(flag.detail)) for flag in quantification.flags)
     quantification = dataclasses.replace(quantification, flags=flags)
-    outputs = model.outputs if model is not None else open_model(find_model(quantification.model["name"])).outputs
-    return Answer(conditions, quantification, spectra, tuple(outputs))
+    answering = model if model is not None else chosen(quantification.model["name"])
+    return Answer(conditions, quantification, spectra, tuple(answering.outputs))
 
 
 def estimate_file(data: Path, model_name: str, turned: bool, request: Request | None = None) -> Answer:

@@ -7,6 +7,7 @@ bidiagonalisation with full reorthogonalisation. That is what makes 4096 points 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,32 +135,38 @@ class _Bidiagonalisation:
 
     def __init__(self, matrix: _Hankel, start: NDArray, most: int) -> None:
         self._matrix, self._most = matrix, most
-        self._left = np.zeros((most, matrix.rows), complex)
-        self._right = np.zeros((most, matrix.cols), complex)
-        self._right[0] = start / np.linalg.norm(start)
+        # and their conjugates, which every step needs of all of them
+        self._left, self._left_conj = np.zeros((2, most, matrix.rows), complex)
+        self._right, self._right_conj = np.zeros((2, most, matrix.cols), complex)
+        self._keep_right(0, start / np.linalg.norm(start))
         self._alpha, self._beta = np.zeros(most), np.zeros(most)
         self.n = 0
         self.exhausted = False
+
+    def _keep_right(self, j: int, vector: NDArray) -> None:
+        self._right[j] = vector
+        self._right_conj[j] = vector.conj()
 
     def step(self) -> None:
         """One pair of vectors more, unless the space is invariant: the rank of the matrix is exhausted."""
         j = self.n
         u = self._matrix.times(self._right[j])
         for _ in range(2 if j else 0):
-            u -= (self._left[:j].conj() @ u) @ self._left[:j]
+            u -= (self._left_conj[:j] @ u) @ self._left[:j]
         self._alpha[j] = np.linalg.norm(u)
         if self._alpha[j] <= 1e-14 * self._alpha[0]:
             self.exhausted = True
             return
         self._left[j] = u / self._alpha[j]
+        self._left_conj[j] = self._left[j].conj()
         v = self._matrix.times_h(self._left[j])
         for _ in range(2):
-            v -= (self._right[: j + 1].conj() @ v) @ self._right[: j + 1]
+            v -= (self._right_conj[: j + 1] @ v) @ self._right[: j + 1]
         self._beta[j] = np.linalg.norm(v)
         self.n = j + 1
         self.exhausted = self.n == self._most or bool(self._beta[j] <= 1e-14 * self._alpha[0])
         if not self.exhausted:
-            self._right[self.n] = v / self._beta[j]
+            self._keep_right(self.n, v / self._beta[j])
 
     def left_singular_vectors(self, k: int, tol: float) -> NDArray | None:
         """The leading `k`, shape ``(rows, k)``; None where more steps are needed."""
@@ -221,6 +228,13 @@ def hlsvd(fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS) -> Com
         raise DataError("FID cannot be decomposed", expected=f"1 axis, {2 * n_components + 4}+ points", got=fid.shape)
     if not np.all(np.isfinite(fid)):
         raise DataError("FID holds values that are not finite", hint="Look for NaN in the file.")
+    return _decomposed(fid.tobytes(), dwell_s, n_components)
+
+
+@functools.lru_cache(maxsize=4)
+def _decomposed(content: bytes, dwell_s: float, n_components: int) -> Components:
+    """`hlsvd` of a FID's bytes: OFF of an averaged pair is asked for before alignment, after it, and for its width."""
+    fid = np.frombuffer(content, complex)
     n, empty = fid.size, np.zeros(0)
     scale = np.abs(fid).max()
     if scale == 0.0:

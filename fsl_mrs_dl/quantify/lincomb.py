@@ -125,6 +125,9 @@ class FitProblem:
         self.unit = float(np.sqrt(np.mean([np.mean(np.abs(self.data[c]) ** 2) for c in conditions])))
         # the spline's columns are orthonormal, so that projecting it out is two products
         self.spline = np.linalg.qr(spline_columns(grid, KNOT_PPM))[0]
+        self.target = (
+            np.hstack([self.weights[c] * self._project(self.data[c][None])[0] for c in conditions]) / self.unit
+        )
         phase = np.deg2rad(MAX_PHASE_DEG)
         limits = [
             (-MAX_SHIFT_PPM, MAX_SHIFT_PPM, 0.003),
@@ -174,13 +177,10 @@ class FitProblem:
         penalty = np.sqrt(BASELINE_PENALTY / (1 + BASELINE_PENALTY)) * coefficients
         return np.concatenate([rest.real, rest.imag, penalty.real, penalty.imag], axis=-1)
 
-    def solve(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Amplitudes, matrix and data vector (scaled) at the nuisance parameters `x`."""
+    def solve(self, x: NDArray) -> tuple[NDArray, NDArray]:
+        """Amplitudes and matrix (in the scale of `target`, the data) at the nuisance parameters `x`."""
         model = self.model(x, self.fids)
         matrix = np.hstack([self.weights[c] * self._project(model[c]) for c in self.conditions]) / self.unit
-        target = (
-            np.hstack([self.weights[c] * self._project(self.data[c][None])[0] for c in self.conditions]) / self.unit
-        )
         # normal equations through a Cholesky factor: the matrix has thousands of rows and two dozen columns
         gram = matrix @ matrix.T
         highest = max(float(np.diag(gram).max()), 1e-300)
@@ -188,18 +188,18 @@ class FitProblem:
             gram[np.diag_indices_from(gram)] += AMPLITUDE_PENALTY * highest
         size = np.sqrt(np.maximum(np.diag(gram), 1e-30 * highest))
         factor = np.linalg.cholesky(gram / np.outer(size, size) + 1e-7 * np.eye(len(gram)))
-        right = np.linalg.solve(factor, (matrix @ target) / size)
+        right = np.linalg.solve(factor, (matrix @ self.target) / size)
         amplitudes, _ = nnls(factor.T, right)
-        return amplitudes / size, matrix, target
+        return amplitudes / size, matrix
 
     def residual(self, x: NDArray) -> NDArray:
         """What the best amplitudes leave at the nuisance parameters `x`, with the penalty of the baseline."""
-        amplitudes, matrix, target = self.solve(x)
-        return target - amplitudes @ matrix
+        amplitudes, matrix = self.solve(x)
+        return self.target - amplitudes @ matrix
 
     def result(self, x: NDArray) -> FitResult:
         """The fit at the nuisance parameters `x`."""
-        amplitudes, _, _ = self.solve(x)
+        amplitudes, _ = self.solve(x)
         factor = 1.0
         if self.fixed is not None:
             factor = float(amplitudes[0])

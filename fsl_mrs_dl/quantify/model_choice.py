@@ -30,6 +30,11 @@ def _loaded(kind: str) -> LoadedModel:
     return load_model(MODEL_OF[kind])
 
 
+def chosen(name: str) -> LoadedModel:
+    """The model of this name that `choose` gave, as it was loaded then."""
+    return _loaded(next(kind for kind, model in MODEL_OF.items() if model == name))
+
+
 def choose(sample: Sample) -> tuple[LoadedModel, Flag]:
     """The shipped model for a sample, and the flag that says why.
 

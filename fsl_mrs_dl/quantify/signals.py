@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def _shipped(spectra: EditedSpectra) -> tuple[LineBasis, str]:
     files = sorted(basis_folder().glob("*/lines.npz"))
     if not files:
         raise DataError("no basis is installed", where=basis_folder(), hint="Install the package again")
-    bases = [(load_line_basis(file), file.parent.name) for file in files]
+    bases = [(_loaded(file), file.parent.name) for file in files]
     te_s = 0.068 if spectra.te_s is None else spectra.te_s
     off_ppm = spectra.edit_pulse.get("OFF", {}).get("shift_ppm", 7.5)
 
@@ -136,6 +137,12 @@ def _shipped(spectra: EditedSpectra) -> tuple[LineBasis, str]:
         )
 
     return min(bases, key=lambda item: distance(item[0]))
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(file: Path) -> LineBasis:
+    """A shipped basis, read once: every fit of a data set asks for it."""
+    return load_line_basis(file)
 
 
 def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:

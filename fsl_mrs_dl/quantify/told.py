@@ -184,9 +184,9 @@ def _of_folder(basis: Path, _changed: tuple[int, ...]) -> NDArray | None:
 def features_of_folder(basis: Path) -> NDArray | None:
     """Features of a basis in FSL-MRS's format; None where it does not hold both conditions of `DESCRIBED`."""
     try:
-        off = read_fsl_basis(basis / "edit_off")
+        off = read_fsl_basis(basis / "edit_off", DESCRIBED)
         other = next((name for name in ("diff", "edit_on") if (basis / name).is_dir()), "diff")
-        second = read_fsl_basis(basis / other)
+        second = read_fsl_basis(basis / other, DESCRIBED)
     except DataError:
         return None
     if not (set(DESCRIBED) <= set(off.names) and set(DESCRIBED) <= set(second.names)):

@@ -30,7 +30,7 @@ def path(x: NDArray, y: NDArray) -> str:
     level = np.round(y, 1)
     keep = np.ones(len(level), bool)
     keep[1:-1] = (level[1:-1] != level[:-2]) | (level[1:-1] != level[2:])
-    return "M" + " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[keep], level[keep], strict=True))
+    return "M" + " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[keep].tolist(), level[keep].tolist(), strict=True))
 
 
 def ppm_ticks(low: float, high: float) -> list[float]:

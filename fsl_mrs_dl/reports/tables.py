@@ -8,6 +8,7 @@ for they hold the network's standard deviation (or that of the transients, where
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 import platform
@@ -250,7 +251,13 @@ def _own(quantification: Quantification) -> tuple[Estimate, ...]:
 
 def versions() -> dict[str, str]:
     """Versions of this program, Python and the packages that numbers depend on."""
-    found = {"fsl_mrs_dl": __version__, "python": platform.python_version()}
+    return {"fsl_mrs_dl": __version__, "python": platform.python_version(), **_installed()}
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    """Versions of those `PACKAGES` that are there; to look them up takes a while, and every file names them."""
+    found = {}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -261,19 +268,20 @@ def versions() -> dict[str, str]:
 
 def finite(value: Any) -> Any:
     """`value` in types that JSON has: arrays as lists, complex numbers as [re, im], not finite as None."""
+    # the commonest first: curves are lists of thousands of numbers
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [finite(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return finite(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [finite(item) for item in value]
     if isinstance(value, complex):
         return [finite(value.real), finite(value.imag)]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Path):
-        return value.as_posix()
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    return value.as_posix() if isinstance(value, Path) else str(value)
 
 
 def _estimate_dict(e: Estimate) -> dict[str, Any]:
