@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
@@ -93,6 +94,44 @@ def answer_of_fit(file, output, model="", more=()):
     code = main(["fit", "--data", str(file), "--output", str(output), "--overwrite", *named, *more])
     assert code == 0, file
     return json.loads((Path(output) / "quantities.json").read_text("utf-8"))
+
+
+def share_steps(monkeypatch):
+    """Let runs of one process share what is the same in them; a sweep over models and bases repeats it by hundreds.
+
+    The same data are loaded and surveyed once, though several models answer; LCModel's files, which the sweep does not
+    read, are not written.
+    """
+    from fsl_mrs_dl.quantify import host, quantify
+    from fsl_mrs_dl.reports import folder
+
+    load, make_survey = host.load, quantify.make_survey
+    loaded, surveys = {}, {}
+
+    def load_once(acquisition):
+        key = (str(acquisition.source), acquisition.fids.tobytes())
+        if key not in loaded:
+            loaded[key] = load(acquisition)
+        return loaded[key]
+
+    def survey_once(spectra, grid, basis=None):
+        # the spectra are kept: another object could be given the same id
+        key = (id(spectra), grid, basis)
+        if key not in surveys:
+            surveys[key] = (spectra, make_survey(spectra, grid, basis))
+        return surveys[key][1]
+
+    monkeypatch.setattr(host, "load", load_once)
+    monkeypatch.setattr(quantify, "make_survey", survey_once)
+    monkeypatch.setattr(folder, "write_lcmodel", lambda *_args, **_kwargs: None)
+
+
+@functools.cache
+def loaded_model(name):
+    """A shipped model, once per process; None for the one that `fit` chooses."""
+    from fsl_mrs_dl.api.functions import open_model
+
+    return open_model(name) if name else None
 
 
 def basis_without(folder, target, *names):

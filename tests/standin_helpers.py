@@ -7,6 +7,7 @@ itself does to data and tables is tested with the real one.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import types
@@ -96,6 +97,11 @@ def fit_FSLModel(mrs, method="Newton", ppmlim=None, baseline_order=2, metab_grou
     return FitRes(mrs, x0, model, method, groups, baseline_order, np.stack(columns, axis=1), ppmlim or (0.2, 4.2))
 
 
+@functools.lru_cache(maxsize=8)
+def _functions(basis):
+    return read_fsl_basis(basis)
+
+
 class Mrs:
     """One spectrum with its basis, scaled as for a fit.
 
@@ -108,7 +114,7 @@ class Mrs:
     """
 
     def __init__(self, data, basis):
-        acquisition, functions = read_acquisition(data), read_fsl_basis(basis)
+        acquisition, functions = read_acquisition(data), _functions(basis)
         fid = acquisition.fids[0, 0, 0]
         order = np.argsort(functions.names)
         self.names = [functions.names[k] for k in order]
