@@ -99,14 +99,14 @@ def answer_of_fit(file, output, model="", more=()):
 def share_steps(monkeypatch):
     """Let runs of one process share what is the same in them; a sweep over models and bases repeats it by hundreds.
 
-    The same data are loaded and surveyed once, though several models answer; LCModel's files, which the sweep does not
-    read, are not written.
+    The same data are loaded and surveyed once, though several models answer, and each model answers once, though
+    several bases are fitted; LCModel's files, which the sweep does not read, are not written.
     """
     from fsl_mrs_dl.quantify import host, quantify
     from fsl_mrs_dl.reports import folder
 
-    load, make_survey = host.load, quantify.make_survey
-    loaded, surveys = {}, {}
+    load, make_survey, analyse = host.load, quantify.make_survey, host.analyse
+    loaded, surveys, answers = {}, {}, {}
 
     def load_once(acquisition):
         key = (str(acquisition.source), acquisition.fids.tobytes())
@@ -121,7 +121,15 @@ def share_steps(monkeypatch):
             surveys[key] = (spectra, make_survey(spectra, grid, basis))
         return surveys[key][1]
 
+    def analyse_once(data, model=None, *, protocol=None, any_protocol=False):
+        # loaded once, so that the same data are the same object; and kept, as the spectra are
+        key = (id(data), id(model), tuple(sorted((protocol or {}).items())), any_protocol)
+        if key not in answers:
+            answers[key] = (data, model, analyse(data, model, protocol=protocol, any_protocol=any_protocol))
+        return answers[key][2]
+
     monkeypatch.setattr(host, "load", load_once)
+    monkeypatch.setattr(host, "analyse", analyse_once)
     monkeypatch.setattr(quantify, "make_survey", survey_once)
     monkeypatch.setattr(folder, "write_lcmodel", lambda *_args, **_kwargs: None)
 
@@ -296,6 +304,13 @@ def run_dl(folder, name, *arguments, data="pp/diff.nii.gz", check=True, **enviro
         **environment,
     )
     return out, done
+
+
+def fsl_version():
+    """Major and minor number of the FSL-MRS that is installed."""
+    import fsl_mrs
+
+    return tuple(int(part) for part in fsl_mrs.__version__.split(".")[:2])
 
 
 def takes_baseline_by_name():

@@ -32,7 +32,7 @@ def install(fitting: ModuleType) -> bool:
     host, options = host_and_options()
     model = model_asked_for(getattr(options, "algo", None))
     if host == "fsl_mrsi" and model is not None:
-        # it makes its folder itself, and imports the module of fits before
+        # it makes its folder itself; from FSL-MRS 2.4 on it has imported the module of fits before
         from fsl_mrs_dl.fsl_plugin.checks import check_before_writing
 
         check_before_writing(fitting, model, host, options)
