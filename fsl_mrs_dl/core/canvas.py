@@ -22,8 +22,10 @@ from fsl_mrs_dl.core.files import atomic_path
 def plain_style() -> Iterator[None]:
     """Matplotlib's own defaults within the block; also a decorator, ``@plain_style()``, of functions that draw."""
     matplotlib = _import_matplotlib()
+    defaults = {key: value for key, value in dict.items(matplotlib.rcParamsDefault) if key != "backend"}
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()
+        # as rcdefaults does, but that reads all of matplotlib's style sheets before
+        dict.update(matplotlib.rcParams, defaults)
         matplotlib.rcParams["text.parse_math"] = False  # names of files and models may have dollar signs
         yield
 

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
 
@@ -32,6 +30,10 @@ def run_jobs(jobs: Sequence[J], workers: int) -> Iterator[J]:
             job.run()
             yield job
         return
+    # imported by those who need them: a fit does not
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
         futures = {pool.submit(job.run): job for job in jobs}

@@ -66,8 +66,12 @@ class PpmGrid:
             ``sum fid(t) exp(-2 pi i f t) dwell_s`` with the first point halved: the area under the FID, so that the
             dwell time does not change the scale.
         """
-        n = min(fid.shape[-1], max(2, int(np.floor(self.max_time_s / dwell_s + 1e-6))))
+        n = self.n_used(fid.shape[-1], dwell_s)
         return self.transform(fid[..., :n], dwell_s * f0_mhz, centre_ppm) * dwell_s
+
+    def n_used(self, n_points: int, dwell_s: float) -> int:
+        """How many of the points of a FID `evaluate` looks at."""
+        return min(n_points, max(2, int(np.floor(self.max_time_s / dwell_s + 1e-6))))
 
     def transform(self, fid: NDArray, cycles_per_ppm: float, centre_ppm: float = RECEIVER_PPM) -> NDArray:
         """The sum of `evaluate` without its factor; `cycles_per_ppm` is dwell time times f0 (s MHz)."""

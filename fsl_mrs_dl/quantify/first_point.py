@@ -116,11 +116,13 @@ class _Late(FitProblem):
         low, high = self.all_bounds
         return np.clip(x, low + 1e-6, high - 1e-6)
 
-    def model(self, x: NDArray, fids: dict[str, NDArray]) -> dict[str, NDArray]:
+    def _place(self, x: NDArray, condition: str) -> tuple[float, ...]:
+        return (*super()._place(x, condition), x[-1])
+
+    def _spectra(self, x: NDArray, condition: str, fids: dict[str, NDArray]) -> NDArray:
         f0_mhz = self.spectra.f0_mhz
         away_hz = np.asarray(ppm_to_hz(self.grid.ppm, f0_mhz)) - float(ppm_to_hz(MIDDLE_PPM, f0_mhz))
-        turn = np.exp(2j * np.pi * away_hz * x[-1] * UNIT_S)
-        return {condition: values * turn for condition, values in super().model(x, fids).items()}
+        return super()._spectra(x, condition, fids) * np.exp(2j * np.pi * away_hz * x[-1] * UNIT_S)
 
 
 def first_point_flags(start: Start) -> list[Flag]:

@@ -37,6 +37,9 @@ AMPLITUDE_PENALTY = 1e-5
 """The same of amplitudes, each counted as if it showed like the quantity that shows best. Without it, what hardly
 shows (Cr in a DIFF) may take any size."""
 
+_KEPT = 8
+"""Model spectra of each condition that are remembered: one more than a step of the Jacobian asks for in between."""
+
 MAX_SHIFT_PPM, MAX_PHASE_DEG, MAX_WIDTH_HZ = 0.05, 35.0, 25.0
 """Bounds of shift, phase, and of either width."""
 
@@ -125,9 +128,9 @@ class FitProblem:
         self.unit = float(np.sqrt(np.mean([np.mean(np.abs(self.data[c]) ** 2) for c in conditions])))
         # the spline's columns are orthonormal, so that projecting it out is two products
         self.spline = np.linalg.qr(spline_columns(grid, KNOT_PPM))[0]
-        self.target = (
-            np.hstack([self.weights[c] * self._project(self.data[c][None])[0] for c in conditions]) / self.unit
-        )
+        self.target = np.hstack([self._weighted(self.data[c][None], c)[0] for c in conditions]) / self.unit
+        self.n_used = grid.n_used(spectra.n_points, spectra.dwell_s)
+        self._rows: dict[str, dict[tuple[float, ...], NDArray]] = {c: {} for c in conditions}
         phase = np.deg2rad(MAX_PHASE_DEG)
         limits = [
             (-MAX_SHIFT_PPM, MAX_SHIFT_PPM, 0.003),
@@ -158,14 +161,38 @@ class FitProblem:
 
     def model(self, x: NDArray, fids: dict[str, NDArray]) -> dict[str, NDArray]:
         """Spectra of the signals under the nuisance parameters, on the grid; by condition ``(n_signals, n_grid)``."""
-        return {c: self._evaluate(fids[c] * self._factor(x, c)) for c in self.conditions}
+        return {c: self._spectra(x, c, fids) for c in self.conditions}
 
-    def _factor(self, x: NDArray, condition: str) -> NDArray:
-        """Decay, frequency and phase over time."""
-        phase, shift_hz = x[1], x[0] * self.spectra.f0_mhz
+    def _spectra(self, x: NDArray, condition: str, fids: dict[str, NDArray]) -> NDArray:
+        n = self.n_used
+        return self._evaluate(fids[condition][:, :n] * self._factor(x, condition, self.time_s[:n]))
+
+    def _place(self, x: NDArray, condition: str) -> tuple[float, ...]:
+        """What the spectra of a condition follow from: shift (Hz), phase (rad), widths (Hz)."""
+        shift_hz, phase = x[0] * self.spectra.f0_mhz, x[1]
         if condition == "diff" and len(self.conditions) > 1:
-            phase, shift_hz = phase + x[5], shift_hz + x[4]
-        return np.exp(1j * (phase + 2 * np.pi * shift_hz * self.time_s)) * voigt_decay(self.time_s, x[2], x[3])
+            shift_hz, phase = shift_hz + x[4], phase + x[5]
+        return shift_hz, phase, x[2], x[3]
+
+    def _factor(self, x: NDArray, condition: str, time_s: NDArray) -> NDArray:
+        """Decay, frequency and phase over time."""
+        shift_hz, phase, lorentz_hz, gauss_hz = self._place(x, condition)[:4]
+        return np.exp(1j * (phase + 2 * np.pi * shift_hz * time_s)) * voigt_decay(time_s, lorentz_hz, gauss_hz)
+
+    def _matrix(self, x: NDArray, condition: str) -> NDArray:
+        """Rows of the signals in one condition.
+
+        What moves DIFF alone leaves edit_off as it was, a seventh of all that the Jacobian asks for.
+        """
+        known, place = self._rows[condition], self._place(x, condition)
+        if place not in known:
+            if len(known) >= _KEPT:
+                del known[next(iter(known))]
+            known[place] = self._weighted(self._spectra(x, condition, self.fids), condition)
+        return known[place]
+
+    def _weighted(self, values: NDArray, condition: str) -> NDArray:
+        return self.weights[condition] * self._project(values)
 
     def _project(self, values: NDArray) -> NDArray:
         """What a penalised spline leaves of complex rows; real and imaginary parts side by side.
@@ -178,9 +205,8 @@ class FitProblem:
         return np.concatenate([rest.real, rest.imag, penalty.real, penalty.imag], axis=-1)
 
     def solve(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        """Amplitudes and matrix (in the scale of `target`, the data) at the nuisance parameters `x`."""
-        model = self.model(x, self.fids)
-        matrix = np.hstack([self.weights[c] * self._project(model[c]) for c in self.conditions]) / self.unit
+        """Amplitudes and matrix (scaled) at the nuisance parameters `x`."""
+        matrix = np.hstack([self._matrix(x, c) for c in self.conditions]) / self.unit
         # normal equations through a Cholesky factor: the matrix has thousands of rows and two dozen columns
         gram = matrix @ matrix.T
         highest = max(float(np.diag(gram).max()), 1e-300)
@@ -226,7 +252,7 @@ class FitProblem:
         if len(self.conditions) > 1:
             parameters |= {"diff_shift_hz": float(x[4]), "diff_phase_deg": float(np.rad2deg(x[5]))}
         condition = "diff" if "diff" in self.conditions else self.conditions[0]
-        functions = self.signals.fids[condition] * self._factor(x, condition)
+        functions = self.signals.fids[condition] * self._factor(x, condition, self.time_s)
         decay = voigt_decay(self.time_s, x[2], x[3])
         return FitResult(amplitudes, parameters, data, baseline, components, decay, amplitudes @ functions, functions)
 
