@@ -287,7 +287,7 @@ def _weak_near_water() -> Scan:
 
 def _humped() -> Scan:
     off, on = pair()
-    return Scan(np.stack([off, on + line(3.0, 45.0, 22.0)]))
+    return Scan(np.stack([off, on + line(3.75, 35.0, 30.0)]))
 
 
 def _between() -> Scan:

@@ -88,7 +88,10 @@ def draw(axis: Any, case: Case, said: str, found: Quantification) -> None:
         curve = data[inside] / (np.abs(data[inside]).max() or 1.0)
         base = top - float(curve.min()) + GAP
         axis.plot(ppm[inside], curve + base, lw=0.8, color="black")
-        axis.text(4.25, base + 0.1, NAMES.get(panel.name, panel.name), fontsize=6, color="0.4")
+        # beside the axes, where no curve runs
+        place = {"ha": "right", "va": "center", "rotation": "vertical"}
+        middle = base + float(curve.max() + curve.min()) / 2
+        axis.text(max(SHOWN_PPM) + 0.04, middle, NAMES.get(panel.name, panel.name), fontsize=6, color="0.4", **place)
         top = base + float(curve.max())
     lines = textwrap.wrap(said, WORDS_PER_LINE)
     if len(lines) > MOST_LINES:
@@ -108,8 +111,8 @@ def sheet(group: str, cases: Sequence[Case]) -> bytes:
 
     rows = -(-len(cases) // COLUMNS)
     figure = new_figure(figsize=(COLUMNS * WIDTH_IN, rows * HEIGHT_IN))
-    figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.25 / (rows * HEIGHT_IN), bottom=0.75 / (rows * HEIGHT_IN))
-    figure.subplots_adjust(hspace=0.95, wspace=0.08)
+    figure.subplots_adjust(left=0.03, right=0.98, top=1 - 0.25 / (rows * HEIGHT_IN), bottom=0.75 / (rows * HEIGHT_IN))
+    figure.subplots_adjust(hspace=0.95, wspace=0.1)
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axis in axes[len(cases) :]:
         axis.set_visible(False)

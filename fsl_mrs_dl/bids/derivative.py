@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ def write_root(output: Path, source: Path) -> None:
     DataError
         When it cannot be written.
     """
-    _check_root(output, source)
+    check_root(output, source)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,8 +96,17 @@ def write_root(output: Path, source: Path) -> None:
     write_text(output / "README.md", _README)
 
 
-def _check_root(output: Path, source: Path) -> None:
-    """Make sure that no description but our own is replaced."""
+def check_root(output: Path, source: Path) -> None:
+    """Make sure that the output can be written, and that no description but our own is replaced.
+
+    Raises
+    ------
+    ConfigError
+        When `output` is the dataset itself, or one that another program has made.
+    DataError
+        When it cannot be written.
+    """
+    _check_writable(output)
     if output.resolve() == source.resolve():
         raise ConfigError(
             "the output is the dataset itself",
@@ -121,6 +132,15 @@ def _check_root(output: Path, source: Path) -> None:
             got=", ".join(map(str, names)) or "no GeneratedBy",
             hint="Take another output folder",
         )
+
+
+def _check_writable(output: Path) -> None:
+    """What is there of the path, `output` itself or a folder above it, must be a folder that may be written to."""
+    there = next(path for path in (output, *output.absolute().parents) if path.exists() or path.is_symlink())
+    if not there.is_dir():
+        raise cannot_write(output, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_write(output, PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there)))
 
 
 def _below(source: Path, output: Path) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         os.environ.update({f"{library}_NUM_THREADS": str(args.n_threads) for library in ("OMP", "OPENBLAS", "MKL")})
 
     from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
-    from fsl_mrs_dl.bids.derivative import write_root
+    from fsl_mrs_dl.bids.derivative import check_root, write_root
     from fsl_mrs_dl.bids.filters import read_filter_file
     from fsl_mrs_dl.bids.group import write_group
     from fsl_mrs_dl.bids.scratch import remove_leftovers
@@ -130,10 +130,6 @@ def run(args: argparse.Namespace) -> int:
         **(read_filter_file(args.bids_filter_file) if args.bids_filter_file is not None else {}),
     )
     scans = find_scans(args.bids_dir, filters, reference_suffixes=args.reference_suffix or REFERENCE_SUFFIXES)
-    if args.dry_run:
-        for scan in scans:
-            print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
-        return 0
     # a wrong name or a wrong option is an error before anything is written
     _model(args.model)
     split_words(args.fsl_sub, "--fsl-sub")
@@ -141,11 +137,21 @@ def run(args: argparse.Namespace) -> int:
         from fsl_mrs_dl.bids.submit import fsl_sub_program
 
         fsl_sub_program()
+    if args.dry_run:
+        check_root(args.output_dir, args.bids_dir)
+        return _list(scans)
     write_root(args.output_dir, args.bids_dir)
     remove_leftovers(args.output_dir)
     if args.submit:
         return _submit(scans, args)
     return _process(scans, args)
+
+
+def _list(scans: list[Any]) -> int:
+    """A line for each scan: its file, its reference, and what there is to say of it."""
+    for scan in scans:
+        print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
+    return 0
 
 
 def _process(scans: list[Any], args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.cli.options import as_options, option_names
+from fsl_mrs_dl.cli.parser import CommandParser
 from fsl_mrs_dl.cli.process import prepare_process
 from fsl_mrs_dl.core.errors import FslMrsDlError
 
@@ -47,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="fsl_mrs_dl", description="Deep-learning quantification of GABA-edited MEGA-PRESS spectra."
     )
     parser.add_argument("--version", action="version", version=f"fsl_mrs_dl {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"fsl_mrs_dl.cli.{name}")
         sub = commands.add_parser(name, help=summary, description=module.__doc__)

@@ -111,12 +111,15 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any]) -> None:
 
 
 def _validate(config: Any, output: Path) -> None:
-    """Errors on protocols that were not trained on, printed and written into ``validation/``."""
+    """Errors on protocols that were not trained on: printed, in ``validation/``, and what is poor also in the card."""
+    import sys
+
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.banks import bank_of_recipe
     from fsl_mrs_dl.training.like import held_out
+    from fsl_mrs_dl.training.limits import add_limits, limits_of_validation
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
     from fsl_mrs_dl.validation.simulated import run_simulated
 
@@ -126,4 +129,8 @@ def _validate(config: Any, output: Path) -> None:
     with new_output_folder(output / "validation", overwrite=True) as folder:
         result = write_outputs(folder, cases, config.name)
     print(text_table(result))
+    limits = limits_of_validation(result["metabolites"])
+    add_limits(output, limits)
+    for limit in limits:
+        print(f"warning: {limit}", file=sys.stderr)
     print(f"the model lies in {output}: fsl_mrs_dl fit --model {output} ...; its limits: fsl_mrs_dl models {output}")

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.metabolites.sums import REFERENCE_MIN_SD
 from fsl_mrs_dl.models.card import Card
 from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.models.inputs import NetworkInput
@@ -68,19 +69,38 @@ def misfit_flags(left: float, factor: float) -> list[Flag]:
     return flags
 
 
-def disagreement_flags(estimates: Iterable[Estimate], classical: Mapping[str, float]) -> list[Flag]:
-    """Whether GABA, Glx or NAA of the classical fit lie far outside the network's spread."""
+def disagreement_flags(
+    estimates: Iterable[Estimate], classical: Mapping[str, float], reference: Sequence[str]
+) -> list[Flag]:
+    """Whether GABA+, Glx or NAA of the classical fit lie far outside the network's spread, as ratios.
+
+    Parameters
+    ----------
+    estimates : iterable of Estimate
+        Raw amplitudes of the network.
+    classical : mapping of str to float
+        Raw amplitudes of the classical fit.
+    reference : sequence of str
+        What ratios are taken to. Where either has none of it, amplitudes are compared, and the flag says so.
+    """
     known = [e for e in estimates if e.name in classical or not e.visible]
+    name = "+".join(reference)
+    ours = combine(name, [e for e in known if e.name in reference])
+    theirs = sum(classical.get(part, 0.0) for part in reference)
+    has_ratios = ours is not None and ours.value > REFERENCE_MIN_SD * ours.sd and theirs > 0
     details = []
     for label, parts in COMPARED.items():
         total = combine(label, [e for e in known if e.name in parts])
-        if total is None:
+        if total is None or (has_ratios and set(reference) <= set(parts)):
             continue
-        other = sum(classical.get(name, 0.0) for name in parts)
+        other = sum(classical.get(part, 0.0) for part in parts)
+        if has_ratios and ours is not None:
+            total, other = total.relative_to(ours), other / theirs
         difference = abs(total.value - other)
         if difference > LIMITS.disagree_sd * total.sd and difference > 0.2 * max(total.value, other):
-            details.append(f"{label} {total.value:.3g} against {other:.3g}")
-    return [Flag("classical_disagrees", ", ".join(details))] if details else []
+            what = f"{label}/{name}" if has_ratios else f"amplitude of {label}"
+            details.append(f"{what} {total.value:.3g} by the network, {other:.3g} by the fit")
+    return [Flag("classical_disagrees", "; ".join(details))] if details else []
 
 
 def once(flags: Iterable[Flag]) -> tuple[Flag, ...]:

@@ -154,7 +154,7 @@ def _flags(seen: _Seen, checks: tuple[RangeCheck, ...], reason: str) -> tuple[Fl
     flags += kind_flags(seen.sample, seen.model.folder.card)
     flags += agreement_flags(seen.fits.lines)
     flags += misfit_flags(seen.left[""], seen.fits.answer.parameters["amplitude"])
-    return once([*flags, *disagreement_flags(seen.estimates, seen.fits.classical_values)])
+    return once([*flags, *disagreement_flags(seen.estimates, seen.fits.classical_values, REFERENCES[seen.mode])])
 
 
 def _without_values(

@@ -144,8 +144,9 @@ def quantities(quantification: Quantification, *, data: str = "", reproduce: str
         ``metabolites`` {name: value, unit, sd, percent_sd, interval68, interval95, reference, sub_spectrum, flag,
         raw, label, definition, ratios, absolute}: relative to the reference where there is one, else raw; ``ratios``
         to both references by their short names (``tCr``, ``tNAA``); what the data do not tell has the flag
-        ``not_resolved`` and an ``upper_bound``; ``raw`` {name: amplitude} of the model's own metabolites that are
-        visible; ``flags`` codes; ``flag_details``; ``refused``; ``protocol``, what the network was told of it; model,
+        ``not_resolved`` and an ``upper_bound``, what does not show in them the flag ``not visible`` and no numbers;
+        ``raw`` {name: amplitude} of the model's own metabolites that are visible; ``flags`` codes; ``flag_details``;
+        ``refused``; ``protocol``, what the network was told of it; model,
         range checks, fit parameters, quality, classical fit, history, versions.
     """
     q = quantification
@@ -190,7 +191,7 @@ def _metabolites(q: Quantification, reference: str | None) -> dict[str, dict[str
         e.name: {
             **_estimate_dict(ratios.get(e.name, e)),
             "reference": reference,
-            "percent_sd": e.percent_sd,
+            "percent_sd": None if e.flag else e.percent_sd,
             "combination": e in q.combinations,
             "raw": _estimate_dict(e),
             "label": label(e.name, e.sub_spectrum),
@@ -285,12 +286,16 @@ def finite(value: Any) -> Any:
 
 
 def _estimate_dict(e: Estimate) -> dict[str, Any]:
-    return {
+    """An estimate as it is written; what does not show in the data has no numbers, only its flag."""
+    numbers = {
         "value": e.value,
         "unit": e.unit,
         "sd": e.sd,
         "interval68": list(e.interval68),
         "interval95": list(e.interval95),
+    }
+    return {
+        **({**dict.fromkeys(numbers), "unit": e.unit} if e.flag else numbers),
         "sub_spectrum": e.sub_spectrum,
         "flag": e.mark,
         **({"upper_bound": e.interval95[1]} if e.mark == NOT_RESOLVED else {}),

@@ -31,7 +31,7 @@ from fsl_mrs_dl.models.protocol_probe import describe_protocols
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
-from fsl_mrs_dl.training.limits import known_limits, training_ranges
+from fsl_mrs_dl.training.limits import known_limits, limits_of_errors, training_ranges
 from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
 from fsl_mrs_dl.training.loop import CALIBRATION, PROBE, WEIGHTS, Trainer, draw
 
@@ -173,6 +173,10 @@ def _card(
     config, recipe = trainer.config, trainer.config.recipe
     mean, sd, sum_sd = answers
     inputs = describe_inputs(batch.channels, batch.present, recipe.grid.step_ppm)
+    tested = _simulation_errors(mean, batch, trainer.outputs)
+    poor = limits_of_errors(tested)
+    for limit in poor:
+        log.warning("warning: %s", limit)
     return Card(
         card_version=CARD_VERSION,
         name=config.name,
@@ -183,7 +187,7 @@ def _card(
         calibration=calibrate(mean, sd, batch.target, batch.present, batch.is_brain, trainer.outputs, sum_sd),
         inputs=inputs,
         protocol=protocol_of(trainer.synthesiser, config.seed, batch, inputs),
-        simulation_test=_simulation_errors(mean, batch, trainer.outputs),
+        simulation_test=tested,
         training=figures_of(lineage, trainer.best),
         lineage=lineage,
         config=json.loads(json.dumps(dataclasses.asdict(config))),
@@ -194,7 +198,7 @@ def _card(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        known_limits=known_limits(recipe),
+        known_limits=(*known_limits(recipe), *poor),
         files={name: sha256(folder / name) for name in ("model.onnx", WEIGHTS)},
     )
 

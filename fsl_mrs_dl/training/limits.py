@@ -3,9 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
+from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.metabolites.sums import REFERENCES
+from fsl_mrs_dl.models.card import CARD_FILE
+from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.synthesise.recipe import Recipe
+
+HARDLY_BETTER = 0.9
+"""Share of a constant's error from which on an estimate is called hardly better than that."""
+
+HOLDS_BADLY = 0.90
+"""Share of truths inside 95 % intervals below which these are called too narrow: of 2,000 spectra 0.95 is told to
+0.005, so that it is not chance."""
 
 
 def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
@@ -72,3 +87,45 @@ def _span(limits: tuple[float, float], digits: int = 1) -> str:
     """A range in words; one number where both ends look the same."""
     ends = [f"{value:.{digits}f}" for value in limits]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def limits_of_errors(tested: Mapping[str, Mapping[str, Mapping[str, float]]]) -> tuple[str, ...]:
+    """What a trained network tells hardly better than a constant, in words for its card.
+
+    Parameters
+    ----------
+    tested : mapping
+        ``simulation_test`` of a card.
+    """
+    found = []
+    for kind, errors in tested.items():
+        names = [name for name, e in errors.items() if e["mae_mm"] > HARDLY_BETTER * e["mae_constant_mm"]]
+        if names:
+            found.append(f"hardly better than a constant guess on simulated spectra of a {kind}: {', '.join(names)}")
+    return tuple(found)
+
+
+def limits_of_validation(scores: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The same of protocols that were not trained on, and the intervals that are too narrow there.
+
+    Parameters
+    ----------
+    scores : mapping
+        ``metabolites`` of a validation.
+    """
+    where = "on simulated spectra of protocols that were not trained on"
+    poor = [name for name, s in scores.items() if s["mae"] > HARDLY_BETTER * s["mae_constant"]]
+    narrow = [
+        f"{name} {100 * s['coverage95']:.0f} %"
+        for name, s in scores.items()
+        if s["coverage95"] is not None and s["coverage95"] < HOLDS_BADLY
+    ]
+    found = [f"hardly better than a constant guess {where}: {', '.join(poor)}"] if poor else []
+    return (*found, *([f"95 % intervals are too narrow {where}: they hold {', '.join(narrow)}"] if narrow else []))
+
+
+def add_limits(folder: Path, limits: Iterable[str]) -> None:
+    """Write further limits into the card of a model."""
+    card = open_model(folder).card
+    known = (*card.known_limits, *(limit for limit in limits if limit not in card.known_limits))
+    write_json(folder / CARD_FILE, replace(card, known_limits=known).to_dict())

@@ -222,3 +222,27 @@ def test_killed_at_twenty_random_moments_a_batch_ends_with_the_same_bytes(tmp_pa
         found = {name: digest for name, digest in digests(out).items() if not name.startswith(".tmp-")}
         assert found == expected, number
     assert killed >= 15
+
+
+@pytest.mark.parametrize(
+    "path", ["place/a_file", "place/a_file/out", "place/anothers", "raw/sub-01/out", "raw"], ids=lambda path: path
+)
+def test_a_dry_run_refuses_the_outputs_that_a_run_refuses(study, tmp_path, path):
+    (tmp_path / "raw").symlink_to(study)
+    (tmp_path / "place" / "anothers").mkdir(parents=True)
+    (tmp_path / "place" / "a_file").write_text("mine")
+    description = tmp_path / "place" / "anothers" / "dataset_description.json"
+    description.write_text('{"Name": "x", "GeneratedBy": [{"Name": "mriqc"}]}')
+    before = digests(study), digests(tmp_path / "place")
+    dry, real = (call(study, tmp_path / path, "participant", *more) for more in (("--dry-run",), ()))
+    assert dry.returncode == real.returncode != 0
+    assert dry.stderr == real.stderr
+    assert len(dry.stderr.splitlines()) == 1
+    assert dry.stdout == ""
+    assert (digests(study), digests(tmp_path / "place")) == before
+
+
+def test_a_dry_run_refuses_a_model_that_is_not_there(study, tmp_path):
+    done = call(study, tmp_path / "out", "participant", "--dry-run", "--model", "invivi")
+    assert done.returncode == 2
+    assert "did you mean 'invivo'" in done.stderr

@@ -47,3 +47,29 @@ def test_quiet_and_verbose_exclude_each_other(capsys):
     with pytest.raises(SystemExit):
         main(["models", "--quiet", "--verbose"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["fit", "--data", "x", "--ouput", "o"], "unknown option '--ouput' (did you mean '--output'?)"),
+        (["fit", "--dta=x", "--output", "o"], "unknown option '--dta' (did you mean '--data'?)"),
+        (["bids", "a", "--participant_labl", "01"], "unknown option '--participant_labl' (did you mean"),
+        (["fit", "-output", "o"], "unknown option '-output' (did you mean '--output'?)"),
+        (["fit", "--data", "x"], "the following arguments are required: --output"),
+    ],
+)
+def test_a_mistyped_option_is_named_before_what_is_missing(capsys, arguments, text):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_values_that_look_like_options_and_shortened_options_pass():
+    parser = build_parser()
+    assert parser.parse_args(["simulate", "--te", "-1", "--output", "o"]).te == -1
+    assert parser.parse_args(["fit", "--outp", "o"]).output.name == "o"
+    words = parser.parse_args(["bids", "a", "b", "participant", "--fsl-sub", "-q short -T 30"]).fsl_sub
+    assert words == "-q short -T 30"
+    assert parser.parse_args(["fsl", "fsl_mrs", "--algo", "dl", "--unheard-of"]).arguments[-1] == "--unheard-of"

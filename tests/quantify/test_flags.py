@@ -13,11 +13,13 @@ import pytest
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.models.calibrated import load_model
+from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.preprocess.align import apply_alignment
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.artefacts import artefact_flags
+from fsl_mrs_dl.quantify.cautions import disagreement_flags
 from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quantify import quantify
 from tests.helpers import SHARED, fid_of, write_nifti
@@ -192,3 +194,24 @@ def test_a_spurious_echo_is_seen_and_nothing_in_its_neighbours():
     # sub-21 has an echo between 3.1 and 3.6 ppm
     assert [name for name, r in measured().items() if "subtraction_artefact" in codes(r)] == ["sub-21"]
     assert not {"lipid", "other_model"} & set().union(*(codes(r) for r in measured().values()))
+
+
+def _estimate(name, value):
+    return Estimate(
+        name, value, 0.02 * value, (0.98 * value, 1.02 * value), (0.96 * value, 1.04 * value), "edit_off+diff"
+    )
+
+
+def test_the_classical_fit_is_compared_in_ratios():
+    ours = [_estimate(name, 1e-7 * value) for name, value in {"Cr": 5, "PCr": 3, "GABA": 2, "Glu": 9, "Gln": 2}.items()]
+    theirs = {e.name: e.value for e in ours}
+    reference = ("Cr", "PCr")
+    assert disagreement_flags(ours, theirs, reference) == []
+    # another common scale is another matter, which has a flag of its own
+    assert disagreement_flags(ours, {name: 1.5 * value for name, value in theirs.items()}, reference) == []
+    (flag,) = disagreement_flags(ours, {**theirs, "GABA": 0.5e-7}, reference)
+    assert flag.detail == "GABA+/Cr+PCr 0.25 by the network, 0.0625 by the fit"
+    # a reference to itself tells nothing; what has no reference is compared as it is, and says so
+    assert disagreement_flags([_estimate("NAA", 2.0)], {"NAA": 4.0}, ("NAA",)) == []
+    (flag,) = disagreement_flags([_estimate("GABA", 2.0)], {"GABA": 4.0}, reference)
+    assert flag.detail == "amplitude of GABA+ 2 by the network, 4 by the fit"

@@ -158,3 +158,11 @@ def test_pictures_hold_the_lines_of_a_spectrum():
     (drawn,) = thumbnails({"edit_off": np.array([ppm, values])})
     assert drawn["d"].startswith("M")
     assert thumbnails({"diff": np.zeros((2, 0))}) == []
+
+
+@pytest.mark.parametrize(("n", "text"), [(4, "Too few scans to tell"), (5, "No value is far from the others")])
+def test_too_few_scans_do_not_tell_what_is_far(n, text):
+    page = page_of([scan(k, GABA=0.2 + 0.01 * k) for k in range(n)])
+    assert text in page
+    assert ("✓ None." in page) is (n == 5)
+    assert page.count("Too few scans") == (2 if n == 4 else 0)

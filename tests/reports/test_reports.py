@@ -136,7 +136,11 @@ def test_quantities_json(tmp_path):
     assert content["flags"] == ["drift", "low_snr", "outside_training"]
     assert content["flag_details"][0]["detail"] == "4.0 Hz"
     assert content["refused"] is False
-    assert content["metabolites"]["Asc"]["flag"] == "not visible"
+    hidden = content["metabolites"]["Asc"]
+    assert hidden["flag"] == hidden["raw"]["flag"] == "not visible"
+    numbers = ("value", "sd", "interval68", "interval95")
+    assert {part[name] for part in (hidden, hidden["raw"], *hidden["ratios"].values()) for name in numbers} == {None}
+    assert hidden["percent_sd"] is None
     assert content["history"]["reference"]["shift_ppm"] is None
     assert len(content["history"]["transients"]["edit_on"]["shifts_hz"]) == 20
     assert [c["inside"] for c in content["range_checks"]] == [True, False]

@@ -153,3 +153,16 @@ def test_models_without_macromolecules_show_what_they_have():
 )
 def test_ticks_are_round(low, high, n, ticks):
     assert nice_ticks(low, high, n) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.01), (0.3, 0.31), (0.99, 1.0), (0.0, 1.0)])
+def test_the_words_of_a_published_range_stay_in_the_drawing_wherever_it_lies(monkeypatch, low, high):
+    from fsl_mrs_dl.reports.html import gauge
+
+    q = brain()
+    published = replace(published_range("GABA+", q, spectra(q)), low=low, high=high)
+    monkeypatch.setattr(gauge, "published_range", lambda *_: published)
+    for drawn in gauges(q, spectra(q)):
+        middle, half = float(drawn["published"]["text_x"]), 3.0 * len(drawn["published"]["text"])
+        assert middle - half >= 0
+        assert middle + half <= float(drawn["width"])

@@ -139,6 +139,8 @@ def test_one_command_goes_from_a_header_to_a_validated_model(tmp_path):
     assert model.card.name == "mine"
     assert model.card.known_limits
     assert len(model.card.lineage) >= 1
+    told = [line.removeprefix("warning: ") for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert set(told) <= set(model.card.known_limits)
     errors = json.loads((run / "validation" / "validation.json").read_text("utf-8"))["metabolites"]
     # it started from the shipped weights: after so few steps it would be no better than a constant otherwise
     assert errors["GABA"]["mae"] < 0.4 * errors["GABA"]["mae_constant"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fsl_mrs_dl.core.data import EditedSpectra
@@ -14,6 +15,8 @@ from fsl_mrs_dl.reports.tables import all_estimates
 from fsl_mrs_dl.reports.words.published import PublishedRange, published_range
 
 WIDTH, LEFT = 420.0, 8.0
+_LETTER_PX = 6.4
+"""Width of a letter of the page's drawings, on the safe side."""
 FIRST = ("GABA+", "Glx")
 """What the measurement is made for."""
 _INSTEAD = {"GABA+": "GABA", "Glx": "Glu"}
@@ -45,17 +48,8 @@ def _gauge(e: Estimate, published: PublishedRange | None) -> dict[str, Any]:
     label = f"{e.name} {value} {unit}, {interval}"
     shown = None
     if published is not None:
-        band = (format_value(published.low), format_value(published.high))
-        shown = {
-            "x": px(place(published.low)),
-            "w": px(place(published.high) - place(published.low)),
-            "text": f"published {band[0]} – {band[1]}",
-            "metabolite": published.metabolite,
-            "what": published.what,
-            "note": published.note,
-            "source": published.source,
-        }
-        label += f"; published {band[0]} to {band[1]}"
+        shown = _band(published, place)
+        label += f"; {shown['text'].replace('–', 'to')}"
     return {
         "name": e.name,
         "value": value,
@@ -74,4 +68,20 @@ def _gauge(e: Estimate, published: PublishedRange | None) -> dict[str, Any]:
         "width": px(WIDTH),
         "left": px(LEFT),
         "right": px(WIDTH - LEFT),
+    }
+
+
+def _band(published: PublishedRange, place: Callable[[float], float]) -> dict[str, Any]:
+    """A published range, its words over the middle of it: it may be narrower than they are."""
+    text = f"published {format_value(published.low)} – {format_value(published.high)}"
+    low, high, half = place(published.low), place(published.high), _LETTER_PX * len(text) / 2
+    return {
+        "x": px(low),
+        "w": px(high - low),
+        "text": text,
+        "text_x": px(min(max((low + high) / 2, half), WIDTH - half)),
+        "metabolite": published.metabolite,
+        "what": published.what,
+        "note": published.note,
+        "source": published.source,
     }

@@ -56,6 +56,7 @@ def render_group(
         **_distributions(scans, shown),
         "far": f"{FAR:g}",
         "min_scans": MIN_FOR_OUTLIERS,
+        "too_few": all(len(found) < MIN_FOR_OUTLIERS for found in values.values()),
         "figures": [{"title": q.title, "series": q.series, **_figures(values[q])} for q in shown],
         "outliers": _outliers(scans, values, far),
         "refused": [_with_picture(scan) for scan in scans if scan.state == "refused"],
