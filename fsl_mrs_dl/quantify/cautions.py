@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
@@ -83,24 +83,39 @@ def disagreement_flags(
     reference : sequence of str
         What ratios are taken to. Where either has none of it, amplitudes are compared, and the flag says so.
     """
+    details = [
+        f"{what} {ours.value:.3g} by the network, {theirs:.3g} by the fit"
+        for what, ours, theirs in _compared(estimates, classical, reference)
+        if abs(ours.value - theirs) > max(LIMITS.disagree_sd * ours.sd, 0.2 * max(ours.value, theirs))
+    ]
+    return [Flag("classical_disagrees", "; ".join(details))] if details else []
+
+
+def _compared(
+    estimates: Iterable[Estimate], classical: Mapping[str, float], reference: Sequence[str]
+) -> Iterator[tuple[str, Estimate, float]]:
+    """Sums of `COMPARED` by the network and by the classical fit, with what they are called."""
     known = [e for e in estimates if e.name in classical or not e.visible]
     name = "+".join(reference)
-    ours = combine(name, [e for e in known if e.name in reference])
-    theirs = sum(classical.get(part, 0.0) for part in reference)
-    has_ratios = ours is not None and ours.value > REFERENCE_MIN_SD * ours.sd and theirs > 0
-    details = []
+    unit, theirs = _sums(known, classical, name, reference)
+    if unit is None or not unit.value > REFERENCE_MIN_SD * unit.sd or not theirs > 0:
+        unit = None
     for label, parts in COMPARED.items():
-        total = combine(label, [e for e in known if e.name in parts])
-        if total is None or (has_ratios and set(reference) <= set(parts)):
+        ours, other = _sums(known, classical, label, parts)
+        if ours is None:
             continue
-        other = sum(classical.get(part, 0.0) for part in parts)
-        if has_ratios and ours is not None:
-            total, other = total.relative_to(ours), other / theirs
-        difference = abs(total.value - other)
-        if difference > LIMITS.disagree_sd * total.sd and difference > 0.2 * max(total.value, other):
-            what = f"{label}/{name}" if has_ratios else f"amplitude of {label}"
-            details.append(f"{what} {total.value:.3g} by the network, {other:.3g} by the fit")
-    return [Flag("classical_disagrees", "; ".join(details))] if details else []
+        if unit is None:
+            yield f"amplitude of {label}", ours, other
+        elif not set(reference) <= set(parts):
+            yield f"{label}/{name}", ours.relative_to(unit), other / theirs
+
+
+def _sums(
+    known: Sequence[Estimate], classical: Mapping[str, float], label: str, parts: Sequence[str]
+) -> tuple[Estimate | None, float]:
+    """A sum by the network, and by the classical fit."""
+    ours = combine(label, [e for e in known if e.name in parts])
+    return ours, sum(classical.get(name, 0.0) for name in parts)
 
 
 def once(flags: Iterable[Flag]) -> tuple[Flag, ...]:
