@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import logging
-import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError
-from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.core.progress import Pace
+from fsl_mrs_dl.core.unfinished import claim, key_of
 from fsl_mrs_dl.core.workers import run_jobs
 from fsl_mrs_dl.physics.sequences import Experiment
 from fsl_mrs_dl.physics.simulate import LineList, simulate
@@ -99,8 +97,7 @@ def simulate_basis_set(
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ConfigError("a metabolite was named twice", got=", ".join(twice))
     record = {"format": FORMAT, "description": description, "systems": [dataclasses.asdict(s) for s in systems]}
-    key = hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode()).hexdigest()
-    _claim(scratch, key)
+    claim(scratch, key_of(record), stamp="basis_set.json", what="simulation")
     jobs = [_Job(system, tuple(experiments.values()), scratch / f"{system.name}.npz") for system in systems]
     missing = [job for job in jobs if not job.path.exists()]
     if len(missing) < len(jobs):
@@ -116,28 +113,3 @@ def simulate_basis_set(
         for condition, lines in zip(experiments, job.load(), strict=True):
             signals[condition][job.system.name] = lines
     return signals
-
-
-def _claim(scratch: Path, key: str) -> None:
-    """Make `scratch` hold molecules of this description only."""
-    stamp = scratch / "basis_set.json"
-    if scratch.exists():
-        try:
-            same = json.loads(stamp.read_text("utf-8")).get("sha256") == key
-        except (OSError, ValueError, AttributeError) as error:
-            raise DataError(
-                "a folder of this name is in the way",
-                where=scratch,
-                expected="nothing, or an interrupted simulation",
-                got=type(error).__name__,
-                hint="Move it away",
-            ) from error
-        if same:
-            return
-        log.info("%s holds another simulation, which was dropped", scratch)
-        shutil.rmtree(scratch)
-    try:
-        scratch.mkdir()
-    except OSError as error:
-        raise DataError("cannot write here", where=scratch.parent, got=error.strerror) from error
-    write_json(stamp, {"sha256": key})

@@ -15,6 +15,9 @@ from typing import Any
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol, told_options
 
+INTERRUPTED = "scans that are done stay, and with --skip-existing the same command goes on after them"
+"""What is said when the command is stopped."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``bids``."""
@@ -231,21 +234,10 @@ def _outcomes(scans: Sequence[Any], args: argparse.Namespace) -> Any:
         for scan in scans:
             yield _one(scan, *common)
         return
-    import multiprocessing
-    import os
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from fsl_mrs_dl.core.workers import run_calls
 
-    from fsl_mrs_dl.core.workers import end_with
-
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
-        futures = [pool.submit(_one, scan, *common) for scan in scans]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+    for _, outcome in run_calls([(_one, (scan, *common)) for scan in scans], args.workers):
+        yield outcome
 
 
 @functools.cache

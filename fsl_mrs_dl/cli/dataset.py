@@ -6,6 +6,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+INTERRUPTED = "the same command goes on with the spectra that are there"
+"""What is said when the command is stopped."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dataset``."""

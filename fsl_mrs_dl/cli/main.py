@@ -66,7 +66,11 @@ def _interrupt(*_: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
-    args = build_parser().parse_args(argv)
+    try:
+        args = build_parser().parse_args(argv)
+    except KeyboardInterrupt:
+        print("fsl_mrs_dl: interrupted", file=sys.stderr)
+        return 130
     options = option_names(vars(args).pop("parser"))
     prepare_process()
     # what a scheduler sends: as an interrupt, it lets workers end and scratch folders go
@@ -82,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fsl_mrs_dl {args.command}: error: {as_options(str(error), options)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"fsl_mrs_dl {args.command}: interrupted", file=sys.stderr)
+        print(f"fsl_mrs_dl {args.command}: interrupted; {_what_next(args)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
@@ -96,6 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _what_next(args: argparse.Namespace) -> str:
+    """What an interrupted command leaves, as its module says it."""
+    module = importlib.import_module(f"fsl_mrs_dl.cli.{args.command}")
+    return getattr(module, "INTERRUPTED", "the same command starts over")
 
 
 def _level(args: argparse.Namespace) -> int:

@@ -6,6 +6,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+INTERRUPTED = "the same command goes on after the trials that are done"
+"""What is said when the command is stopped."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``select``."""

@@ -18,6 +18,9 @@ from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
 if TYPE_CHECKING:
     from fsl_mrs_dl.basis.protocol import Protocol
 
+INTERRUPTED = "the same command goes on after what is simulated"
+"""What is said when the command is stopped."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``simulate``."""

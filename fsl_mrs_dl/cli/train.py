@@ -26,6 +26,9 @@ _PROTOCOL = (
     ("--edit-duration", "S", "duration of an editing pulse in s (default: of --like, else any)"),
 )
 
+INTERRUPTED = "the same command goes on from the last checkpoint"
+"""What is said when the command is stopped."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``train``."""

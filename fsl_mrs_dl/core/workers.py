@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Independent jobs in several processes, each leaving its own file."""
+"""Independent jobs in several processes, which end with the one that started them."""
 
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 
 class Job(Protocol):
@@ -30,24 +32,47 @@ def run_jobs(jobs: Sequence[J], workers: int) -> Iterator[J]:
             job.run()
             yield job
         return
+    for index, _ in run_calls([(job.run, ()) for job in jobs], workers):
+        yield jobs[index]
+
+
+def run_calls(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], workers: int) -> Iterator[tuple[int, Any]]:
+    """Call functions in `workers` processes, yielding place and result of each when it is done.
+
+    Parameters
+    ----------
+    calls : sequence of (function, arguments)
+        Picklable.
+    workers : int
+    """
     # imported by those who need them: a fit does not
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
-        futures = {pool.submit(job.run): job for job in jobs}
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        with _interrupts_held():
+            futures = {pool.submit(function, *given): index for index, (function, given) in enumerate(calls)}
         try:
             for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+                yield futures[future], future.result()
         finally:
             for future in futures:
                 future.cancel()
 
 
-def end_with(parent: int) -> None:
-    """In a worker: end when the process `parent` is gone, however it went."""
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let an interrupt wait; workers that are started meanwhile begin so, until they know what to do with one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: end when the process `parent` is gone, however it went, and on an interrupt without a word."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -55,3 +80,13 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    # one that came while it started
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # later ones: what is under way is tidied up as the exception goes through it; what to say is the parent's
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(130)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import ConfigError, DataError
-from fsl_mrs_dl.core.files import new_output_folder, write_json
+from fsl_mrs_dl.core.files import check_replaceable, new_output_folder, write_json
 from fsl_mrs_dl.core.progress import Pace
+from fsl_mrs_dl.core.unfinished import claim, key_of
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 
@@ -29,11 +32,19 @@ CHUNK = 1000
 STREAM = 3
 """Stream of random numbers of data sets, beside those of `fsl_mrs_dl.training.loop`."""
 
+_STAMP, _DONE = "data_set.json", "done.json"
+"""Files of an unfinished data set: what it is of, and how much of it is there."""
+
 _ARRAYS = ("channels", "present", "target", "conc_mm", "scale", "is_brain")
 
 
+def unfinished_folder(output: Path) -> Path:
+    """Where an interrupted `write_dataset` leaves what it has."""
+    return output.with_name(output.name + ".partial")
+
+
 def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, overwrite: bool = False) -> None:
-    """Synthesise `n` spectra into the folder `output`.
+    """Synthesise `n` spectra into the folder `output`; goes on with what an interrupted call of the same left.
 
     The folder holds ``dataset.json`` (recipe, seed, hash of the bank, names of the outputs) and one ``.npy`` array per
     part of `fsl_mrs_dl.synthesise.recipe.SynthesisedBatch`; ``clean.npy`` holds the undisturbed spectra.
@@ -47,36 +58,65 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
     """
     if n < 1:
         raise ConfigError("a data set needs at least one spectrum", where="n=", got=n)
+    check_replaceable(output, overwrite)
     recipe = synthesiser.recipe
+    record = {
+        "n": n,
+        "seed": seed,
+        "outputs": list(recipe.outputs),
+        "recipe": dataclasses.asdict(recipe),
+        "bank_sha256": synthesiser.bank.digest,
+        "fsl_mrs_dl": __version__,
+    }
+    scratch = unfinished_folder(output)
+    claim(scratch, key_of({**record, "chunk": CHUNK}), stamp=_STAMP, what="data set")
+    _fill(synthesiser, n, seed, scratch)
     with new_output_folder(output, overwrite=overwrite) as folder:
-        arrays: dict[str, Any] = {}
-        pace = Pace(n)
-        for first in range(0, n, CHUNK):
-            rng = np.random.default_rng((seed, STREAM, first // CHUNK))
-            drawn = synthesiser.draw(CHUNK, rng)
-            batch = synthesiser.render(drawn.rows(slice(0, min(CHUNK, n - first))), clean=True)
-            for name in (*_ARRAYS, "clean"):
-                part = getattr(batch, name)
-                if name not in arrays:
-                    arrays[name] = np.lib.format.open_memmap(
-                        folder / f"{name}.npy", mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:])
-                    )
-                arrays[name][first : first + len(part)] = part
-            done = first + len(batch.target)
-            log.info("%d/%d spectra, %s", done, n, pace.after(done))
-        for array in arrays.values():
-            array.flush()
-        write_json(
-            folder / "dataset.json",
-            {
-                "n": n,
-                "seed": seed,
-                "outputs": list(recipe.outputs),
-                "recipe": dataclasses.asdict(recipe),
-                "bank_sha256": synthesiser.bank.digest,
-                "fsl_mrs_dl": __version__,
-            },
-        )
+        for name in (*_ARRAYS, "clean"):
+            _put(scratch / f"{name}.npy", folder)
+        write_json(folder / "dataset.json", record)
+    shutil.rmtree(scratch)
+
+
+def _fill(synthesiser: Synthesiser, n: int, seed: int, folder: Path) -> None:
+    """Write the arrays chunk by chunk, after those that are there."""
+    arrays, start = _kept(folder, n)
+    if start:
+        log.info("%d of %d spectra are there already", start, n)
+    pace = Pace(n - start)
+    for first in range(start, n, CHUNK):
+        rng = np.random.default_rng((seed, STREAM, first // CHUNK))
+        drawn = synthesiser.draw(CHUNK, rng)
+        batch = synthesiser.render(drawn.rows(slice(0, min(CHUNK, n - first))), clean=True)
+        for name in (*_ARRAYS, "clean"):
+            part = getattr(batch, name)
+            if name not in arrays:
+                arrays[name] = np.lib.format.open_memmap(
+                    folder / f"{name}.npy", mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:])
+                )
+            arrays[name][first : first + len(part)] = part
+            arrays[name].flush()
+        done = first + len(batch.target)
+        write_json(folder / _DONE, {"spectra": done})
+        log.info("%d/%d spectra, %s", done, n, pace.after(done - start))
+
+
+def _kept(folder: Path, n: int) -> tuple[dict[str, Any], int]:
+    """Arrays of an interrupted call and the number of spectra in them; nothing where one cannot be read."""
+    try:
+        done = int(json.loads((folder / _DONE).read_text("utf-8"))["spectra"])
+        arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in (*_ARRAYS, "clean")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, 0
+    return (arrays, done) if all(len(array) == n for array in arrays.values()) else ({}, 0)
+
+
+def _put(path: Path, folder: Path) -> None:
+    """Give a file a second name in `folder`, or a copy of it where the disk knows no second names."""
+    try:
+        os.link(path, folder / path.name)
+    except OSError:
+        shutil.copyfile(path, folder / path.name)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,37 @@ def test_a_data_set_is_what_its_seed_says(synthesiser, dataset, tmp_path, monkey
     assert len(np.unique(chunks.scale)) == 90
 
 
+def test_an_interrupted_data_set_goes_on_and_gives_the_same(synthesiser, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "CHUNK", 30)
+    write_dataset(synthesiser, 90, 7, tmp_path / "whole")
+    render, calls = type(synthesiser).render, []
+
+    def stopped(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return render(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(synthesiser), "render", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(synthesiser, 90, 7, tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
+    write_dataset(synthesiser, 90, 7, tmp_path / "parts")
+    assert len(calls) == 4, "two chunks, the one that was stopped, and that one again"
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
+    # another seed takes nothing of it, and what is not ours is left alone
+    calls[:] = [1]
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(synthesiser, 90, 7, tmp_path / "other")
+    write_dataset(synthesiser, 30, 8, tmp_path / "other")
+    assert len(open_dataset(tmp_path / "other", synthesiser.recipe)) == 30
+    (tmp_path / "third.partial").mkdir()
+    with pytest.raises(DataError, match="in the way"):
+        write_dataset(synthesiser, 30, 8, tmp_path / "third")
+
+
 def test_batches_of_an_epoch_hold_every_spectrum_once_and_go_on_where_they_were(dataset):
     scales = []
     batches = dataset.batches(30, 1, 0)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C: one line that says how to go on, exit code 130, no traceback, nothing half-written."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.bids_helpers import make_dataset
+from tests.helpers import EXAMPLE
+
+
+def interrupted(*arguments, after, cwd):
+    """Run a command, interrupt it and its workers when a line matches `after`, or when it is true; code and lines."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fsl_mrs_dl", *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    guard = threading.Timer(300, process.kill)
+    guard.start()
+    lines = []
+    if callable(after):
+        while process.poll() is None and not after():
+            time.sleep(0.01)
+    else:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if re.search(after, line):
+                break
+    os.killpg(process.pid, signal.SIGINT)
+    lines += [line.rstrip() for line in process.stdout]
+    guard.cancel()
+    return process.wait(), lines
+
+
+def check(code, lines, command, text):
+    assert code == 130, lines
+    assert lines[-1] == f"fsl_mrs_dl {command}: interrupted; {text}", lines
+    assert "Traceback" not in "\n".join(lines)
+
+
+def leftovers(folder):
+    return [path for path in folder.rglob("*") if ".tmp-" in path.name]
+
+
+def test_a_data_set_goes_on_from_its_whole_parts(tiny_config, tiny_model, tmp_path):
+    command = ("dataset", tiny_config, "--n", 4000, "--bank", tiny_model / "bank", "--output")
+    code, lines = interrupted(*command, "parts", after=r"^1000/4000", cwd=tmp_path)
+    check(code, lines, "dataset", "the same command goes on with the spectra that are there")
+    assert [path.name for path in tmp_path.iterdir()] == ["parts.partial"]
+    run = [sys.executable, "-m", "fsl_mrs_dl", *map(str, command)]
+    again = subprocess.run([*run, "parts"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert re.search(r"[123]000 of 4000 spectra are there already", again.stderr)
+    subprocess.run([*run, "whole"], cwd=tmp_path, capture_output=True, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_study_keeps_the_scans_that_are_done(tmp_path, workers):
+    study = make_dataset(tmp_path / "raw", participants=("01", "02", "03", "04"))
+    command = ("bids", study, tmp_path / "out", "participant", "--workers", workers)
+    code, lines = interrupted(*command, after=r"^1/4 .* done", cwd=tmp_path)
+    check(code, lines, "bids", "scans that are done stay, and with --skip-existing the same command goes on after them")
+    assert leftovers(tmp_path / "out") == []
+    done = len(list((tmp_path / "out").rglob("*_desc-dl_mrsquant.tsv")))
+    assert 1 <= done < 4
+
+
+@pytest.mark.slow
+def test_a_bank_goes_on_after_its_members(tmp_path):
+    (tmp_path / "bank.toml").write_text(
+        'metabolites = ["NAA"]\n[bank]\nn_members = 6\nn_positions = 8\n', encoding="utf-8"
+    )
+    command = ("simulate", "bank", "bank.toml", "--workers", 2, "--output", "bank", "--verbose")
+    code, lines = interrupted(*command, after=r"^member 1/6", cwd=tmp_path)
+    check(code, lines, "simulate", "the same command goes on after what is simulated")
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_its_checkpoint(tiny_config, tmp_path):
+    code, lines = interrupted("train", tiny_config, "--output", "run", after=r"step 20", cwd=tmp_path)
+    check(code, lines, "train", "the same command goes on from the last checkpoint")
+    assert leftovers(tmp_path) == []
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "run" / "card.json").exists()
+
+
+def test_a_fit_leaves_nothing(tmp_path):
+    data = EXAMPLE / "megapress_raw.nii.gz"
+
+    def begun():
+        return any(tmp_path.iterdir())
+
+    code, lines = interrupted("fit", "--data", data, "--output", "o", after=begun, cwd=tmp_path)
+    check(code, lines, "fit", "the same command starts over")
+    assert list(tmp_path.iterdir()) == []
