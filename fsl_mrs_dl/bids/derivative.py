@@ -138,9 +138,11 @@ def _check_writable(output: Path) -> None:
     """What is there of the path, `output` itself or a folder above it, must be a folder that may be written to."""
     there = next(path for path in (output, *output.absolute().parents) if path.exists() or path.is_symlink())
     if not there.is_dir():
-        raise cannot_write(output, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there)))
+        reason = errno.EEXIST if there == output else errno.ENOTDIR
+        raise cannot_write(output, OSError(reason, os.strerror(reason)))
     if not os.access(there, os.W_OK | os.X_OK):
-        raise cannot_write(output, PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there)))
+        reason = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+        raise cannot_write(output, OSError(reason, os.strerror(reason)))
 
 
 def _below(source: Path, output: Path) -> tuple[str, ...]:
