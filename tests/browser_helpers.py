@@ -30,10 +30,15 @@ OWN = ("file:", "data:", "blob:", "about:")
 """Schemes that need no network."""
 
 
-def axe_script() -> str:
-    """The source of axe-core, which is not part of this repository; skips where it is not found."""
+def axe_file() -> Path:
+    """Where axe-core, which is not part of this repository, is looked for."""
     named = os.environ.get("FSL_MRS_DL_AXE")
-    path = Path(named) if named else ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    return Path(named) if named else ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def axe_script() -> str:
+    """The source of axe-core; skips where it is not found."""
+    path = axe_file()
     if not path.is_file():
         pytest.skip(f"no axe-core at {path}: npm install axe-core, and name its axe.min.js in FSL_MRS_DL_AXE")
     return path.read_text(encoding="utf-8")

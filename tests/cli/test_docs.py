@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fsl_mrs_dl.cli.main import COMMANDS
+from fsl_mrs_dl.cli.main import COMMANDS, build_parser
 from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from tests.helpers import docs_generated
 
@@ -82,26 +83,89 @@ def bash_of(page):
     return "".join(blocks)
 
 
-@pytest.mark.slow
-def test_the_tutorial_runs_as_it_is_printed(tmp_path):
-    pytest.importorskip("spec2nii", reason="spec2nii is not installed: pip install 'fsl_mrs_dl[convert]'")
-    programs = tmp_path / "bin"
+def commands_of(page):
+    """Commands of ours in the blocks of a page, one a line, with what stands in brackets as if it were given."""
+    for block in re.findall(r"^```(?:bash|text)?\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"; | && | \| ", line.split(" #")[0]):
+                words = re.sub(r"[\[\]]", " ", part).strip()
+                if re.match(r"(\S*/)?fsl_mrs_dl [a-z]", words):
+                    yield words
+
+
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def test_every_command_of_the_pages_is_one_that_the_program_takes():
+    parser, seen = build_parser(), 0
+    for page in PAGES:
+        for command in commands_of(page):
+            words = [word.split("|")[0] for word in shlex.split(command)[1:]]
+            try:
+                parser.parse_args([re.sub(r"^(N|S|MHZ|PPM)$", "1", word) for word in words])
+            except SystemExit:
+                pytest.fail(f"{page.name}: {command}")
+            seen += 1
+    assert seen > 50
+
+
+def run_page(folder, script):
+    """Run a script as in a shell in which the program is installed, beside the examples."""
+    programs = folder / "bin"
     programs.mkdir()
     for name, module in (("fsl_mrs_dl", "-m fsl_mrs_dl"), ("python", "")):
-        script = programs / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
-        script.chmod(0o755)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+        path = programs / name
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        path.chmod(0o755)
+    (folder / "examples").symlink_to(ROOT / "examples")
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
-    done = subprocess.run(
-        ["bash", "-euc", bash_of("tutorial.md")], cwd=tmp_path, env=environment, capture_output=True, text=True
+    return subprocess.run(
+        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_as_it_is_printed(tmp_path):
+    pytest.importorskip("spec2nii", reason="spec2nii is not installed: pip install 'fsl_mrs_dl[convert]'")
+    done = run_page(tmp_path, bash_of("tutorial.md"))
     assert done.returncode == 0, done.stderr
     assert "16 DIM_DYN, 2 DIM_EDIT (ON, OFF)" in done.stdout
     table = (tmp_path / "study/derivatives/fsl_mrs_dl/group_desc-dl_mrsquant.tsv").read_text()
     assert "\tGABA\t" in table
+
+
+SMALL = {
+    "n_steps = 3000": "n_steps = 12\nwarmup_steps = 2\nvalidate_every = 6\ncheckpoint_every = 6\nbatch_size = 32\n"
+    "n_validation = 200\nn_calibration = 1000",
+    "n_members = 256": "n_members = 2\nn_positions = 4",
+}
+"""What makes the page's training a matter of a minute, in the way that the page says."""
+
+
+@pytest.mark.slow
+def test_the_page_on_training_runs_with_small_settings(tmp_path):
+    pytest.importorskip("torch", reason="training needs torch")
+    page = (DOCS / "train.md").read_text("utf-8")
+    own = next(
+        block for block in re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "te80" in block
+    )
+    for given, small in SMALL.items():
+        assert given in own
+        own = own.replace(given, small)
+    (tmp_path / "own.toml").write_text(own, encoding="utf-8")
+    (tmp_path / "other.toml").write_text(own.replace("seed = 80", "seed = 81"), encoding="utf-8")
+    (tmp_path / "mega.nii.gz").symlink_to(ROOT / "examples" / "megapress_raw.nii.gz")
+    wanted = ("train own.toml", "dataset own.toml", "validate --simulated")
+    script = [c for c in commands_of(DOCS / "train.md") if c.removeprefix("fsl_mrs_dl ").startswith(wanted)]
+    assert len(script) == 3
+    text = "\n".join(script).replace("--n 200000", "--n 200").replace("--n 2000", "--n 200")
+    done = run_page(tmp_path, text + "\nfsl_mrs_dl models RUN\n")
+    assert done.returncode == 0, done.stderr
+    assert "in 95 %" in done.stdout
+    assert "TE 79.5 to 80.5 ms" in done.stdout
+    assert (tmp_path / "DATA" / "dataset.json").exists()
