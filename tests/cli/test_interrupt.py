@@ -66,7 +66,7 @@ def test_a_data_set_goes_on_from_its_whole_parts(tiny_config, tiny_model, tmp_pa
         assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_study_keeps_the_scans_that_are_done(tmp_path, workers):
     study = make_dataset(tmp_path / "raw", participants=("01", "02", "03", "04"))
     command = ("bids", study, tmp_path / "out", "participant", "--workers", workers)
