@@ -77,7 +77,7 @@ def wrapped_folder(original: Callable[..., Any], fitting: ModuleType) -> Callabl
             from fsl_mrs_dl.fsl_plugin.checks import check_before_writing
 
             if not gc.get_freeze_count():
-                # what FSL-MRS imported stays to the end, and to look for garbage in it again and again takes 0.3 s
+                # what FSL-MRS imported stays to the end: no need to look for garbage in it again and again
                 gc.freeze()
             pair = check_before_writing(fitting, model, "fsl_mrs", options)
         made = original(*args, **kwargs)
