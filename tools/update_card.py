@@ -23,7 +23,7 @@ from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import Factors, calibrate
 from fsl_mrs_dl.training.export import protocol_of
-from fsl_mrs_dl.training.loop import CALIBRATION, draw
+from fsl_mrs_dl.training.source import CALIBRATION, draw
 from fsl_mrs_dl.training.trained_on import trained_on
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
 from fsl_mrs_dl.physics.vendors import VENDORS
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.training.run import Machine
 
 N_VALIDATION = 2000
 """Spectra of other protocols that a model of one's own is validated on."""
@@ -34,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``train``."""
     parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="the training configuration")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model and its checkpoints")
+    parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu or cuda")
+    help_workers = "processes that simulate the bank, and draw spectra for a GPU (default: all cores)"
+    parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
     own = parser.add_argument_group("a model for your own protocol")
     own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
     own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
@@ -59,10 +65,21 @@ def run(args: argparse.Namespace) -> None:
     if args.config is None and args.like is None and not fields:
         raise ConfigError("nothing to train", expected="CONFIG.toml, or --like FILE, or --vendor and --te")
     _check(args.output)
+    machine = _machine(args)
     if args.config is not None:
-        _train_file(args.config, args.output)
+        _train_file(args.config, args.output, machine)
     else:
-        _train_like(args, fields)
+        _train_like(args, fields, machine)
+
+
+def _machine(args: argparse.Namespace) -> Machine:
+    from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.training.devices import chosen_device
+    from fsl_mrs_dl.training.run import Machine
+
+    if args.workers is not None and args.workers < 1:
+        raise ConfigError("--workers must be at least 1", got=args.workers)
+    return Machine(chosen_device(args.device), args.workers or 0)
 
 
 def _check(output: Path) -> None:
@@ -77,7 +94,7 @@ def _check(output: Path) -> None:
         raise ConfigError("--output is a file; a folder was expected", where=output)
 
 
-def _train_file(config: Path, output: Path) -> None:
+def _train_file(config: Path, output: Path, machine: Machine) -> None:
     from fsl_mrs_dl.core.config import from_mapping
     from fsl_mrs_dl.training.config import read_toml, stages_of
 
@@ -90,10 +107,10 @@ def _train_file(config: Path, output: Path) -> None:
     stages = stages_of(content, str(config))
     from fsl_mrs_dl.training.run import train_stages
 
-    train_stages(stages, output)
+    train_stages(stages, output, machine=machine)
 
 
-def _train_like(args: argparse.Namespace, fields: dict[str, Any]) -> None:
+def _train_like(args: argparse.Namespace, fields: dict[str, Any], machine: Machine) -> None:
     """Train a model for one protocol, and say how good it is."""
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.io.protocol import protocol_like
@@ -109,7 +126,7 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any]) -> None:
     config = config_like({**told, **fields}, args.kind, name=args.output.name, **sizes)
     print(describe(config))
     write_config(config, args.output / CONFIG_FILE)
-    train(config, args.output)
+    train(config, args.output, machine=machine)
     _validate(config, args.output)
 
 

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from queue import Empty
 from typing import Any, Protocol, TypeVar
+
+from fsl_mrs_dl.core.errors import FslMrsDlError
+
+_AHEAD = 2
+"""Results that a process has ready."""
 
 
 class Job(Protocol):
@@ -59,6 +66,68 @@ def run_calls(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], worke
         finally:
             for future in futures:
                 future.cancel()
+
+
+def endless(function: Callable[[int], Any], first: int, workers: int) -> Iterator[Any]:
+    """``function(first)``, ``function(first + 1)`` and so on without end, in this order, made ahead in processes.
+
+    Parameters
+    ----------
+    function : callable
+        Picklable.
+    first, workers : int
+
+    Raises
+    ------
+    FslMrsDlError
+        When a process is gone. What the function raises is raised here.
+    """
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    queues = [context.Queue(_AHEAD) for _ in range(workers)]
+    makers = [
+        context.Process(target=_make, args=(os.getpid(), function, first + k, workers, queue), daemon=True)
+        for k, queue in enumerate(queues)
+    ]
+    with _interrupts_held():
+        for maker in makers:
+            maker.start()
+    try:
+        while True:
+            for maker, queue in zip(makers, queues, strict=True):
+                made = _taken(maker, queue)
+                if isinstance(made, BaseException):
+                    raise made
+                yield made
+    finally:
+        for maker, queue in zip(makers, queues, strict=True):
+            maker.terminate()
+            queue.cancel_join_thread()
+
+
+def _make(parent: int, function: Callable[[int], Any], first: int, step: int, queue: Any) -> None:
+    """In a process: put the results of every `step`-th index."""
+    _end_with(parent)
+    for index in itertools.count(first, step):
+        try:
+            queue.put(function(index))
+        except Exception as error:
+            queue.put(error)
+            return
+
+
+def _taken(maker: Any, queue: Any) -> Any:
+    while True:
+        try:
+            return queue.get(timeout=1.0)
+        except Empty:
+            if not maker.is_alive():
+                raise FslMrsDlError(
+                    "a process that makes training spectra is gone",
+                    got=f"exit code {maker.exitcode}",
+                    hint="Run the command again, with fewer --workers where memory is short",
+                ) from None
 
 
 @contextmanager

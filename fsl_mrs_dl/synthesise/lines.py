@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM
 from fsl_mrs_dl.synthesise.context import Signals
+from fsl_mrs_dl.synthesise.operations import add_lines
 from fsl_mrs_dl.synthesise.perturbation import Drawn
 from fsl_mrs_dl.synthesise.signals import GAUSS, rate_of, within
 
@@ -49,8 +50,6 @@ class Lines(Drawn):
 
     def apply(self, signals: Signals) -> None:
         """Add the lines to both conditions."""
-        from fsl_mrs_dl.synthesise.kernels import add_lines
-
         f0_mhz, dwell_s = signals.f0_mhz[:, None], signals.dwell_s[:, None]
         rate = rate_of(self.ppm, CENTRE_PPM, self.lorentz_hz, f0_mhz, dwell_s)
         area_off, area_on = (area.astype(complex) for area in (self.area_off, self.area_on))

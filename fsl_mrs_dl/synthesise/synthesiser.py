@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.core.errors import ConfigError, MissingExtraError
-from fsl_mrs_dl.models.inputs import pack_channels
+from fsl_mrs_dl.models.inputs import PpmGrid, pack_channels
 from fsl_mrs_dl.models.protocol_code import ProtocolCode
 from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
 from fsl_mrs_dl.synthesise.perturbation import Drawn
@@ -72,8 +72,8 @@ class Draw:
     acquired_s : array
     keep_off, keep_diff : bool arrays
         Conditions that are shown.
-    noise : float32 array, shape ``(n, 2, 2, n_times)``
-        Of OFF and ON, real and imaginary; unit standard deviation.
+    noise : float32 array, shape ``(n, 2, 2, n_times)``, or None
+        Of OFF and ON, real and imaginary; unit standard deviation. None where it is drawn later, where it is used.
     protocol : float32 array, or None
     """
 
@@ -84,7 +84,7 @@ class Draw:
     acquired_s: NDArray
     keep_off: NDArray
     keep_diff: NDArray
-    noise: NDArray
+    noise: NDArray | None
     protocol: NDArray | None = None
 
     def rows(self, index: NDArray | slice) -> Draw:
@@ -132,16 +132,21 @@ class Synthesiser:
         self.code = code
         if recipe.told.n_components and code is None:
             self.code = _code_of(bank, recipe.told.n_components)
+        self._exact = None if self.code is None or bank.features is None else self.code.known(bank.features)
         self._perturbations = recipe.perturbations
         self._of_bank = {section: part.of_bank(bank) for section, part in self._perturbations.items()}
         self._te_s = np.array([protocol.te_s for protocol in bank.protocols])
+
+    def forget_samples(self) -> None:
+        """Let go of the bank's samples, without which it can draw but not render."""
+        self._bank_off = self._bank_on = np.zeros(0, dtype=np.float32)
 
     def batch(self, n: int, rng: np.random.Generator, *, clean: bool = False) -> SynthesisedBatch:
         """Draw `n` spectra; the generator's state decides everything. `clean`: with the undisturbed ones beside."""
         return self.render(self.draw(n, rng), clean=clean)
 
-    def draw(self, n: int, rng: np.random.Generator) -> Draw:
-        """Draw everything about `n` spectra."""
+    def draw(self, n: int, rng: np.random.Generator, *, noise: bool = True) -> Draw:
+        """Draw everything about `n` spectra; without `noise` all but that of the samples."""
         recipe = self.recipe
         member = rng.integers(self.bank.n_members, size=n)
         conc_mm, is_brain = self._concentrations(member, rng)
@@ -149,12 +154,12 @@ class Synthesiser:
         scene = self._scene(member, conc_mm, is_brain, recipe.severity.draw(n, rng))
         parts = self._common_parts(scene, rng, before_noise=True)
         acquired_s = rng.uniform(*recipe.acquired_s, size=n)
-        noise = rng.standard_normal((n, 2, 2, self.n_times), dtype=np.float32)
+        samples = rng.standard_normal((n, 2, 2, self.n_times), dtype=np.float32) if noise else None
         # drawn last: without them every other number stays as it is
         parts |= self._common_parts(scene, rng, before_noise=False)
         protocol = None
-        if self.code is not None and self.bank.features is not None:
-            protocol = recipe.told.draw(self.code, self.bank.features[member], rng)
+        if self.code is not None and self._exact is not None:
+            protocol = recipe.told.draw(self.code, self._exact[member], rng)
         parts |= self._parts_of_own_streams(scene, rng)
         if recipe.macromolecules.in_range:
             conc_mm[:, recipe.outputs.index("MM30")] *= self._mm30_counts(member, parts)
@@ -166,7 +171,7 @@ class Synthesiser:
             acquired_s=acquired_s,
             keep_off=fate >= recipe.drop_off,
             keep_diff=fate < 1 - recipe.drop_diff,
-            noise=noise,
+            noise=samples,
             protocol=protocol,
         )
 
@@ -222,31 +227,40 @@ class Synthesiser:
         """The spectra of a draw; each depends on its own row alone."""
         from fsl_mrs_dl.synthesise.kernels import add_metabolites
 
-        signals = self._signals(draw)
+        shape = len(draw.member), 2, self.n_times
+        off, on = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        signals = self.signals_of(draw, off, on, self.bank.dwell_s[draw.member][:, None])
         off, on, dwell_s = signals.off, signals.on, signals.dwell_s
-        rate = rate_of(signals.own_shift_ppm, 0.0, signals.own_lorentz_hz, signals.f0_mhz[:, None], dwell_s[:, None])
-        amounts = np.ascontiguousarray(signals.amounts)
-        add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, amounts, rate)
-        _act(Stage.LINES, draw, signals)
+        add_metabolites(off, on, self._bank_off, self._bank_on, draw.member, *amounts_and_rates(signals))
+        act(Stage.LINES, draw, signals)
         # the highest line, to which noise is related, is measured on the undisturbed spectrum
         quiet = _complex(off)
         signals.peak, signals.top = np.abs(self._spectra(quiet)).max(axis=1), np.abs(quiet).max(axis=1)
-        _act(Stage.TISSUE, draw, signals)
+        act(Stage.TISSUE, draw, signals)
         undisturbed = self._clean(off, on, dwell_s) if clean else None
         for stage in (Stage.CONDITIONS, Stage.ADDED, Stage.COMMON, Stage.NOISE, Stage.SPECTRA):
-            _act(stage, draw, signals)
+            act(stage, draw, signals)
         spectra = self._received(draw, signals)
         return self._pack(spectra[0], spectra[1] - spectra[0], draw, undisturbed)
 
-    def _signals(self, draw: Draw) -> Signals:
-        """The signals of the basis with amplitude, width and shift of each, before they are added up."""
+    def signals_of(self, draw: Draw, off: Any, on: Any, response: Any) -> Signals:
+        """The signals of the basis with amplitude, width and shift of each, before they are added up.
+
+        Parameters
+        ----------
+        draw : Draw
+        off, on : arrays, shape ``(n, 2, n_times)``, or Noted
+            What they will be added to.
+        response : array, shape ``(n, 1)``, or Noted
+            The sampling interval.
+        """
         n = len(draw.member)
         amounts = draw.conc_mm[:, : len(self.recipe.metabolites)][:, self.owner]
         dwell_s = self.bank.dwell_s[draw.member]
         zero = np.zeros(n)
         signals = Signals(
-            off=np.zeros((n, 2, self.n_times), dtype=np.float32),
-            on=np.zeros((n, 2, self.n_times), dtype=np.float32),
+            off=off,
+            on=on,
             f0_mhz=self.bank.f0_mhz[draw.member],
             dwell_s=dwell_s,
             ppm=self.recipe.grid.ppm,
@@ -261,15 +275,16 @@ class Synthesiser:
             peak=zero,
             top=zero,
             sigma=zero,
-            response=dwell_s[:, None],
+            response=response,
         )
-        _act(Stage.SIGNALS, draw, signals)
+        act(Stage.SIGNALS, draw, signals)
         return signals
 
     def _received(self, draw: Draw, signals: Signals) -> list[NDArray]:
         """Spectra of OFF and ON with their noise, of what was acquired."""
         from fsl_mrs_dl.synthesise.kernels import receive
 
+        assert draw.noise is not None
         response, spectra = signals.response.astype(np.complex64), []
         for index, signal in enumerate((signals.off, signals.on)):
             received = np.empty((len(signal), self.n_times), dtype=np.complex64)
@@ -279,12 +294,10 @@ class Synthesiser:
 
     def _spectra(self, fids: NDArray) -> NDArray:
         """Spectra on the grid; a plain transform where its points are the grid's."""
-        grid = self.recipe.grid
-        size, below = 1 / (CYCLES_PER_PPM * grid.step_ppm), (CENTRE_PPM - grid.low_ppm) / grid.step_ppm
-        matches = abs(size - round(size)) < 1e-6 and abs(below - round(below)) < 1e-6
-        size, below = round(size), round(below)
-        if not (matches and 0 < below < grid.n_points <= size and size >= fids.shape[-1]):
+        grid, points = self.recipe.grid, plain_transform(self.recipe.grid, fids.shape[-1])
+        if points is None:
             return grid.transform(fids, CYCLES_PER_PPM, CENTRE_PPM)
+        size, below = points
         padded = np.zeros((len(fids), size), dtype=fids.dtype)
         padded[:, : fids.shape[-1]] = fids
         whole = scipy.fft.fft(padded, overwrite_x=True)
@@ -315,7 +328,26 @@ class Synthesiser:
         return SynthesisedBatch(channels, present, target, draw.conc_mm, scale, draw.is_brain, clean, draw.protocol)
 
 
-def _act(stage: Stage, draw: Draw, signals: Signals) -> None:
+def plain_transform(grid: PpmGrid, n_times: int) -> tuple[int, int] | None:
+    """Length of the discrete transform that has the grid's points, and how many of them lie below `CENTRE_PPM`.
+
+    None where there is none that holds `n_times` samples.
+    """
+    size, below = 1 / (CYCLES_PER_PPM * grid.step_ppm), (CENTRE_PPM - grid.low_ppm) / grid.step_ppm
+    matches = abs(size - round(size)) < 1e-6 and abs(below - round(below)) < 1e-6
+    size, below = round(size), round(below)
+    fits = 0 < below < grid.n_points <= size and size >= n_times
+    return (size, below) if matches and fits else None
+
+
+def amounts_and_rates(signals: Signals) -> tuple[NDArray, NDArray]:
+    """Amplitude and exponent per sample of every signal of the basis, shape ``(n, n_groups)``."""
+    f0_mhz, dwell_s = signals.f0_mhz[:, None], signals.dwell_s[:, None]
+    rate = rate_of(signals.own_shift_ppm, 0.0, signals.own_lorentz_hz, f0_mhz, dwell_s)
+    return np.ascontiguousarray(signals.amounts), rate
+
+
+def act(stage: Stage, draw: Draw, signals: Signals) -> None:
     """Let all perturbations act that do so in a stage."""
     for part in draw.parts.values():
         act = part.steps().get(stage)

@@ -35,9 +35,8 @@ class ToldConfig:
         if self.n_components < 0 or not 0 <= self.known_share <= 1:
             raise ConfigError("told: n_components must not be negative, known_share lies from 0 to 1", got=self)
 
-    def draw(self, code: ProtocolCode, features: NDArray, rng: np.random.Generator) -> NDArray:
-        """Inputs of the network for spectra whose nominal bases have these features, ``(n, n_features)``."""
-        n = len(features)
-        told = code.known(features)
+    def draw(self, code: ProtocolCode, exact: NDArray, rng: np.random.Generator) -> NDArray:
+        """Inputs of the network for spectra whose protocols are `exact`, as `code` says them, ``(n, n_inputs)``."""
+        n, told = len(exact), exact.copy()
         told[:, :-1] += self.error * rng.standard_normal((n, self.n_components)).astype(np.float32)
         return np.where(rng.uniform(size=n)[:, None] < self.known_share, told, code.unknown(n))

@@ -145,13 +145,18 @@ class Dataset:
 
     def batches(self, size: int, seed: int, first: int, *, clean: bool = False) -> Iterator[SynthesisedBatch]:
         """Endless batches from the `first`-th on, each epoch in an order of its own that `seed` decides."""
+        for index in self.order(size, seed, first):
+            yield self.rows(index, clean=clean)
+
+    def order(self, size: int, seed: int, first: int) -> Iterator[NDArray]:
+        """Which spectra are in each of these batches, ascending."""
         per_epoch = max(1, len(self) // size)
         step = first
         while True:
             epoch, within = divmod(step, per_epoch)
             order = np.random.default_rng((seed, STREAM, epoch)).permutation(len(self))
             for index in range(within, per_epoch):
-                yield self.rows(np.sort(order[index * size : (index + 1) * size]), clean=clean)
+                yield np.sort(order[index * size : (index + 1) * size])
                 step += 1
 
 

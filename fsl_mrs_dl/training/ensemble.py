@@ -26,8 +26,8 @@ from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.config import TrainConfig
-from fsl_mrs_dl.training.loop import CALIBRATION, draw
 from fsl_mrs_dl.training.run import bank_of_recipe
+from fsl_mrs_dl.training.source import CALIBRATION, draw
 
 log = logging.getLogger(__name__)
 

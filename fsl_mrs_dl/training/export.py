@@ -33,7 +33,8 @@ from fsl_mrs_dl.training.banks import calibration_synthesiser
 from fsl_mrs_dl.training.calibrate import calibrate
 from fsl_mrs_dl.training.limits import known_limits, limits_of_errors, training_ranges
 from fsl_mrs_dl.training.lineage import figures_of, record_of, write_lineage
-from fsl_mrs_dl.training.loop import CALIBRATION, PROBE, WEIGHTS, Trainer, draw
+from fsl_mrs_dl.training.loop import WEIGHTS, Trainer
+from fsl_mrs_dl.training.source import CALIBRATION, PROBE, draw
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ def export(trainer: Trainer, folder: Path, earlier: tuple[StageRecord, ...] = ()
 
 
 def _rounded(trainer: Trainer) -> _Scaled:
+    trainer.to_cpu()
     sum_scale = trainer.sum_scale if trainer.predicts_sums else None
     network = _Scaled(trainer.average, trainer.target_scale, sum_scale).eval()
     _round_weights(network)

@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import itertools
 import json
 import logging
 import math
-import queue
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from fsl_mrs_dl.core.config import from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
@@ -34,66 +31,12 @@ from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
 from fsl_mrs_dl.training.ratio_loss import RatioLoss
+from fsl_mrs_dl.training.source import VALIDATION, ahead, batches, draw
 from fsl_mrs_dl.training.start_weights import weights_for
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
-
-TRAIN, VALIDATION, CALIBRATION, PROBE = 0, 1, 2, 9
-"""Streams of random numbers; a batch is drawn from ``(seed, stream, index)`` and from nothing else."""
-
-
-def draw(
-    synthesiser: Synthesiser, seed: int, stream: int, index: int, n: int, *, clean: bool = False
-) -> SynthesisedBatch:
-    """The `index`-th batch of a stream; the same whenever it is drawn."""
-    return synthesiser.batch(n, np.random.default_rng((seed, stream, index)), clean=clean)
-
-
-def _drawn(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bool) -> Iterator[SynthesisedBatch]:
-    """Training batches from step `first` on, synthesised for this run."""
-    for index in itertools.count(first):
-        yield draw(synthesiser, config.seed, TRAIN, index, config.optimiser.batch_size, clean=clean)
-
-
-def _ahead(batches: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch]:
-    """The next `n` of `batches`, made ahead by a thread."""
-    made: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
-    stop = threading.Event()
-
-    def work() -> None:
-        for _ in range(n):
-            item = _next_or_error(batches)
-            if not _put(made, item, stop) or isinstance(item, BaseException):
-                return
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        for _ in range(n):
-            item = made.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-
-
-def _next_or_error(batches: Iterator[SynthesisedBatch]) -> SynthesisedBatch | BaseException:
-    try:
-        return next(batches)
-    except BaseException as error:
-        return error
-
-
-def _put(made: queue.Queue[SynthesisedBatch | BaseException], item: Any, stop: threading.Event) -> bool:
-    """Whether there was room for `item` before `stop` was set."""
-    while not stop.is_set():
-        with contextlib.suppress(queue.Full):
-            made.put(item, timeout=0.5)
-            return not stop.is_set()
-    return False
 
 
 def loss_of(mean: Tensor, log_sd: Tensor, target: Tensor, weight: Tensor, beta: float) -> Tensor:
@@ -117,6 +60,10 @@ class Trainer:
         are.
     start : Path, optional
         Folder of the weights to start from; the configuration's otherwise.
+    device : str
+        ``cpu`` or ``cuda``: of the network, and of the synthesis of what is trained on.
+    workers : int
+        Processes that draw spectra for a GPU.
     """
 
     def __init__(
@@ -126,16 +73,21 @@ class Trainer:
         folder: Path,
         dataset: Dataset | None = None,
         start: Path | None = None,
+        *,
+        device: str = "cpu",
+        workers: int = 1,
     ) -> None:
         if start is None and config.start:
             start = Path(config.start)
         self.config, self.synthesiser, self.folder, self.dataset = config, synthesiser, folder, dataset
         self.outputs = config.recipe.outputs
+        self.device, self.workers = torch.device(device), workers
         torch.set_num_threads(config.optimiser.threads)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
             self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
         self.start_sha256 = _load_start(self.network, start) if start else ""
+        self.network.to(self.device)
         self.decoder_weight = float(getattr(self.network, "decoder_weight", 0.0))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -149,12 +101,16 @@ class Trainer:
         self.target_scale = np.maximum(self.validation.target[both].std(axis=0), 1e-3).astype(np.float32)
         if start:
             self.target_scale = load_file(start / WEIGHTS)["target_scale"].numpy()
-        self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs])
+        self.weight = torch.tensor([config.emphasis.get(name, 1.0) for name in self.outputs], device=self.device)
+        self._unit = torch.from_numpy(self.target_scale).to(self.device)
         self.sums, self.sum_scale = self._sums(self.validation.target[both])
         self.ratios: RatioLoss | None = None
         if config.optimiser.ratio_weight:
-            self.ratios = RatioLoss(self.outputs, self.validation.target[both], self.target_scale)
+            self.ratios = RatioLoss(self.outputs, self.validation.target[both], self.target_scale, device)
         self.predicts_sums = bool(getattr(network_config(config.network), "sum_spreads", 0))
+        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        self._averaged = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        self._counted = [pair for pair in pairs if not pair[0].dtype.is_floating_point]
 
     def run(self) -> None:
         """Train to the end, from the checkpoint where there is one."""
@@ -164,14 +120,16 @@ class Trainer:
         first_word = FirstWord(Pace(self.last_step - first))
         if self.since_best >= settings.patience:
             return
-        for batch in _ahead(self._batches(), self.last_step - self.step):
+        for batch in ahead(self._batches(), self.last_step - self.step):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
             first_word.say(self.step - first)
             if self.step % settings.validate_every == 0 or self.step == self.last_step:
                 score = self.validate()
-                self.history.append({"step": self.step, "loss": loss, "validation": score, "elapsed_s": self.elapsed_s})
+                self.history.append(
+                    {"step": self.step, "loss": float(loss), "validation": score, "elapsed_s": self.elapsed_s}
+                )
                 self.since_best = 0 if score < self.best - 1e-5 else self.since_best + 1
                 self.best = min(self.best, score)
                 rate = (self.step - first) / (time.monotonic() - started)
@@ -179,7 +137,7 @@ class Trainer:
                     "step %d/%d  loss %.4f  validation %.4f  %.0f spectra/s  %.1f min left",
                     self.step,
                     self.last_step,
-                    loss,
+                    float(loss),
                     score,
                     rate * settings.batch_size,
                     (self.last_step - self.step) / rate / 60,
@@ -200,7 +158,12 @@ class Trainer:
         with torch.no_grad():
             for name, kept in self.average.state_dict().items():
                 if kept.dtype.is_floating_point:
-                    kept.lerp_(other[name], share)
+                    kept.lerp_(other[name].to(self.device), share)
+
+    def to_cpu(self) -> None:
+        """Bring what is kept to the CPU; to be called when training has ended."""
+        self.device = torch.device("cpu")
+        self.average.to(self.device)
 
     @property
     def last_step(self) -> int:
@@ -208,10 +171,15 @@ class Trainer:
         return self.config.optimiser.last_step or self.config.optimiser.n_steps
 
     def _batches(self) -> Iterator[SynthesisedBatch]:
-        clean = self.decoder_weight > 0
-        if self.dataset is None:
-            return _drawn(self.synthesiser, self.config, self.step, clean)
-        return self.dataset.batches(self.config.optimiser.batch_size, self.config.seed, self.step, clean=clean)
+        return batches(
+            self.config,
+            self.synthesiser,
+            self.dataset,
+            self.step,
+            clean=self.decoder_weight > 0,
+            device=self.device,
+            workers=self.workers,
+        )
 
     def predict(self, batch: SynthesisedBatch) -> tuple[NDArray, NDArray]:
         """Means and standard deviations of the averaged network, in the units of `batch.target`."""
@@ -224,8 +192,8 @@ class Trainer:
         parts: list[list[NDArray]] = []
         with torch.inference_mode():
             for start in range(0, len(batch.channels), 512):
-                answer = self.average(*_inputs(batch, slice(start, start + 512)))
-                parts.append([part.numpy() for part in answer])
+                answer = self.average(*self._inputs(batch, slice(start, start + 512)))
+                parts.append([part.cpu().numpy() for part in answer])
         mean, log_sd, *log_sums = (np.concatenate(part) for part in zip(*parts, strict=True))
         sums = np.exp(log_sums[0]) * self.sum_scale if log_sums else None
         return mean * self.target_scale, np.exp(log_sd) * self.target_scale, sums
@@ -235,19 +203,19 @@ class Trainer:
         mean, _ = self.predict(self.validation)
         both = self.validation.present.all(axis=1)
         error = np.abs(mean - self.validation.target)[both].mean(axis=0) / self.target_scale
-        weight = self.weight.numpy()
+        weight = self.weight.cpu().numpy()
         return float((error * weight).sum() / weight.sum())
 
-    def _train_on(self, batch: SynthesisedBatch) -> float:
+    def _train_on(self, batch: SynthesisedBatch) -> Tensor:
         settings = self.config.optimiser
         rate = settings.learning_rate * _schedule(self.step, settings.warmup_steps, settings.n_steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
-        target = torch.from_numpy(batch.target / self.target_scale)
-        inputs = _inputs(batch)
-        coarse = self.step < settings.coarse_share * settings.n_steps and _bfloat16_is_fast()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=coarse):
+        target = self._there(batch.target) / self._unit
+        inputs = self._inputs(batch)
+        coarse = self.step < settings.coarse_share * settings.n_steps and _bfloat16_is_fast(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=coarse):
             if batch.clean is None:
                 answer = self.network(*inputs)
             else:
@@ -257,26 +225,34 @@ class Trainer:
         error = (mean - target) @ self.sums
         if self.predicts_sums:
             # the spreads alone: what the sums are is trained by their parts and by sum_weight
-            unit = torch.ones(error.shape[1])
+            unit = torch.ones(error.shape[1], device=self.device)
             loss = loss + loss_of(error.detach(), more[0], torch.zeros_like(error), unit, settings.spread_weight)
         if settings.sum_weight:
             loss = loss + settings.sum_weight * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02)
         if self.ratios is not None:
             loss = loss + settings.ratio_weight * self.ratios(mean, target, inputs[1])
         if batch.clean is not None:
-            loss = loss + self.decoder_weight * nn.functional.mse_loss(more[0], torch.from_numpy(batch.clean))
+            loss = loss + self.decoder_weight * nn.functional.mse_loss(more[0], self._there(batch.clean))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         decay = min(settings.average_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(new, 1 - decay)
-                else:
-                    kept.copy_(new)
-        return float(loss.detach())
+        kept, new = (list(part) for part in zip(*self._averaged, strict=True))
+        get_ema_multi_avg_fn(decay)(kept, new, 1)
+        for count, counted in self._counted:
+            count.copy_(counted)
+        # read where it is told: to read it now would have a GPU wait
+        return loss.detach()
+
+    def _there(self, part: Any) -> Tensor:
+        """A part of a batch as a tensor on the device."""
+        return torch.as_tensor(part).to(self.device)
+
+    def _inputs(self, batch: SynthesisedBatch, rows: slice = slice(None)) -> list[Tensor]:
+        """What the network takes."""
+        parts = (batch.channels, batch.present, batch.protocol)
+        return [self._there(part[rows]) for part in parts if part is not None]
 
     def _sums(self, target: NDArray) -> tuple[Tensor, NDArray]:
         """What turns scaled outputs into the sums that are reported, ``(n_outputs, n_sums)``, and their spreads.
@@ -290,7 +266,7 @@ class Trainer:
                 scales.append(target[:, member].sum(axis=1).std())
                 columns.append(member * self.target_scale / scales[-1])
         together = torch.from_numpy(np.array(columns, dtype=np.float32).reshape(-1, len(self.outputs)).T)
-        return together, np.array(scales, dtype=np.float32)
+        return together.to(self.device), np.array(scales, dtype=np.float32)
 
     def _checkpoint(self) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -298,7 +274,7 @@ class Trainer:
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
         with atomic_path(self.folder / "checkpoint.safetensors") as path:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={"step": str(self.step)})
+            save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, path, metadata={"step": str(self.step)})
         write_json(
             self.folder / "progress.json",
             {
@@ -346,18 +322,14 @@ class Trainer:
         log.info("resumed at step %d", self.step)
 
 
-def _bfloat16_is_fast() -> bool:
+def _bfloat16_is_fast(device: torch.device) -> bool:
     """Whether convolutions have a path of their own for bfloat16.
 
     Where not, they are converted to and fro, and a step takes several times as long as in float32.
     """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _inputs(batch: SynthesisedBatch, rows: slice = slice(None)) -> list[Tensor]:
-    """What the network takes."""
-    parts = (batch.channels, batch.present, batch.protocol)
-    return [torch.from_numpy(part[rows]) for part in parts if part is not None]
 
 
 def _load_start(network: nn.Module, folder: Path) -> str:

@@ -42,14 +42,15 @@ class RatioLoss:
         Targets of some spectra, which tell how large the ratios are.
     target_scale : array, shape ``(n_outputs,)``
         What the network's outputs are divided by.
+    device : str
     """
 
-    def __init__(self, outputs: Sequence[str], target: NDArray, target_scale: NDArray) -> None:
+    def __init__(self, outputs: Sequence[str], target: NDArray, target_scale: NDArray, device: str = "cpu") -> None:
         names = [name for name in QUANTITIES if all(part in outputs for part in COMBINATIONS.get(name, (name,)))]
-        self.shown_in_diff = torch.tensor([name in IN_DIFF for name in names])
-        self._parts = _columns(names, outputs, target_scale)
-        self._references = _columns(("tCr", "tNAA"), outputs, target_scale)
-        scaled = torch.from_numpy((target / target_scale).astype(np.float32))
+        self.shown_in_diff = torch.tensor([name in IN_DIFF for name in names], device=device)
+        self._parts = _columns(names, outputs, target_scale).to(device)
+        self._references = _columns(("tCr", "tNAA"), outputs, target_scale).to(device)
+        scaled = torch.from_numpy((target / target_scale).astype(np.float32)).to(device)
         self._typical = (scaled @ self._parts).mean(0) / (scaled @ self._references)[:, :1].mean(0)
         self._typical_in_diff = (scaled @ self._parts).mean(0) / (scaled @ self._references)[:, 1:].mean(0)
 
@@ -70,7 +71,8 @@ class RatioLoss:
         references = values @ self._references
         reference = torch.where(with_off, references[:, :1], references[:, 1:])
         least = 0.1 * references.detach().abs().mean() + 1e-6
-        return (values @ self._parts / reference.clamp(min=float(least))).clamp(max=20 * float(typical.max()))
+        # tensors, not numbers, as limits: a number would have a GPU wait
+        return (values @ self._parts / torch.maximum(reference, least)).clamp(max=20 * typical.max())
 
 
 def _columns(names: Sequence[str], outputs: Sequence[str], target_scale: NDArray) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import bank_of_recipe
 from fsl_mrs_dl.training.config import TrainConfig
-from fsl_mrs_dl.training.dataset import Dataset, open_dataset
+from fsl_mrs_dl.training.dataset import open_dataset
+from fsl_mrs_dl.training.devices import free_cores
 from fsl_mrs_dl.training.lineage import STAGE_FILE, config_digest, lineage_of
 
 if TYPE_CHECKING:
@@ -24,12 +26,47 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def train(config: TrainConfig, folder: Path, bank: BasisBank | None = None) -> None:
+@dataclass(frozen=True)
+class Machine:
+    """What a training runs on.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda``, see `fsl_mrs_dl.training.devices.chosen_device`.
+    workers : int
+        Processes that simulate the bank, and that draw spectra for a GPU. 0: as many threads as the configuration
+        has, or on a GPU as many as there are cores but two.
+    """
+
+    device: str = "cpu"
+    workers: int = 0
+
+    def processes(self, config: TrainConfig) -> int:
+        """How many processes are meant."""
+        return self.workers or (config.optimiser.threads if self.device == "cpu" else free_cores())
+
+    def trainer(self, config: TrainConfig, synthesiser: Synthesiser, folder: Path, start: Path | None) -> Trainer:
+        """What trains a stage here."""
+        from fsl_mrs_dl.training.loop import Trainer
+
+        dataset = open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
+        workers = self.processes(config)
+        return Trainer(config, synthesiser, folder, dataset, start, device=self.device, workers=workers)
+
+
+CPU = Machine()
+"""One without a GPU."""
+
+
+def train(config: TrainConfig, folder: Path, bank: BasisBank | None = None, machine: Machine = CPU) -> None:
     """Run a training configuration of one stage; see `train_stages`."""
-    train_stages((config,), folder, bank)
+    train_stages((config,), folder, bank, machine)
 
 
-def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | None = None) -> None:
+def train_stages(
+    stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | None = None, machine: Machine = CPU
+) -> None:
     """Train stage after stage, each from the weights of the one before; resumes what an interrupted run left.
 
     `folder` then holds ``model.onnx``, ``model.safetensors``, ``card.json``, and of the run itself ``bank/``,
@@ -43,6 +80,7 @@ def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | 
         Made when missing.
     bank : BasisBank, optional
         That of every recipe, where there is one already; simulated into ``bank/`` otherwise.
+    machine : Machine
 
     Raises
     ------
@@ -50,10 +88,9 @@ def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | 
         When the folder holds a run of another configuration.
     """
     from fsl_mrs_dl.training.export import export, export_stage
-    from fsl_mrs_dl.training.loop import Trainer
 
     folder.mkdir(parents=True, exist_ok=True)
-    last, banks = stages[-1], _Banks(folder / "bank", stages[-1], bank)
+    last, banks = stages[-1], _Banks(folder / "bank", stages[-1], bank, machine)
     start = Path(last.start) if len(stages) == 1 and last.start else None
     for number, config in enumerate(stages[:-1], start=1):
         place = folder / "stages" / f"{number:02d}"
@@ -63,12 +100,12 @@ def train_stages(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | 
         else:
             log.info("stage %d of %d: %s", number, len(stages), config.name)
             place.mkdir(parents=True, exist_ok=True)
-            trainer = Trainer(config, banks.synthesiser(config, place / "bank"), place, _dataset(config), start)
+            trainer = machine.trainer(config, banks.synthesiser(config, place / "bank"), place, start)
             trainer.run()
             _anchor(trainer, folder)
             export_stage(trainer, place, lineage_of(start) if start else ())
         start = place
-    trainer = Trainer(last, banks.synthesiser(last, folder / "bank"), folder, _dataset(last), start)
+    trainer = machine.trainer(last, banks.synthesiser(last, folder / "bank"), folder, start)
     trainer.run()
     _anchor(trainer, folder)
     export(trainer, folder, lineage_of(start) if start else ())
@@ -99,24 +136,20 @@ def _is_finished(place: Path, config: TrainConfig, start: Path | None) -> bool:
     return True
 
 
-def _dataset(config: TrainConfig) -> Dataset | None:
-    return open_dataset(Path(config.dataset), config.recipe) if config.dataset else None
-
-
 class _Banks:
     """Banks of the stages: most often one for all, in the folder of the run."""
 
-    def __init__(self, folder: Path, last: TrainConfig, bank: BasisBank | None) -> None:
-        self._folder, self._last, self._given = folder, last, bank
+    def __init__(self, folder: Path, last: TrainConfig, bank: BasisBank | None, machine: Machine) -> None:
+        self._folder, self._last, self._given, self._machine = folder, last, bank, machine
         self._common: BasisBank | None = bank
 
     def synthesiser(self, config: TrainConfig, own_folder: Path) -> Synthesiser:
         """What makes the spectra of a stage; `own_folder` takes its bank where that is not the last stage's."""
-        recipe, threads = config.recipe, config.optimiser.threads
+        recipe, workers = config.recipe, self._machine.processes(config)
         if self._given is None and _bank_key(recipe) != _bank_key(self._last.recipe):
-            return Synthesiser(recipe, bank_of_recipe(recipe, own_folder, threads))
+            return Synthesiser(recipe, bank_of_recipe(recipe, own_folder, workers))
         if self._common is None:
-            self._common = bank_of_recipe(recipe, self._folder, threads)
+            self._common = bank_of_recipe(recipe, self._folder, workers)
         return Synthesiser(recipe, self._common)
 
 

@@ -119,7 +119,7 @@ def test_a_batch_is_its_spectra_one_by_one(members):
 def test_the_target_stays_the_reference_group(members):
     made = synthesiser(members, protons=APART)
     drawn = made.draw(30, np.random.default_rng(2))
-    amounts = made._signals(drawn).amounts
+    amounts = made.signals_of(drawn, *(None,) * 3).amounts
     reference = [group.kind == "reference" for group in made.bank.groups]
     loss = amounts[:, reference] / np.maximum(drawn.conc_mm[:, : len(NAMES)], 1e-12)
     present = drawn.conc_mm[:, : len(NAMES)] > 0

@@ -137,8 +137,9 @@ def test_every_network_learns_and_exports(tiny_config, tiny_model, tmp_path, nam
 
 def test_the_decoder_learns_the_clean_spectrum(tiny_config, tiny_model, tmp_path):
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
-    from fsl_mrs_dl.training.loop import VALIDATION, Trainer, draw
+    from fsl_mrs_dl.training.loop import Trainer
     from fsl_mrs_dl.training.run import bank_of_recipe
+    from fsl_mrs_dl.training.source import VALIDATION, draw
 
     config = dataclasses.replace(read_config(tiny_config), network=SMALL["yae"])
     shutil.copytree(tiny_model / "bank", tmp_path / "bank")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.basis.bank import CENTRE_PPM
 from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
 from fsl_mrs_dl.synthesise.lines import Lines
+from fsl_mrs_dl.synthesise.operations import add_packet
 from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
 from fsl_mrs_dl.synthesise.signals import log_uniform, rate_of
 
@@ -190,8 +191,6 @@ class Echo(Drawn):
 
     def apply(self, signals: Signals) -> None:
         """Add the packets to both conditions."""
-        from fsl_mrs_dl.synthesise.kernels import add_packet
-
         dwell_s = signals.dwell_s[:, None]
         rate = rate_of(self.ppm, CENTRE_PPM, 0.0, signals.f0_mhz[:, None], dwell_s)
         centre, width = self.centre_s / dwell_s, self.width_s / dwell_s

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.bank import CENTRE_PPM
 from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
+from fsl_mrs_dl.synthesise.operations import bend, linear_phase, turn
 from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
 from fsl_mrs_dl.synthesise.signals import log_uniform
 
@@ -129,22 +130,16 @@ class InstrumentErrors(Drawn):
 
     def apply_mismatch(self, signals: Signals) -> None:
         """Let ON differ from OFF."""
-        from fsl_mrs_dl.synthesise.kernels import turn
-
         start = self.mismatch_amplitude * np.exp(1j * self.mismatch_rad)
         turn(signals.on, start, 2j * np.pi * self.mismatch_hz * signals.dwell_s)
 
     def apply(self, signals: Signals) -> None:
         """Shift, turn and bend both; the reference aligns what it sees, the eddy current's phase bends about it."""
-        from fsl_mrs_dl.synthesise.kernels import bend, turn
-
         for signal in (signals.off, signals.on):
             turn(signal, np.exp(1j * self.phase_rad), 2j * np.pi * self.shift_ppm * signals.f0_mhz * signals.dwell_s)
         bend(signals.off, signals.on, self.eddy_rad, signals.dwell_s / self.eddy_s)
 
     def apply_late_start(self, signals: Signals) -> None:
         """First-order phase, as a factor over the spectra; 1 at `CENTRE_PPM`."""
-        angle = np.outer(2 * np.pi * signals.f0_mhz * self.delay_s, signals.ppm - CENTRE_PPM).astype(np.float32)
-        factor = np.empty(angle.shape, dtype=np.complex64)
-        factor.real, factor.imag = np.cos(angle), np.sin(angle)
-        signals.response = factor * signals.response
+        slope = 2 * np.pi * signals.f0_mhz * self.delay_s
+        signals.response = linear_phase(signals.response, slope, signals.ppm - CENTRE_PPM)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.metabolites.t2 import measured_width_hz
 from fsl_mrs_dl.synthesise.context import Scene, Signals, Stage
+from fsl_mrs_dl.synthesise.operations import shape_lines
 from fsl_mrs_dl.synthesise.perturbation import Drawn, Group, Perturbation
 from fsl_mrs_dl.synthesise.signals import GAUSS, log_uniform
 
@@ -157,8 +158,6 @@ class LineShapes(Drawn):
 
     def apply(self, signals: Signals) -> None:
         """Give the metabolites their shape, averaged over the drift; the area stays."""
-        from fsl_mrs_dl.synthesise.kernels import shape_lines
-
         dwell_s = signals.dwell_s
         turns = 2 * np.pi * dwell_s
         shape_lines(
