@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed of synthesis with every perturbation on, beside the same spectra made by plain numpy in double precision.
 
-    python benchmarks/synthesis.py [--bank DIR] [--config configs/invivo.toml] [--workers 2]
+    python benchmarks/synthesis.py [--bank DIR] [--config configs/invivo.toml] [--workers 2] [--device cpu|cuda]
 
 Prints pairs of OFF and ON per second of one and of several processes, the ratio to the plain rendering of the same
-draws, and the largest difference between both renderings. The bank is simulated into DIR where it is not there.
+draws, and the largest difference between both renderings; with a GPU also its pairs per second, with as many processes
+that draw, and how far its spectra are from the CPU's. The bank is simulated into DIR where it is not there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Draw, Synthesiser
-from fsl_mrs_dl.training.config import read_config
+from fsl_mrs_dl.training.config import TrainConfig, read_stages
 from fsl_mrs_dl.training.run import bank_of_recipe
 
 BATCH = 256
@@ -80,7 +81,7 @@ def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarr
 def rate(job: tuple[Path, Path, int, float]) -> float:
     """Pairs per second of one process over some seconds."""
     config, bank, seed, seconds = job
-    recipe = read_config(config).recipe
+    recipe = read_stages(config)[-1].recipe
     synthesiser = Synthesiser(recipe, bank_of_recipe(recipe, bank))
     rng = np.random.default_rng(seed)
     synthesiser.batch(BATCH, rng)  # compiled
@@ -91,6 +92,35 @@ def rate(job: tuple[Path, Path, int, float]) -> float:
     return done / (time.perf_counter() - started)
 
 
+def on_gpu(config: TrainConfig, synthesiser: Synthesiser, workers: int, seconds: float) -> None:
+    """Print the rate of a GPU over some seconds, and how far its spectra are from the CPU's."""
+    import torch
+
+    from fsl_mrs_dl.synthesise.on_device import DeviceSynthesiser
+    from fsl_mrs_dl.synthesise.plan import plan_of
+    from fsl_mrs_dl.training.source import batches
+
+    made = batches(config, synthesiser, None, 0, clean=False, device=torch.device("cuda"), workers=workers)
+    size, done = config.optimiser.batch_size, 0
+    for _ in range(20 * (4096 // size)):  # the processes have started, and have some ready
+        next(made)
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        next(made)
+        done += size
+    torch.cuda.synchronize()
+    took = time.perf_counter() - started
+    made.close()  # type: ignore[attr-defined]
+    print(f"{torch.cuda.get_device_name()}, {workers} processes that draw: {done / took:.0f} pairs per second")
+
+    drawn = synthesiser.draw(256, np.random.default_rng(0))
+    ours = DeviceSynthesiser(synthesiser, "cuda").make(plan_of(synthesiser, drawn)).channels.cpu().numpy()
+    theirs = synthesiser.render(drawn).channels
+    error = np.abs(ours - theirs).max(axis=(1, 2)) / np.abs(theirs).max(axis=(1, 2))
+    print(f"largest difference from the CPU: {error.max():.1e} of the highest point")
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,10 +128,14 @@ def main() -> None:
     parser.add_argument("--bank", type=Path, default=Path("runs/bank_invivo"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
-    recipe = read_config(args.config).recipe
+    config = read_stages(args.config)[-1]
+    recipe = config.recipe
     bank = bank_of_recipe(recipe, args.bank, args.workers)
     synthesiser = Synthesiser(recipe, bank)
+    if args.device == "cuda":
+        on_gpu(config, synthesiser, args.workers, args.seconds)
 
     one = rate((args.config, args.bank, 1, args.seconds))
     print(f"one process: {one:.0f} OFF/ON pairs per second, {len(recipe.outputs)} outputs, everything on")
