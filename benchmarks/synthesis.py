@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM, BasisBank
+from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM
 from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Draw, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig, read_stages
 from fsl_mrs_dl.training.run import bank_of_recipe
@@ -27,9 +26,9 @@ from fsl_mrs_dl.training.run import bank_of_recipe
 BATCH = 256
 
 
-def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarray:
+def plain(synthesiser: Synthesiser, draw: Draw) -> np.ndarray:
     """Channels of a draw by the closed forms, before conditions are dropped: shape ``(n, 4, n_points)``."""
-    rows = []
+    recipe, bank, n_times, rows = synthesiser.recipe, synthesiser.bank, synthesiser.n_times, []
     for i in range(len(draw.member)):
         d = draw.rows(slice(i, i + 1))
         f0, dwell = bank.f0_mhz[d.member[0]], bank.dwell_s[d.member[0]]
@@ -37,8 +36,9 @@ def plain(recipe: Recipe, bank: BasisBank, draw: Draw, n_times: int) -> np.ndarr
         pad = n_times - bank.edit_off.shape[-1]
         basis = [np.pad(b[d.member[0]], ((0, 0), (0, pad))) for b in (bank.edit_off, bank.edit_on)]
         lines, errors, background = d.parts["line_shape"], d.parts["instrument"], d.parts["background"]
-        conc = d.conc_mm[0, : len(recipe.metabolites)]
-        own = np.exp((2j * np.pi * lines.own_shift_ppm[0] * f0 - np.pi * lines.own_lorentz_hz[0])[:, None] * t)
+        each = synthesiser.signals_of(d, None, None, None)
+        conc = each.amounts[0]
+        own = np.exp((2j * np.pi * each.own_shift_ppm[0] * f0 - np.pi * each.own_lorentz_hz[0])[:, None] * t)
         shape = voigt_decay(t, lines.lorentz_hz[0], lines.gauss_hz[0]) * np.sinc(errors.drift_hz[0] * t)
         s, away = lines.shoulder[0], lines.shoulder_hz[0]
         shape = shape * (1 + s * np.exp(2j * np.pi * away * t)) / (1 + s)
@@ -145,7 +145,7 @@ def main() -> None:
 
     draw = synthesiser.draw(64, np.random.default_rng(0))
     started = time.perf_counter()
-    expected = plain(recipe, bank, draw, synthesiser.n_times)
+    expected = plain(synthesiser, draw)
     slow = 64 / (time.perf_counter() - started)
     batch = synthesiser.render(draw)
     both = batch.present.all(axis=1)
