@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, default=10_000, metavar="N", help="spectra (default: 10000)")
     parser.add_argument("--seed", type=int, metavar="SEED", help="default: that of the configuration")
     parser.add_argument("--bank", type=Path, metavar="DIR", help="basis bank (default: simulated beside the output)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that simulate the bank")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> None:
     folder = args.bank or args.output.with_name(args.output.name + "_bank")
     synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, folder, args.workers))
     seed = config.seed if args.seed is None else args.seed
-    write_dataset(synthesiser, args.n, seed, args.output, overwrite=args.overwrite)
+    write_dataset(synthesiser, args.n, seed, args.output, overwrite=args.overwrite, workers=args.workers)
     print(f"{args.n} spectra written to {args.output}")

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import check_replaceable, new_output_folder, write_json
 from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.unfinished import claim, key_of
+from fsl_mrs_dl.core.workers import run_calls
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 
@@ -32,8 +35,8 @@ CHUNK = 1000
 STREAM = 3
 """Stream of random numbers of data sets, beside those of `fsl_mrs_dl.training.loop`."""
 
-_STAMP, _DONE = "data_set.json", "done.json"
-"""Files of an unfinished data set: what it is of, and how much of it is there."""
+_STAMP, _DONE, _MAKER = "data_set.json", "done.json", "synthesiser.pickle"
+"""Files of an unfinished data set: what it is of, how much of it is there, and what its workers make it with."""
 
 _ARRAYS = ("channels", "present", "target", "conc_mm", "scale", "is_brain")
 
@@ -43,11 +46,23 @@ def unfinished_folder(output: Path) -> Path:
     return output.with_name(output.name + ".partial")
 
 
-def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, overwrite: bool = False) -> None:
+def write_dataset(
+    synthesiser: Synthesiser, n: int, seed: int, output: Path, *, overwrite: bool = False, workers: int = 1
+) -> None:
     """Synthesise `n` spectra into the folder `output`; goes on with what an interrupted call of the same left.
 
     The folder holds ``dataset.json`` (recipe, seed, hash of the bank, names of the outputs) and one ``.npy`` array per
     part of `fsl_mrs_dl.synthesise.recipe.SynthesisedBatch`; ``clean.npy`` holds the undisturbed spectra.
+
+    Parameters
+    ----------
+    synthesiser : Synthesiser
+    n, seed : int
+    output : Path
+    overwrite : bool
+        Whether an earlier data set may be replaced.
+    workers : int
+        Processes; the bytes do not depend on their number.
 
     Raises
     ------
@@ -70,7 +85,7 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
     }
     scratch = unfinished_folder(output)
     claim(scratch, key_of({**record, "chunk": CHUNK}), stamp=_STAMP, what="data set")
-    _fill(synthesiser, n, seed, scratch)
+    _fill(synthesiser, n, seed, scratch, workers)
     with new_output_folder(output, overwrite=overwrite) as folder:
         for name in (*_ARRAYS, "clean"):
             _put(scratch / f"{name}.npy", folder)
@@ -78,37 +93,87 @@ def write_dataset(synthesiser: Synthesiser, n: int, seed: int, output: Path, *, 
     shutil.rmtree(scratch)
 
 
-def _fill(synthesiser: Synthesiser, n: int, seed: int, folder: Path) -> None:
-    """Write the arrays chunk by chunk, after those that are there."""
-    arrays, start = _kept(folder, n)
-    if start:
-        log.info("%d of %d spectra are there already", start, n)
-    pace = Pace(n - start)
-    for first in range(start, n, CHUNK):
-        rng = np.random.default_rng((seed, STREAM, first // CHUNK))
-        drawn = synthesiser.draw(CHUNK, rng)
-        batch = synthesiser.render(drawn.rows(slice(0, min(CHUNK, n - first))), clean=True)
-        for name in (*_ARRAYS, "clean"):
-            part = getattr(batch, name)
-            if name not in arrays:
-                arrays[name] = np.lib.format.open_memmap(
-                    folder / f"{name}.npy", mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:])
-                )
-            arrays[name][first : first + len(part)] = part
-            arrays[name].flush()
-        done = first + len(batch.target)
-        write_json(folder / _DONE, {"spectra": done})
-        log.info("%d/%d spectra, %s", done, n, pace.after(done - start))
+def _fill(synthesiser: Synthesiser, n: int, seed: int, folder: Path, workers: int) -> None:
+    """Write the chunks that are not there."""
+    done = _kept(folder, n)
+    missing = [number for number in range(-(-n // CHUNK)) if number not in done]
+    already = sum(_size(number, n) for number in done)
+    if done:
+        log.info("%d of %d spectra are there already", already, n)
+    pace, made = Pace(n - already), already
+    for number in _chunks_made(synthesiser, n, seed, folder, missing, workers):
+        done.add(number)
+        made += _size(number, n)
+        write_json(folder / _DONE, {"chunks": sorted(done)})
+        log.info("%d/%d spectra, %s", made, n, pace.after(made - already))
 
 
-def _kept(folder: Path, n: int) -> tuple[dict[str, Any], int]:
-    """Arrays of an interrupted call and the number of spectra in them; nothing where one cannot be read."""
+def _chunks_made(
+    synthesiser: Synthesiser, n: int, seed: int, folder: Path, missing: list[int], workers: int
+) -> Iterator[int]:
+    """Write the chunks of these numbers, and yield each number when it is on disk."""
+    alone = missing if workers <= 1 or len(missing) <= 2 else missing[:1]
+    for number in alone:
+        # the first one also shows how large the arrays are
+        _write_chunk(synthesiser, n, seed, folder, number)
+        yield number
+    rest = missing[len(alone) :]
+    if not rest:
+        return
+    # once on disk, instead of once through a pipe with each chunk
+    (folder / _MAKER).write_bytes(pickle.dumps(synthesiser))
+    calls = [(_write_chunk_elsewhere, (n, seed, folder, number)) for number in rest]
     try:
-        done = int(json.loads((folder / _DONE).read_text("utf-8"))["spectra"])
-        arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in (*_ARRAYS, "clean")}
+        for index, _ in run_calls(calls, min(workers, len(rest))):
+            yield rest[index]
+    finally:
+        (folder / _MAKER).unlink(missing_ok=True)
+
+
+def _write_chunk_elsewhere(n: int, seed: int, folder: Path, number: int) -> None:
+    """In a worker: write one chunk with the synthesiser that the parent put beside the arrays."""
+    _write_chunk(_maker(folder / _MAKER), n, seed, folder, number)
+
+
+@functools.cache
+def _maker(path: Path) -> Synthesiser:
+    made: Synthesiser = pickle.loads(path.read_bytes())
+    return made
+
+
+def _size(number: int, n: int) -> int:
+    """Spectra of a chunk: the last one may be shorter."""
+    return min(CHUNK, n - number * CHUNK)
+
+
+def _write_chunk(synthesiser: Synthesiser, n: int, seed: int, folder: Path, number: int) -> None:
+    """Make one chunk, and write it into its place in the arrays, which are made where there are none."""
+    drawn = synthesiser.draw(CHUNK, np.random.default_rng((seed, STREAM, number)))
+    batch = synthesiser.render(drawn.rows(slice(0, _size(number, n))), clean=True)
+    first = number * CHUNK
+    for name in (*_ARRAYS, "clean"):
+        part, path = getattr(batch, name), folder / f"{name}.npy"
+        if path.exists():
+            array = np.lib.format.open_memmap(path, mode="r+")
+        else:
+            array = np.lib.format.open_memmap(path, mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:]))
+        array[first : first + len(part)] = part
+        array.flush()
+
+
+def _kept(folder: Path, n: int) -> set[int]:
+    """Numbers of the chunks that an interrupted call wrote; none, and no arrays, where one cannot be read."""
+    paths = [folder / f"{name}.npy" for name in (*_ARRAYS, "clean")]
+    try:
+        done = {int(number) for number in json.loads((folder / _DONE).read_text("utf-8"))["chunks"]}
+        whole = all(len(np.load(path, mmap_mode="r")) == n for path in paths)
     except (OSError, ValueError, KeyError, TypeError):
-        return {}, 0
-    return (arrays, done) if all(len(array) == n for array in arrays.values()) else ({}, 0)
+        done, whole = set(), False
+    if whole and done:
+        return done
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return set()
 
 
 def _put(path: Path, folder: Path) -> None:
