@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig
+from fsl_mrs_dl.networks.cnn import Cnn, CnnConfig, convolution
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,6 @@ class YaeConfig(CnnConfig):
             raise ConfigError("a yae predicts no spreads of sums", got=self.sum_spreads)
         if self.decoder_weight < 0:
             raise ConfigError("decoder_weight must not be negative", got=self.decoder_weight)
-
-
-def _layer(inner: int, outer: int, kernel: int) -> list[nn.Module]:
-    return [nn.Conv1d(inner, outer, kernel, padding=kernel // 2, bias=False), nn.BatchNorm1d(outer), nn.ReLU()]
 
 
 class _Interleave(nn.Module):
@@ -66,14 +62,18 @@ class Yae(Cnn):
         layers: list[nn.Module] = []
         inner = config.squeeze
         for width, length in zip(reversed(config.widths), reversed(lengths[1:-1]), strict=False):
-            layers += [*_layer(inner, width, config.kernel), nn.Upsample(size=length)]
+            layers += [*self._layer(inner, width), nn.ReLU(), nn.Upsample(size=length)]
             inner = width
         layers += [
-            *_layer(inner, config.widths[0], config.kernel),
+            *self._layer(inner, config.widths[0]),
+            nn.ReLU(),
             nn.Conv1d(config.widths[0], 4 * config.strides[0], config.kernel, padding=config.kernel // 2),
             _Interleave(config.strides[0], n_points),
         ]
         self.decoder = nn.Sequential(*layers)
+
+    def _layer(self, inner: int, outer: int) -> list[nn.Module]:
+        return convolution(inner, outer, self.config.kernel, self.config.normalisation)
 
     def reconstruct(self, channels: Tensor, present: Tensor, protocol: Tensor | None = None) -> tuple[Tensor, ...]:
         """What `forward` gives, and the clean spectra, shape ``(n, 4, n_points)``."""

@@ -1,154 +1,243 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets on disk, training on them, the search that uses them, and validation on synthesised spectra."""
+"""The search for architecture and training parameters: proposals, early ends, workers, and going on after a kill."""
 
 import dataclasses
 import json
+import math
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError
-from fsl_mrs_dl.models.calibrated import LoadedModel
-from fsl_mrs_dl.models.folder import open_model
-from fsl_mrs_dl.synthesise.concentrations import ConcentrationConfig
-from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
-from fsl_mrs_dl.training import dataset as datasets
 from fsl_mrs_dl.training.config import read_config
-from fsl_mrs_dl.training.dataset import open_dataset, write_dataset
-from fsl_mrs_dl.training.run import bank_of_recipe
-from fsl_mrs_dl.training.selection import Dimension, Search, SelectConfig, configured, read_selection, write_plot
-from fsl_mrs_dl.validation.simulated import run_simulated
+from fsl_mrs_dl.training.selection.journal import COMPLETED, FAILED, STOPPED, WORST, Journal, goes_on
+from fsl_mrs_dl.training.selection.space import Dimension, SelectConfig, configured, read_selection
+from fsl_mrs_dl.training.selection.words import correlation, in_common, summary
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 pytest.importorskip("skopt", reason="the search needs scikit-optimize")
 
+from fsl_mrs_dl.training.selection import trial as trial_module  # noqa: E402
+from fsl_mrs_dl.training.selection.figures import partial_dependence, write_figures  # noqa: E402
+from fsl_mrs_dl.training.selection.proposals import Proposer  # noqa: E402
+from fsl_mrs_dl.training.selection.run import held_out_recipe, select  # noqa: E402
+from fsl_mrs_dl.training.selection.search import Search  # noqa: E402
 
-@pytest.fixture(scope="module")
-def synthesiser(tiny_config, tiny_model):
-    recipe = read_config(tiny_config).recipe
-    return Synthesiser(recipe, bank_of_recipe(recipe, tiny_model / "bank"))
-
-
-@pytest.fixture(scope="module")
-def dataset(synthesiser, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets") / "data"
-    write_dataset(synthesiser, 90, 7, folder)
-    return open_dataset(folder, synthesiser.recipe)
-
-
-def test_a_data_set_is_what_its_seed_says(synthesiser, dataset, tmp_path, monkeypatch):
-    assert len(dataset) == 90
-    batch = dataset.rows(slice(None), clean=True)
-    np.testing.assert_allclose(batch.target * batch.scale[:, None], batch.conc_mm, rtol=1e-5, atol=1e-5)
-    assert batch.clean.shape == batch.channels.shape
-    # a shorter set of the same seed is its beginning
-    write_dataset(synthesiser, 20, 7, tmp_path / "short")
-    short = open_dataset(tmp_path / "short", synthesiser.recipe).rows(slice(None))
-    np.testing.assert_array_equal(short.channels, batch.channels[:20])
-    # and chunks follow each other without repeating
-    monkeypatch.setattr(datasets, "CHUNK", 30)
-    write_dataset(synthesiser, 90, 7, tmp_path / "chunks")
-    chunks = open_dataset(tmp_path / "chunks", synthesiser.recipe).rows(slice(None))
-    assert len(np.unique(chunks.scale)) == 90
-
-
-def test_an_interrupted_data_set_goes_on_and_gives_the_same(synthesiser, tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "CHUNK", 30)
-    write_dataset(synthesiser, 90, 7, tmp_path / "whole")
-    render, calls = type(synthesiser).render, []
-
-    def stopped(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return render(self, *args, **kwargs)
-
-    monkeypatch.setattr(type(synthesiser), "render", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        write_dataset(synthesiser, 90, 7, tmp_path / "parts")
-    assert not (tmp_path / "parts").exists()
-    write_dataset(synthesiser, 90, 7, tmp_path / "parts")
-    assert len(calls) == 4, "two chunks, the one that was stopped, and that one again"
-    for path in (tmp_path / "whole").iterdir():
-        assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
-    # another seed takes nothing of it, and what is not ours is left alone
-    calls[:] = [1]
-    with pytest.raises(KeyboardInterrupt):
-        write_dataset(synthesiser, 90, 7, tmp_path / "other")
-    write_dataset(synthesiser, 30, 8, tmp_path / "other")
-    assert len(open_dataset(tmp_path / "other", synthesiser.recipe)) == 30
-    (tmp_path / "third.partial").mkdir()
-    with pytest.raises(DataError, match="in the way"):
-        write_dataset(synthesiser, 30, 8, tmp_path / "third")
-
-
-def test_batches_of_an_epoch_hold_every_spectrum_once_and_go_on_where_they_were(dataset):
-    scales = []
-    batches = dataset.batches(30, 1, 0)
-    for _ in range(6):
-        scales.append(next(batches).scale)
-    everything = np.sort(dataset.rows(slice(None)).scale)
-    for epoch in (scales[:3], scales[3:]):
-        np.testing.assert_array_equal(np.sort(np.concatenate(epoch)), everything)
-    assert (scales[0] != scales[3]).any()
-    np.testing.assert_array_equal(next(dataset.batches(30, 1, 4)).scale, scales[4])
-
-
-def test_a_data_set_that_does_not_fit_or_is_broken_is_refused(synthesiser, dataset, tmp_path):
-    other = dataclasses.replace(synthesiser.recipe, metabolites=("NAA", "Cr"))
-    with pytest.raises(DataError, match="other outputs"):
-        open_dataset(dataset.folder, other)
-    with pytest.raises(DataError, match="no data set"):
-        open_dataset(tmp_path, synthesiser.recipe)
-    with pytest.raises(DataError, match="not empty"):
-        write_dataset(synthesiser, 5, 1, dataset.folder)
-    with pytest.raises(ConfigError, match="at least one"):
-        write_dataset(synthesiser, 0, 1, tmp_path / "none")
-
-
-def test_sobol_concentrations_fill_their_ranges_more_evenly_than_random_ones():
-    names = ("Cr", "GABA", "Gln", "Glu", "NAA")
-
-    def unevenness(design):
-        config = ConcentrationConfig(design=design, solution_fraction=1.0, zero_probability=0.0)
-        conc, _ = config.draw(256, names, np.random.default_rng(0))
-        counts, *_ = np.histogram2d(conc[:, 0], conc[:, 1], bins=8, range=[[0, 16], [0, 16]])
-        return counts.std()
-
-    assert unevenness("sobol") < 0.5 * unevenness("random")
+SPACE = {
+    "network.dense": {"low": 16, "high": 64, "log": True, "whole": True},
+    "network.kernel": {"choices": [3, 5], "ordered": True},
+    "network.normalisation": {"choices": ["batch", "group", "none"]},
+    "network.dropout": {"low": 0.0, "high": 0.3},
+    "optimiser.learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    "optimiser.batch_size": {"choices": [16, 32]},
+}
 
 
 def search_config(tiny_config, **changes):
     base = read_config(tiny_config)
-    base = dataclasses.replace(base, optimiser=dataclasses.replace(base.optimiser, n_steps=3, validate_every=3))
-    space = {
-        "network.dense": Dimension(low=16, high=64, log=True, whole=True),
-        "optimiser.learning_rate": Dimension(low=1e-4, high=1e-2, log=True),
-        "network.kernel": Dimension(choices=(3, 5)),
-    }
-    return SelectConfig(**{"name": "s", "base": base, "space": space, "n_trials": 4, "n_random": 2, **changes})
+    space = {path: Dimension(**values) for path, values in SPACE.items()}
+    small = {"n_spectra": 64, "n_validation": 40, "n_trials": 4, "n_random": 2, "rungs": (1, 2), "n_free": 2}
+    return SelectConfig(**{"name": "s", "base": base, "space": space, **small, **changes})
 
 
-def test_an_interrupted_search_proposes_what_the_whole_one_does(tiny_config, synthesiser, dataset, tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder in (whole, parts):
-        folder.mkdir()
-    Search(search_config(tiny_config), whole).run(synthesiser, dataset)
-    Search(search_config(tiny_config, n_trials=2), parts).run(synthesiser, dataset)
-    Search(search_config(tiny_config), parts).run(synthesiser, dataset)
-    logs = [json.loads((folder / "trials.json").read_text()) for folder in (whole, parts)]
-    points, scores = ([[t[key] for t in log["trials"]] for log in logs] for key in ("values", "score"))
-    assert points[0] == points[1]
-    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-3)
-    assert logs[0]["best"]["score"] == min(scores[0])
-    assert len({json.dumps(p) for p in points[0]}) == 4
+@pytest.fixture(scope="module")
+def searched(tiny_config, tmp_path_factory):
+    """A whole search with one worker, and its folder."""
+    folder = tmp_path_factory.mktemp("searches") / "whole"
+    return select(search_config(tiny_config), folder), folder
+
+
+def log_of(folder):
+    return json.loads((folder / "trials.json").read_text("utf-8"))
+
+
+def like(searched, folder):
+    """A folder with the data sets of a search, and no trials."""
+    folder.mkdir()
+    for name in ("data", "held_out"):
+        (folder / name).symlink_to(searched[1] / name)
+    return folder
+
+
+def test_a_search_completes_what_it_was_asked_for(searched):
+    search, folder = searched
+    log = log_of(folder)
+    assert sum(trial["outcome"] == COMPLETED for trial in log["trials"]) == 4
+    assert log["running"] == []
+    assert log["best"]["score"] == min(t["score"] for t in log["trials"] if t["outcome"] == COMPLETED)
+    numbers = [trial["number"] for trial in log["trials"]]
+    assert numbers == list(range(len(numbers)))
+    assert len({json.dumps(trial["values"]) for trial in log["trials"]}) == len(numbers)
+    for trial in log["trials"]:
+        assert 0 < trial["score"] <= WORST
+        assert 0 < trial["clean"] <= WORST
+        assert len(trial["rungs"]) == (2 if trial["outcome"] == COMPLETED else len(trial["rungs"]))
+    assert search.journal.best["number"] == log["best"]["number"]
+
+
+def test_held_out_protocols_are_others_than_those_trained_on(searched):
+    search, folder = searched
+    records = [json.loads((folder / name / "dataset.json").read_text()) for name in ("data", "held_out")]
+    assert records[0]["bank_sha256"] != records[1]["bank_sha256"]
+    other = held_out_recipe(search.config.base.recipe)
+    assert (other.drop_off, other.drop_diff) == (0, 0)
+    drawn, trained = other.bank.draw(), search.config.base.recipe.bank.draw()
+    assert not {repr(protocol) for protocol, _ in drawn} & {repr(protocol) for protocol, _ in trained}
+
+
+def test_a_search_stopped_anywhere_gives_the_same_bytes_with_one_worker(searched, tiny_config, tmp_path, monkeypatch):
+    folder = like(searched, tmp_path / "parts")
+    config = search_config(tiny_config)
+    trained, calls = trial_module._trained, []
+
+    def stopped(material, values, scratch):
+        calls.append(values)
+        if len(calls) in (2, 4):
+            raise KeyboardInterrupt
+        return (yield from trained(material, values, scratch))
+
+    monkeypatch.setattr(trial_module, "_trained", stopped)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Search(config, folder).run(folder / "data", folder / "held_out")
+        assert len(log_of(folder)["running"]) == 1
+    Search(config, folder).run(folder / "data", folder / "held_out")
+    assert (folder / "trials.json").read_bytes() == (searched[1] / "trials.json").read_bytes()
+    assert calls[1] == calls[2], "the trial that was interrupted is started again"
+    # and it is done: nothing is trained again
+    n = len(calls)
+    Search(config, folder).run(folder / "data", folder / "held_out")
+    assert len(calls) == n
+
+
+def test_workers_share_one_search_and_go_on_after_a_kill(searched, tiny_config, tmp_path):
+    folder = like(searched, tmp_path / "shared")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.training.test_selection import search_config\n"
+        "from fsl_mrs_dl.training.selection.search import Search\n"
+        "if __name__ == '__main__':\n"
+        "    f = Path(sys.argv[2])\n"
+        "    Search(search_config(Path(sys.argv[1])), f).run(f / 'data', f / 'held_out', workers=2)\n"
+    )
+    (tmp_path / "go.py").write_text(code)
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    command = [sys.executable, str(tmp_path / "go.py"), str(tiny_config), str(folder)]
+    environment = {**os.environ, "PYTHONPATH": root}
+    first = subprocess.Popen(command, env=environment, start_new_session=True)
+    until = time.monotonic() + 300
+    while not ((folder / "trials.json").exists() and log_of(folder)["trials"]) and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = log_of(folder)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    log = log_of(folder)
+    assert log["trials"][: len(kept["trials"])] == kept["trials"]
+    started_again = {entry["number"]: entry["point"] for entry in kept["running"]}
+    points = {trial["number"]: trial["point"] for trial in log["trials"]}
+    assert started_again.items() <= points.items()
+    assert log["running"] == []
+    assert sum(trial["outcome"] == COMPLETED for trial in log["trials"]) >= 4
+
+
+def test_a_log_of_another_search_and_a_broken_one_are_refused(searched, tiny_config, tmp_path):
     with pytest.raises(ConfigError, match="another configuration"):
-        Search(search_config(tiny_config, seed=2), whole)
-    write_plot(logs[0]["trials"], search_config(tiny_config), tmp_path / "search.png")
-    assert (tmp_path / "search.png").read_bytes()[:4] == b"\x89PNG"
+        Search(search_config(tiny_config, seed=2), searched[1])
+    # more trials may be asked for
+    assert len(Search(search_config(tiny_config, n_trials=9), searched[1]).trials) == len(searched[0].trials)
+    (tmp_path / "trials.json").write_text('{"trials": [{}], "config": {}, "running": []}')
+    with pytest.raises(DataError, match="not the log of a search"):
+        Search(search_config(tiny_config), tmp_path)
+
+
+def test_a_trial_that_diverges_has_a_finite_score_and_a_reason(searched, tiny_config, tmp_path, monkeypatch):
+    folder = like(searched, tmp_path / "nan")
+    errors = iter([(math.nan, 1.0)] + [(0.5, 0.4)] * 50)
+    monkeypatch.setattr(trial_module.Material, "errors", lambda *_: next(errors))
+    search = Search(search_config(tiny_config, n_trials=1), folder)
+    search.run(folder / "data", folder / "held_out")
+    first, second = log_of(folder)["trials"]
+    assert (first["outcome"], first["score"], first["clean"]) == (FAILED, WORST, WORST)
+    assert "finite" in first["reason"]
+    assert second["outcome"] == COMPLETED
+
+
+def test_what_torch_raises_costs_one_trial_and_a_search_that_only_fails_ends(
+    searched, tiny_config, tmp_path, monkeypatch
+):
+    folder = like(searched, tmp_path / "fails")
+
+    def broken(*_):
+        raise RuntimeError("CUDA out of memory\nmore lines")
+
+    monkeypatch.setattr(trial_module.Material, "trainer", broken)
+    with pytest.raises(Exception, match="every trial of the search failed"):
+        Search(search_config(tiny_config, n_trials=30), folder).run(folder / "data", folder / "held_out")
+    assert {trial["reason"] for trial in log_of(folder)["trials"]} == {"RuntimeError: CUDA out of memory"}
+
+
+def test_a_trial_ends_early_where_it_is_worse_than_most_that_were_there():
+    config = SelectConfig.__new__(SelectConfig)
+    object.__setattr__(config, "n_free", 3)
+    object.__setattr__(config, "keep", 0.5)
+    assert goes_on(9.0, [1.0, 2.0], config), "too few to compare with"
+    assert goes_on(2.0, [1.0, 2.0, 3.0], config)
+    assert not goes_on(2.1, [1.0, 2.0, 3.0], config)
+
+
+def trial(number, outcome, rungs, **more):
+    return {"number": number, "outcome": outcome, "rungs": rungs, "score": rungs[-1], "clean": rungs[-1], **more}
+
+
+def test_the_process_is_told_what_a_stopped_trial_would_have_come_to(tiny_config, tmp_path):
+    journal = Journal(search_config(tiny_config), tmp_path)
+    for number, rungs in enumerate(([0.8, 0.4], [0.6, 0.2], [1.0, 0.5])):
+        journal.end(trial(number, COMPLETED, rungs, point=[], values={}), 1.0)
+    journal.end(trial(3, STOPPED, [1.2], point=[], values={}), 1.0)
+    told = [math.exp(t["told"]) for t in journal.trials]
+    # errors fell to 1/2, 1/3 and 1/2 of those at the first rung
+    np.testing.assert_allclose(told, [0.4, 0.2, 0.5, 0.6])
+    assert journal.trials[3]["score"] == 1.2, "the log says what was measured"
+
+
+def test_proposals_go_to_where_errors_are_small_and_away_from_what_is_running(tiny_config):
+    config = search_config(tiny_config, n_random=12)
+    proposer = Proposer(config)
+    trials = []
+    for number in range(20):
+        point = proposer.propose(number, trials, [])
+        values = proposer.values(point)
+        error = 0.2 + abs(math.log(values["optimiser.learning_rate"] / 2e-3)) + (values["network.kernel"] == 3)
+        trials.append({"point": point, "told": math.log(error)})
+    best = min(trials[:12], key=lambda t: t["told"]), min(trials[12:], key=lambda t: t["told"])
+    assert best[1]["told"] < best[0]["told"]
+    again = Proposer(config).propose(20, trials, [])
+    assert again == proposer.propose(20, trials, []), "a proposal follows from the trials alone"
+    assert proposer.propose(20, trials, [again]) != again
+
+
+def test_figures_and_words_come_from_the_log(searched, tmp_path):
+    search, folder = searched
+    trials = log_of(folder)["trials"]
+    for path in write_figures(trials, search.config, tmp_path):
+        assert path.read_bytes()[:4] == b"\x89PNG"
+    curves = partial_dependence(trials, search.config)
+    assert set(curves) == set(SPACE)
+    assert all(math.isfinite(value) and value > 0 for _, values in curves.values() for value in values)
+    text = summary(trials, search.config.space)
+    assert "4 completed" in text
+    assert f"trial {log_of(folder)['best']['number']}," in text
+    assert len(in_common(trials, search.config.space)) == len(SPACE)
+    assert -1 <= correlation(trials) <= 1
+    one = [trial(n, COMPLETED, [s], values={}) for n, s in enumerate((0.3, 0.1, 0.2))]
+    assert correlation(one) == pytest.approx(1.0)
 
 
 def test_what_cannot_be_searched_is_said_before_anything_is_trained(tiny_config, tmp_path):
@@ -159,65 +248,67 @@ def test_what_cannot_be_searched_is_said_before_anything_is_trained(tiny_config,
         SelectConfig("s", base, {"netwrk.dense": Dimension(low=1, high=2)})
     with pytest.raises(ConfigError, match="low < high"):
         Dimension(low=2, high=1)
+    # each choice is fine by itself, two of them together are no network
+    with pytest.raises(ConfigError, match="one positive number per width"):
+        SelectConfig(
+            "s",
+            base,
+            {
+                "network.widths": Dimension(choices=((8, 16), (8, 16, 32))),
+                "network.strides": Dimension(choices=((4, 4), (4, 2, 2))),
+            },
+        )
+    with pytest.raises(ConfigError, match="rising"):
+        search_config(tiny_config, rungs=(3, 2))
     (tmp_path / "c.toml").write_text('name = "s"\nn_trails = 3\n')
     with pytest.raises(ConfigError, match=r"n_trails.*n_trials"):
         read_selection(tmp_path / "c.toml")
     assert configured(base, {"optimiser.learning_rate": 1e-3}).optimiser.learning_rate == 1e-3
 
 
-def test_a_model_is_validated_on_synthesised_spectra(synthesiser, tiny_model):
-    cases = run_simulated(synthesiser, LoadedModel(open_model(tiny_model)), 40, 1)
-    assert len(cases) == 40
-    case = next(c for c in cases if not c.refused)
-    assert set(case.estimate) == set(case.truth) == set(case.interval95)
-    low, high = case.interval95["NAA"]
-    assert low <= case.estimate["NAA"] <= high
-    again = run_simulated(synthesiser, LoadedModel(open_model(tiny_model)), 40, 1)
-    assert [c.estimate for c in again] == [c.estimate for c in cases]
-    # the tiny model saw too few edit_off alone to be calibrated for it
-    assert {c.series for c in cases if c.refused} <= {"edit_off"}
+def test_a_trial_of_any_batch_size_sees_the_same_epochs(tiny_config):
+    config = search_config(tiny_config, n_spectra=640)
+    for size in (16, 32):
+        trial_config = config.trial({"optimiser.batch_size": size})
+        assert trial_config.optimiser.n_steps * size == 2 * 640
+        assert trial_config.optimiser.validate_every * size == 640
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["--simulated", "c.toml", "--data", "d"], "takes the place"),
-        (["--data", "d"], "nothing to validate on"),
-        (["--simulated", "c.toml", "--against", "newton"], "are for --data"),
-    ],
-)
-def test_validate_wants_one_kind_of_spectra(tmp_path, arguments, text):
-    command = [sys.executable, "-m", "fsl_mrs_dl", "validate", "--output", str(tmp_path / "out"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert text in done.stderr
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("name", ["cnn", "yae"])
+def test_every_point_of_the_shipped_spaces_is_a_network(name):
+    from fsl_mrs_dl.networks import build_network
+
+    config = read_selection(next(p for p in _configs() if p.name == f"select_{name}.toml"))
+    assert config.n_trials >= 60
+    space = Proposer(config).space
+    corners = space.rvs(n_samples=12, random_state=1)
+    for point in corners:
+        values = Proposer(config).values([v.item() if hasattr(v, "item") else v for v in point])
+        made = config.trial(values)
+        network = build_network(made.network, 721, 5).eval()
+        mean, log_sd = network(torch.zeros(2, 4, 721), torch.ones(2, 2))
+        assert mean.shape == log_sd.shape == (2, 5)
 
 
-def test_the_commands_from_end_to_end(tiny_config, tmp_path):
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "fsl_mrs_dl", *arguments], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+def _configs():
+    from pathlib import Path
 
-    run("dataset", str(tiny_config), "--n", "64", "--output", str(tmp_path / "data"))
-    text = tiny_config.read_text()
-    first, rest = text.split("\n", 1)
-    (tmp_path / "on_data.toml").write_text(f'dataset = "{tmp_path / "data"}"\n{first}\n{rest}')
-    assert read_config(tmp_path / "on_data.toml").dataset
-    run("train", str(tmp_path / "on_data.toml"), "--output", str(tmp_path / "run"))
-    output = run(
-        "validate",
-        "--simulated",
-        str(tiny_config),
-        "--n",
-        "50",
-        "--model",
-        str(tmp_path / "run"),
-        "--output",
-        str(tmp_path / "validation"),
-    )
-    assert "GABA" in output
-    assert json.loads((tmp_path / "validation" / "validation.json").read_text())["n"] == 50
+    return (Path(__file__).resolve().parents[2] / "configs").iterdir()
+
+
+def test_a_trial_changes_with_the_seed_of_its_dropout_only(searched):
+    search, folder = searched
+    material = trial_module.Material(search.config, folder / "data", folder / "held_out")
+    first = search.trials[0]
+    values = {**first["values"], "network.dropout": 0.3}
+    found = []
+    for _ in range(2):
+        torch.manual_seed(int(time.monotonic_ns() % 2**31))
+        run = trial_module.run_trial(material, values)
+        try:
+            next(run)
+            run.send(True)
+        except StopIteration as stop:
+            found.append(stop.value)
+    assert found[0] == found[1]
+    assert dataclasses.is_dataclass(material.perturbed)
