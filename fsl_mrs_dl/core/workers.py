@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty
 from typing import Any, Protocol, TypeVar
 
@@ -128,6 +128,59 @@ def _taken(maker: Any, queue: Any) -> Any:
                     got=f"exit code {maker.exitcode}",
                     hint="Run the command again, with fewer --workers where memory is short",
                 ) from None
+
+
+@contextmanager
+def companions(work: Callable[..., None], given: tuple[Any, ...], workers: int) -> Iterator[list[Any]]:
+    """Processes that stay for many tasks: each calls ``work(connection, *given)``, with a pipe to this one.
+
+    They end when `work` returns, which it does when the pipe is closed, with this process, and at once and without a
+    word where this block ends by an exception.
+
+    Parameters
+    ----------
+    work : function
+        Picklable.
+    given : tuple
+        Picklable.
+    workers : int
+
+    Yields
+    ------
+    list of multiprocessing.connection.Connection
+        The ends of this process.
+    """
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    processes, ends = [], []
+    try:
+        with _interrupts_held():
+            for _ in range(workers):
+                here, there = context.Pipe()
+                process = context.Process(target=_accompany, args=(os.getpid(), work, there, given), daemon=True)
+                process.start()
+                there.close()
+                processes.append(process)
+                ends.append(here)
+        yield ends
+        for end in ends:
+            end.close()
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _accompany(parent: int, work: Callable[..., None], connection: Any, given: tuple[Any, ...]) -> None:
+    _end_with(parent)
+    # the pipe is gone when the parent is done with it, or is itself gone
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        work(connection, *given)
 
 
 @contextmanager
