@@ -31,7 +31,7 @@ from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
 from fsl_mrs_dl.training.ratio_loss import RatioLoss
-from fsl_mrs_dl.training.source import VALIDATION, ahead, batches, draw
+from fsl_mrs_dl.training.source import AHEAD, VALIDATION, ahead, batches, draw
 from fsl_mrs_dl.training.start_weights import weights_for
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,8 @@ class Trainer:
         first_word = FirstWord(Pace(self.last_step - first))
         if self.since_best >= settings.patience:
             return
-        for batch in ahead(self._batches(), self.last_step - self.step):
+        depth = AHEAD[self.device.type]
+        for batch in ahead(self._batches(), self.last_step - self.step, depth):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
