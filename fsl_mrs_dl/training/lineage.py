@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,7 @@ def record_of(trainer: Trainer) -> StageRecord:
         steps=trainer.step,
         spectra=trainer.step * config.optimiser.batch_size,
         minutes=round(trainer.elapsed_s / 60, 1),
-        machine=f"{platform.machine()}, CPU, {config.optimiser.threads} threads",
+        machine="; ".join(trainer.machines),
         start_sha256=trainer.start_sha256,
     )
 
