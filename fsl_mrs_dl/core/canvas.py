@@ -15,7 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fsl_mrs_dl.core.files import atomic_path
+from fsl_mrs_dl.core.png import png_bytes
 
 
 @contextmanager
@@ -70,9 +74,24 @@ def save_figure(path: Path, figure: Any, *, dpi: float, **settings: Any) -> None
     DataError
         As `fsl_mrs_dl.core.files.atomic_path`.
     """
+    kind = path.suffix[1:].lower() or "png"
     with atomic_path(path) as scratch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # shown as a box
-        figure.savefig(scratch, format=path.suffix[1:].lower() or "png", dpi=dpi, **settings)
+        if kind == "png" and not settings:
+            scratch.write_bytes(png_bytes(_pixels(figure, dpi), dpi))
+        else:
+            figure.savefig(scratch, format=kind, dpi=dpi, **settings)
+
+
+def _pixels(figure: Any, dpi: float) -> NDArray:
+    """A figure drawn, shape ``(height, width, 4)``."""
+    before = figure.dpi
+    try:
+        figure.set_dpi(dpi)
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())
+    finally:
+        figure.set_dpi(before)
 
 
 def printable(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from fsl_mrs_dl.core.smooth import gaussian_smooth
 from fsl_mrs_dl.core.units import time_axis
 
 MIN_REFERENCE_SNR = 20.0
@@ -43,7 +43,7 @@ def eddy_phase(reference: NDArray, dwell_s: float, n_points: int | None = None) 
         return None
     reference = reference[:n]
     noise = np.sqrt(np.mean(np.abs(np.diff(reference[-max(8, n // 8) :], 2)) ** 2) / 6.0)
-    magnitude = gaussian_filter1d(np.abs(reference), 8.0)
+    magnitude = gaussian_smooth(np.abs(reference), 8.0)
     weak = np.flatnonzero(magnitude < MIN_REFERENCE_SNR * max(noise, 1e-12 * magnitude.max()))
     good = int(weak[0]) if weak.size else n
     if good < max(8, round(0.01 / dwell_s)):
@@ -53,7 +53,7 @@ def eddy_phase(reference: NDArray, dwell_s: float, n_points: int | None = None) 
     rotation = np.angle(np.vdot(reference[: good - 1], reference[1:good])) / dwell_s
     still = reference[:good] * np.exp(-1j * rotation * t[:good])
     # eddy currents last milliseconds and more: the first 16 points are kept as they are, later ones are smoothed
-    smooth = gaussian_filter1d(still, 6.0, mode="nearest")
+    smooth = gaussian_smooth(still, 6.0, beyond="constant")
     blend = np.clip((np.arange(good) - 8) / 16.0, 0.0, 1.0)
     phase = np.unwrap(np.angle((1.0 - blend) * still + blend * smooth))
     weight = np.abs(still)

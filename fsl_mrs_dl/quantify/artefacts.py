@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.core.smooth import gaussian_smooth
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.limits import LIMITS
@@ -85,7 +85,7 @@ def lipid_ratio(fit: FitResult, names: tuple[str, ...], grid: PpmGrid) -> float:
     inside = _band(grid, LIPID_PPM)
     metabolites = [index for index, name in enumerate(names) if name not in BACKGROUND]
     heights = [
-        np.abs(gaussian_filter1d((fit.data[c] - parts[metabolites].sum(axis=0)).real, sigma))[inside].max()
+        np.abs(gaussian_smooth((fit.data[c] - parts[metabolites].sum(axis=0)).real, sigma))[inside].max()
         for c, parts in fit.components.items()
     ]
     return float(max(heights)) / _highest(fit)

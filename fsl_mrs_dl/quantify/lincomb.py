@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 from scipy.optimize import least_squares, nnls
 
 from fsl_mrs_dl.core.data import EditedSpectra
@@ -36,6 +35,9 @@ grows beyond the data to cancel signals that are not there costs more than it ex
 AMPLITUDE_PENALTY = 1e-5
 """The same of amplitudes, each counted as if it showed like the quantity that shows best. Without it, what hardly
 shows (Cr in a DIFF) may take any size."""
+
+_DEGREE = 3
+"""Of the baseline's splines."""
 
 _KEPT = 8
 """Model spectra of each condition that are remembered: one more than a step of the Jacobian asks for in between."""
@@ -258,8 +260,27 @@ class FitProblem:
 
 
 def spline_columns(grid: PpmGrid, knot_ppm: float) -> NDArray:
-    """Cubic B-splines over the grid, shape ``(n_grid, n_splines)``."""
+    """Cubic B-splines over the grid, shape ``(n_grid, n_splines)``.
+
+    By the recursion of de Boor 1972, J Approx Theory 6:50, doi 10.1016/0021-9045(72)90080-9; the same bits as
+    ``scipy.interpolate.BSpline.design_matrix``, whose import takes longer than all that is done with it.
+    """
     n_intervals = max(1, round((grid.high_ppm - grid.low_ppm) / knot_ppm))
     inner = np.linspace(grid.low_ppm, grid.high_ppm, n_intervals + 1)
-    knots = np.concatenate([[inner[0]] * 3, inner, [inner[-1]] * 3])
-    return BSpline.design_matrix(grid.ppm, knots, 3).toarray()
+    knots = np.concatenate([[inner[0]] * _DEGREE, inner, [inner[-1]] * _DEGREE])
+    ppm, n_splines = grid.ppm, n_intervals + _DEGREE
+    # the interval of each point, and the splines that are not zero there
+    interval = np.clip(np.searchsorted(knots, ppm, side="right") - 1, _DEGREE, n_splines - 1)
+    values = np.zeros((_DEGREE + 1, ppm.size))
+    values[0] = 1.0
+    for degree in range(1, _DEGREE + 1):
+        lower, values[0] = values[:degree].copy(), 0.0
+        for k in range(1, degree + 1):
+            left, right = knots[interval + k - degree], knots[interval + k]
+            share = lower[k - 1] / (right - left)
+            values[k - 1] += share * (right - ppm)
+            values[k] = share * (ppm - left)
+    columns = np.zeros((ppm.size, n_splines))
+    for k in range(_DEGREE + 1):
+        columns[np.arange(ppm.size), interval - _DEGREE + k] = values[k]
+    return columns

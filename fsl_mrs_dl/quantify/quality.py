@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.smooth import gaussian_smooth
 from fsl_mrs_dl.core.units import ppm_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.quantify.lincomb import FitResult
@@ -112,7 +112,7 @@ def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisit
     smoothing = 1 / (min(acquisition_s, grid.max_time_s) * 2 * np.sqrt(np.pi) * spread_hz)
 
     def smooth(values: NDArray) -> NDArray:
-        return gaussian_filter1d(values.real, sigma) + 1j * gaussian_filter1d(values.imag, sigma)
+        return gaussian_smooth(values.real, sigma) + 1j * gaussian_smooth(values.imag, sigma)
 
     for condition, components in fit.components.items():
         data, lines = (

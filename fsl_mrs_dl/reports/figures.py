@@ -97,7 +97,7 @@ def draw_summary(quantification: Quantification, title: str = "") -> Any:
 
 def save_fit_summary(path: Path, quantification: Quantification, title: str = "") -> None:
     """Write `draw_summary` to `path` as PNG, 150 dots per inch."""
-    save_figure(path, draw_summary(quantification, title), dpi=150, pil_kwargs={"compress_level": 1})
+    save_figure(path, draw_summary(quantification, title), dpi=150)
 
 
 _STYLES: dict[str, dict[str, Any]] = {

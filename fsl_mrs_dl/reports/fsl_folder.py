@@ -9,12 +9,11 @@ that FSL-MRS's nuisance parameters are all zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.data import EditedSpectra
@@ -95,17 +94,19 @@ def write_fsl_files(quantification: Quantification, folder: Path, spectra: Edite
 
 def _function(name: str, fid: NDArray, spectra: EditedSpectra) -> str:
     """FSL-MRS's file of one function: the complex conjugate of its FID; six digits, as single precision has."""
-    basis = {
-        "basis_re": _rounded(fid.real),
-        "basis_im": _rounded(-fid.imag),
+    others = {
         "basis_dwell": spectra.dwell_s,
         "basis_centre": spectra.f0_mhz,
         "basis_width": 0.0,
         "basis_name": name,
         "basis_nucleus": "1H",
     }
-    return json.dumps({"basis": basis, "meta": {"made_of": "the fitted function, as fsl_mrs_dl fit drew it"}}) + "\n"
+    parts = {"basis_re": fid.real, "basis_im": -fid.imag}
+    # `json` takes four times as long for as many numbers
+    arrays = "".join(f'"{key}": [{_numbers(values)}], ' for key, values in parts.items())
+    meta = json.dumps({"made_of": "the fitted function, as fsl_mrs_dl fit drew it"})
+    return f'{{"basis": {{{arrays}{json.dumps(others)[1:]}, "meta": {meta}}}\n'
 
 
-def _rounded(values: NDArray) -> Sequence[float]:
-    return [float(f"{value:.6g}") for value in np.asarray(values)]
+def _numbers(values: NDArray) -> str:
+    return ", ".join(["%.6g"] * values.size) % tuple(values.tolist())

@@ -18,6 +18,7 @@ from fsl_mrs_dl.physics.pulses import (
     step_spinors,
 )
 from fsl_mrs_dl.physics.pulses.properties import profile
+from fsl_mrs_dl.physics.pulses.slr import _least_squares_taps
 
 
 def hard(flip_deg, phase=0.0, duration_s=1e-6):
@@ -92,6 +93,15 @@ def test_slr_keeps_its_ripples_and_band(n_steps):
 def test_slr_is_real_and_symmetric():
     pulse = slr_refocusing(5e-3, 6.0)
     assert np.abs(pulse.w1_hz.imag).max() < 1e-6 * np.abs(pulse.w1_hz).max()
+
+
+@pytest.mark.parametrize("edges", [(0.02, 0.05), (0.005, 0.06), (0.001, 0.6)])
+def test_least_squares_filter_is_scipys(edges):
+    from scipy.signal import firls
+
+    # the last has a transition band that leaves it undetermined
+    expected = firls(127, [0, *edges, 1], [1, 1, 0, 0], weight=[1, 0.07])
+    np.testing.assert_allclose(_least_squares_taps(127, *edges, 0.07), expected, rtol=0, atol=1e-12)
 
 
 def test_slr_refuses_what_cannot_be_designed():

@@ -13,7 +13,7 @@ from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.units import time_axis
 from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
+from fsl_mrs_dl.quantify.lincomb import fit_linear_combination, spline_columns
 from fsl_mrs_dl.quantify.line_agreement import Agreement, agreement_flags, line_agreement
 from fsl_mrs_dl.quantify.line_groups import NEAR_WATER, Freedom, line_groups
 from fsl_mrs_dl.quantify.overlay import _Problem, overlay
@@ -143,3 +143,14 @@ def test_a_diff_alone_has_the_lines_of_diff():
     only = basis_signals(alone, list(CONC))
     _, picture, noise = drawn(alone, only, amplitudes)
     assert list(lines_of(picture, noise)) == ["NAA 2.01", "Glx 3.75", "GABA 3.0", "MM 0.9"]
+
+
+@pytest.mark.parametrize("knot_ppm", [0.3, 0.5, 0.9, 5.0])
+def test_columns_of_the_spline_are_scipys(knot_ppm):
+    from scipy.interpolate import BSpline
+
+    grid = PpmGrid()
+    inner = np.linspace(grid.low_ppm, grid.high_ppm, max(1, round((grid.high_ppm - grid.low_ppm) / knot_ppm)) + 1)
+    knots = np.concatenate([[inner[0]] * 3, inner, [inner[-1]] * 3])
+    expected = BSpline.design_matrix(grid.ppm, knots, 3).toarray()
+    np.testing.assert_allclose(spline_columns(grid, knot_ppm), expected, rtol=0, atol=1e-14)
