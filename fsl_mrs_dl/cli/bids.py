@@ -15,8 +15,12 @@ from typing import Any
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol, told_options
 
-INTERRUPTED = "scans that are done stay, and with --skip-existing the same command goes on after them"
-"""What is said when the command is stopped."""
+
+def interrupted(args: argparse.Namespace) -> str:
+    """What is said after Ctrl-C."""
+    if args.analysis_level == "group":
+        return "its files are whole, and the same command, which takes seconds, makes them anew"
+    return "scans that are done stay, and with --skip-existing the same command goes on after them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.cli.options import as_options, option_names
@@ -42,14 +42,17 @@ LONG = ("dataset", "select", "train", "ladder", "validate")
 """Commands that log their progress without being asked."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all sub-commands."""
+def build_parser(complete: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser of all sub-commands; of those that are not in `complete` it has names and purposes only."""
     parser = argparse.ArgumentParser(
         prog="fsl_mrs_dl", description="Deep-learning quantification of GABA-edited MEGA-PRESS spectra."
     )
     parser.add_argument("--version", action="version", version=f"fsl_mrs_dl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
     for name, summary in COMMANDS.items():
+        if name not in complete:
+            commands.add_parser(name, help=summary)
+            continue
         module = importlib.import_module(f"fsl_mrs_dl.cli.{name}")
         sub = commands.add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(sub)
@@ -66,8 +69,10 @@ def _interrupt(*_: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code (0 done, 1 data error, 2 bad arguments)."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        args = build_parser().parse_args(argv)
+        # the modules of the other commands need not be imported
+        args = build_parser(words).parse_args(words)
     except KeyboardInterrupt:
         print("fsl_mrs_dl: interrupted", file=sys.stderr)
         return 130
@@ -105,6 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _what_next(args: argparse.Namespace) -> str:
     """What an interrupted command leaves, as its module says it."""
     module = importlib.import_module(f"fsl_mrs_dl.cli.{args.command}")
+    if hasattr(module, "interrupted"):
+        return str(module.interrupted(args))
     return getattr(module, "INTERRUPTED", "the same command starts over")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol
 
+INTERRUPTED = "the same command goes on after the data sets that are done"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``validate``."""
@@ -47,15 +49,17 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
     from fsl_mrs_dl.reports.manifest import entry_names
+    from fsl_mrs_dl.validation.kept import unfinished
     from fsl_mrs_dl.validation.outputs import text_table, write_outputs
 
     _check(args)
     model = load_model(args.model) if args.model is not None or args.simulated else None
-    cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
-    with new_output_folder(
-        args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
-    ) as folder:
-        cases = cases_of()
+    key, cases_of = _simulated(args, model) if args.simulated else _measured(args, model)
+    with (
+        new_output_folder(args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()) as folder,
+        unfinished(args.output, key) as partial,
+    ):
+        cases = cases_of(partial)
         result = write_outputs(folder, cases, ", ".join(sorted({case.model for case in cases})))
     if args.json:
         import json
@@ -83,27 +87,32 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("at least one spectrum is needed", where="--n", got=args.n)
 
 
-def _measured(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
-    from fsl_mrs_dl.validation.run import read_truth, run_cases
+def _measured(args: argparse.Namespace, model: Any) -> tuple[str, Callable[[Path], list[Any]]]:
+    """What the answers depend on, and what quantifies the files; it keeps what is done in the folder it is given."""
+    from fsl_mrs_dl.validation.kept import KeptCases, key_of_cases, program_versions
+    from fsl_mrs_dl.validation.run import files_of, read_truth, run_cases
 
     truth = read_truth(args.truth, args.truth_key)
     programs = _programs(args)
-    return lambda: run_cases(
-        args.data,
-        truth,
-        model,
-        basis=args.basis,
-        programs=programs,
-        diff_alone=args.diff_alone,
-        any_protocol=args.any_protocol,
-    )
+    how = {"diff_alone": args.diff_alone, "any_protocol": args.any_protocol}
+    asked = {**how, "programs": program_versions(programs)}
+    key = key_of_cases(files_of(args.data, truth), truth, model, args.basis, asked)
+
+    def cases(partial: Path) -> list[Any]:
+        kept = KeptCases(partial)
+        return run_cases(args.data, truth, model, basis=args.basis, programs=programs, kept=kept, **how)
+
+    return key, cases
 
 
-def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
+def _simulated(args: argparse.Namespace, model: Any) -> tuple[str, Callable[[Path], list[Any]]]:
+    """What the bank depends on, and what draws and quantifies spectra; the bank is made in the folder it is given."""
+    import dataclasses
     import importlib.util
-    import tempfile
 
+    from fsl_mrs_dl import __version__
     from fsl_mrs_dl.core.errors import MissingExtraError
+    from fsl_mrs_dl.core.unfinished import key_of
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.config import read_config
     from fsl_mrs_dl.training.run import bank_of_recipe
@@ -113,12 +122,12 @@ def _simulated(args: argparse.Namespace, model: Any) -> Callable[[], list[Any]]:
     if importlib.util.find_spec("numba") is None:
         raise MissingExtraError("numba", "train")
 
-    def cases() -> list[Any]:
-        with tempfile.TemporaryDirectory() as scratch:
-            bank = bank_of_recipe(config.recipe, Path(scratch))
+    def cases(partial: Path) -> list[Any]:
+        # of what there is to do, simulating the bank takes nearly all the time
+        bank = bank_of_recipe(config.recipe, partial / "bank")
         return run_simulated(Synthesiser(config.recipe, bank), model, args.n, config.seed)
 
-    return cases
+    return key_of({"recipe": dataclasses.asdict(config.recipe), "fsl_mrs_dl": __version__}), cases
 
 
 def _programs(args: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.quantify.chain import analyse
 from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.validation.kept import KeptCases
 from fsl_mrs_dl.validation.outputs import Case, answers_of
 from fsl_mrs_dl.validation.programs import one_gaussian
 from fsl_mrs_dl.validation.programs.task import Program, answers, wanted_metabolites
@@ -102,6 +103,7 @@ def run_cases(
     programs: Mapping[str, Program] | None = None,
     diff_alone: bool = False,
     any_protocol: bool = False,
+    kept: KeptCases | None = None,
 ) -> list[Case]:
     """Quantify every data set that `truths` names.
 
@@ -120,6 +122,8 @@ def run_cases(
         Show every method DIFF only, as if the file had nothing else.
     any_protocol : bool
         Answer protocols that the model was not trained on, see `fsl_mrs_dl.quantify.protocol`.
+    kept : KeptCases, optional
+        What an interrupted call of the same left is taken from there, and what is done is put there.
 
     Raises
     ------
@@ -127,21 +131,51 @@ def run_cases(
         When a file is missing or cannot be used.
     """
     paths = files_of(folder, truths)
-    cases = []
-    pace = Pace(len(truths))
     wanted = wanted_metabolites([t.values for t in truths], any(t.has_macromolecules for t in truths))
-    for index, (truth, path) in enumerate(zip(truths, paths, strict=True)):
+    how = _How(model, basis, programs or {}, wanted, diff_alone, any_protocol)
+    cases = _kept(kept, len(truths))
+    missing = [i for i in range(len(truths)) if i not in cases]
+    pace = Pace(len(missing))
+    for done, i in enumerate(missing, start=1):
+        cases[i] = how.answered(truths[i], paths[i])
+        if kept is not None:
+            kept.put(i, cases[i])
+        said = " refused" if cases[i].refused else ""
+        number = len(truths) - len(missing) + done
+        log.info("%d/%d %s%s  %s", number, len(truths), truths[i].id, said, pace.after(done))
+    return [cases[i] for i in range(len(truths))]
+
+
+@dataclass(frozen=True)
+class _How:
+    """What every data set of `run_cases` is quantified with."""
+
+    model: LoadedModel | None
+    basis: Path | None
+    programs: Mapping[str, Program]
+    wanted: Sequence[str]
+    diff_alone: bool
+    any_protocol: bool
+
+    def answered(self, truth: Truth, path: Path) -> Case:
         data = load(path)
-        if diff_alone:
+        if self.diff_alone:
             data = replace(data, spectra=diff_of(data.spectra))
-        result = analyse(data, model, basis=basis, any_protocol=any_protocol)
+        result = analyse(data, self.model, basis=self.basis, any_protocol=self.any_protocol)
         against = {CLASSICAL: result.classical}
-        for name, program in (programs or {}).items():
-            against |= answers(name, program, data.spectra, wanted)
+        for name, program in self.programs.items():
+            against |= answers(name, program, data.spectra, self.wanted)
         against[one_gaussian.NAME] = one_gaussian.one_gaussian(data.spectra)
-        cases.append(_case(truth, result, {name: values for name, values in against.items() if values}))
-        said = " refused" if result.refused else ""
-        log.info("%d/%d %s%s  %s", index + 1, len(truths), truth.id, said, pace.after(index + 1))
+        return _case(truth, result, {name: values for name, values in against.items() if values})
+
+
+def _kept(kept: KeptCases | None, n: int) -> dict[int, Case]:
+    """The cases of an interrupted call by their number."""
+    if kept is None:
+        return {}
+    cases = {i: case for i in range(n) if (case := kept.get(i)) is not None}
+    if cases:
+        log.info("%d of %d data sets are there already", len(cases), n)
     return cases
 
 

@@ -1,55 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ctrl-C: one line that says how to go on, exit code 130, no traceback, nothing half-written."""
 
-import os
+import json
 import re
-import signal
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 from tests.bids_helpers import make_dataset
 from tests.helpers import EXAMPLE
-
-
-def interrupted(*arguments, after, cwd):
-    """Run a command, interrupt it and its workers when a line matches `after`, or when it is true; code and lines."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fsl_mrs_dl", *map(str, arguments)],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    guard = threading.Timer(300, process.kill)
-    guard.start()
-    lines = []
-    if callable(after):
-        while process.poll() is None and not after():
-            time.sleep(0.01)
-    else:
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            if re.search(after, line):
-                break
-    os.killpg(process.pid, signal.SIGINT)
-    lines += [line.rstrip() for line in process.stdout]
-    guard.cancel()
-    return process.wait(), lines
-
-
-def check(code, lines, command, text):
-    assert code == 130, lines
-    assert lines[-1] == f"fsl_mrs_dl {command}: interrupted; {text}", lines
-    assert "Traceback" not in "\n".join(lines)
-
-
-def leftovers(folder):
-    return [path for path in folder.rglob("*") if ".tmp-" in path.name]
+from tests.interrupt_helpers import check, interrupted, leftovers
 
 
 def test_a_data_set_goes_on_from_its_whole_parts(tiny_config, tiny_model, tmp_path):
@@ -75,6 +36,27 @@ def test_a_study_keeps_the_scans_that_are_done(tmp_path, workers):
     assert leftovers(tmp_path / "out") == []
     done = len(list((tmp_path / "out").rglob("*_desc-dl_mrsquant.tsv")))
     assert 1 <= done < 4
+
+
+def test_a_validation_goes_on_after_the_data_sets_that_are_done(tmp_path):
+    study = make_dataset(tmp_path / "raw", participants=("01", "02"))
+    (tmp_path / "data").mkdir()
+    for number, path in enumerate(sorted(study.rglob("*megapress68_svs.nii.gz"))):
+        path.rename(tmp_path / "data" / f"d{number}.nii.gz")
+    truths = [{"id": f"d{number}", "conc_mm": {"NAA": 12 + number, "Cr": 8, "GABA": 2}} for number in range(2)]
+    (tmp_path / "truth.json").write_text(json.dumps(truths))
+    command = ("validate", "--data", "data", "--truth", "truth.json", "--output")
+    code, lines = interrupted(*command, "parts", after=r"^1/2", cwd=tmp_path)
+    check(code, lines, "validate", "the same command goes on after the data sets that are done")
+    assert not (tmp_path / "parts").exists()
+    assert leftovers(tmp_path) == []
+    run = [sys.executable, "-m", "fsl_mrs_dl", *command]
+    again = subprocess.run([*run, "parts"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "1 of 2 data sets are there already" in again.stderr
+    subprocess.run([*run, "whole"], cwd=tmp_path, capture_output=True, check=True)
+    assert not list(tmp_path.glob("*.partial"))
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from fsl_mrs_dl.validation.ladder.rungs import GROUPS, groups_on, rungs, with_gr
 from fsl_mrs_dl.validation.run import read_truth
 from fsl_mrs_dl.validation.simulated import draw_simulated
 from tests.helpers import ROOT, pair_of, write_nifti
+from tests.interrupt_helpers import check, interrupted, leftovers
 
 NAMES = ("Cr", "GABA", "Gln", "Glu", "NAA")
 TOP = Recipe(
@@ -321,7 +322,7 @@ def test_the_command_shows_every_rung_on_every_set(climbed):
     assert not list(folder.glob(".tmp*"))
 
 
-def test_a_ladder_that_was_killed_goes_on_where_it_was(climbed, config_path, measured, tmp_path, monkeypatch):
+def test_a_ladder_that_was_interrupted_goes_on_where_it_was(climbed, config_path, measured, tmp_path, monkeypatch):
     from fsl_mrs_dl.validation.ladder import run
 
     whole = json.loads((climbed[0] / "ladder.json").read_text())
@@ -329,6 +330,10 @@ def test_a_ladder_that_was_killed_goes_on_where_it_was(climbed, config_path, mea
     for name in ("01-line_width", "ladder.json"):
         path = tmp_path / "out" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    code, lines = interrupted("ladder", config_path, "--output", "out", after=r"^rung 2/2", cwd=tmp_path)
+    check(code, lines, "ladder", "the same command goes on with the rungs that are there")
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "out" / "01-line_width" / "card.json").exists()
     trained, train = [], run.train
 
     def noted(config, folder, bank):
