@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import platform
 
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 
@@ -42,15 +41,6 @@ def chosen_device(wanted: str = "auto") -> str:
             hint="Use --device cpu, or install a build of torch for the machine's driver",
         )
     return "cuda" if there and wanted != "cpu" else "cpu"
-
-
-def machine_of(device: str, threads: int) -> str:
-    """What a training runs on, as its record says it."""
-    import torch
-
-    if device == "cpu":
-        return f"{platform.machine()}, CPU, {threads} threads"
-    return f"{platform.machine()}, {torch.cuda.get_device_name()}, {os.cpu_count()} cores"
 
 
 def free_cores() -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def record_of(trainer: Trainer) -> StageRecord:
         steps=trainer.step,
         spectra=trainer.step * config.optimiser.batch_size,
         minutes=round(trainer.elapsed_s / 60, 1),
-        machine="; ".join(trainer.machines),
+        machine=f"{platform.machine()}, CPU, {config.optimiser.threads} threads",
         start_sha256=trainer.start_sha256,
     )
 

@@ -30,9 +30,8 @@ from fsl_mrs_dl.networks import build_network, network_config
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
-from fsl_mrs_dl.training.devices import machine_of
 from fsl_mrs_dl.training.ratio_loss import RatioLoss
-from fsl_mrs_dl.training.source import AHEAD, VALIDATION, ahead, batches, draw
+from fsl_mrs_dl.training.source import VALIDATION, ahead, batches, draw
 from fsl_mrs_dl.training.start_weights import weights_for
 
 log = logging.getLogger(__name__)
@@ -97,7 +96,6 @@ class Trainer:
         )
         self.step, self.elapsed_s, self.best, self.since_best = 0, 0.0, 1e9, 0
         self.history: list[dict[str, float]] = []
-        self.machines: list[str] = []
         # targets are brought to unit size by the spread of the first validation spectra
         self.validation = draw(synthesiser, config.seed, VALIDATION, 0, config.optimiser.n_validation)
         both = self.validation.present.all(axis=1)
@@ -121,12 +119,9 @@ class Trainer:
         settings = self.config.optimiser
         started, done_before, first = time.monotonic(), self.elapsed_s, self.step
         first_word = FirstWord(Pace(self.last_step - first))
-        if self.since_best >= settings.patience or first == self.last_step:
+        if self.since_best >= settings.patience:
             return
-        machine = machine_of(self.device.type, settings.threads)
-        self.machines = [*(m for m in self.machines if m != machine), machine]
-        depth = AHEAD[self.device.type]
-        for batch in ahead(self._batches(), self.last_step - self.step, depth):
+        for batch in ahead(self._batches(), self.last_step - self.step):
             loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
@@ -291,7 +286,6 @@ class Trainer:
                 "history": self.history,
                 "config": _plain(asdict(self.config)),
                 "start_sha256": self.start_sha256,
-                "machines": self.machines,
             },
         )
 
@@ -326,7 +320,6 @@ class Trainer:
         self.optimiser.load_state_dict(optimiser)
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.best, self.since_best, self.history = state["best"], state["since_best"], state["history"]
-        self.machines = state.get("machines") or [machine_of("cpu", self.config.optimiser.threads)]
         log.info("resumed at step %d", self.step)
 
 

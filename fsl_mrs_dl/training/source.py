@@ -26,9 +26,6 @@ TRAIN, VALIDATION, CALIBRATION, PROBE = 0, 1, 2, 9
 CHUNK = 4096
 """Spectra that a GPU makes at a time; with another number others are drawn."""
 
-AHEAD = {"cpu": 4, "cuda": 64}
-"""Batches that are ready. For a GPU more than are made at a time, so that the next are made while these are used."""
-
 
 def draw(
     synthesiser: Synthesiser, seed: int, stream: int, index: int, n: int, *, clean: bool = False
@@ -111,9 +108,9 @@ def _rows(batch: SynthesisedBatch, index: Any) -> SynthesisedBatch:
     return SynthesisedBatch(**parts)  # type: ignore[arg-type]
 
 
-def ahead(made: Iterator[SynthesisedBatch], n: int, depth: int = AHEAD["cpu"]) -> Iterator[SynthesisedBatch]:
-    """The next `n` of `made`, up to `depth` of them made ahead by a thread."""
-    ready: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=depth)
+def ahead(made: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch]:
+    """The next `n` of `made`, made ahead by a thread."""
+    ready: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
     stop = threading.Event()
 
     def work() -> None:

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages in docs/: none is missing or forgotten, and what they print can be run."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import yaml
 from fsl_mrs_dl.cli.main import COMMANDS, build_parser
 from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from tests.helpers import docs_generated
+from tests.page_helpers import bash_of, commands_of, run_page
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -78,21 +76,6 @@ def test_an_unknown_directive_is_an_error(generated):
         generated.filled("<!-- optoins: fit -->")
 
 
-def bash_of(page):
-    blocks = re.findall(r"^```bash\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return "".join(blocks)
-
-
-def commands_of(page):
-    """Commands of ours in the blocks of a page, one a line, with what stands in brackets as if it were given."""
-    for block in re.findall(r"^```(?:bash|text)?\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"; | && | \| ", line.split(" #")[0]):
-                words = re.sub(r"[\[\]]", " ", part).strip()
-                if re.match(r"(\S*/)?fsl_mrs_dl [a-z]", words):
-                    yield words
-
-
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
@@ -107,26 +90,6 @@ def test_every_command_of_the_pages_is_one_that_the_program_takes():
                 pytest.fail(f"{page.name}: {command}")
             seen += 1
     assert seen > 50
-
-
-def run_page(folder, script):
-    """Run a script as in a shell in which the program is installed, beside the examples."""
-    programs = folder / "bin"
-    programs.mkdir()
-    for name, module in (("fsl_mrs_dl", "-m fsl_mrs_dl"), ("python", "")):
-        path = programs / name
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
-        path.chmod(0o755)
-    (folder / "examples").symlink_to(ROOT / "examples")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "PATH": f"{programs}:{os.environ['PATH']}",
-    }
-    return subprocess.run(
-        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.slow

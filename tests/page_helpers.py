@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that stand in the documentation, and a shell in which they are typed."""
+
+import os
+import re
+import subprocess
+import sys
+
+from tests.helpers import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def bash_of(page):
+    blocks = re.findall(r"^```bash\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return "".join(blocks)
+
+
+def commands_of(page):
+    """Commands of ours in the blocks of a page, one a line, with what stands in brackets as if it were given."""
+    for block in re.findall(r"^```(?:bash|text)?\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"; | && | \| ", line.split(" #")[0]):
+                words = re.sub(r"[\[\]]", " ", part).strip()
+                if re.match(r"(\S*/)?fsl_mrs_dl [a-z]", words):
+                    yield words
+
+
+def run_page(folder, script):
+    """Run a script as in a shell in which the program is installed, beside the examples."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, module in (("fsl_mrs_dl", "-m fsl_mrs_dl"), ("python", "")):
+        path = programs / name
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        path.chmod(0o755)
+    (folder / "examples").symlink_to(ROOT / "examples")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
+    return subprocess.run(
+        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
