@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from paper_rows import ROOT, Plan, banks_and_data, is_done, rows_of, train_row
+from paper_rows import ROOT, Plan, Row, banks_and_data, is_done, rows_of, try_row
 
 from fsl_mrs_dl.core.workers import run_calls
 
@@ -37,7 +38,8 @@ def main() -> None:
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     train.add_argument("--workers", type=int, default=1, help="trainings at a time")
     train.add_argument("--makers", type=int, default=1, help="processes that make spectra")
-    train.add_argument("--only", nargs="*", default=[], help="parts of the names of rows")
+    train.add_argument("--only", nargs="*", default=[], metavar="PART", help="rows with one of these in their name")
+    train.add_argument("--without", nargs="*", default=[], metavar="PART", help="not those with one of these")
     train.add_argument("--cnn", type=Path, default=ROOT / "docs" / "select_cnn.json", help="log of the selection")
     train.add_argument("--yae", type=Path, default=ROOT / "docs" / "select_yae.json", help="log of the selection")
     train.add_argument("--members", type=int, default=0, help="protocols of the bank, fewer to try things out")
@@ -71,14 +73,22 @@ def _train(args: argparse.Namespace) -> None:
     banks_and_data(plan, args.makers)
     if args.data_only:
         return
-    rows = [row for row in rows_of(args.only) if not is_done(row, plan)]
-    if args.workers == 1:
-        for row in rows:
-            train_row(row, plan)
-            print(f"{row.name} done", flush=True)
+    rows = [row for row in rows_of(args.only, args.without) if not is_done(row, plan)]
+    failed = 0
+    for index, trouble in _tried(rows, plan, args.workers):
+        print(f"{rows[index].name} {trouble or 'done'}", flush=True)
+        failed += bool(trouble)
+    if failed:
+        raise SystemExit(f"{failed} rows failed; the same command tries them again")
+
+
+def _tried(rows: list[Row], plan: Plan, workers: int) -> Iterator[tuple[int, str]]:
+    """Train rows, each whatever became of the others; gives the place of each and what went wrong."""
+    if workers == 1:
+        for index, row in enumerate(rows):
+            yield index, try_row(row, plan)
         return
-    for index, _ in run_calls([(train_row, (row, plan)) for row in rows], args.workers):
-        print(f"{rows[index].name} done", flush=True)
+    yield from run_calls([(try_row, (row, plan)) for row in rows], workers)
 
 
 if __name__ == "__main__":

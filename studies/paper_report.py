@@ -30,7 +30,7 @@ SHOWN = ("GABA", "Glu", "Gln", "NAA", "Cr")
 
 def report(folder: Path, phantoms: Path) -> None:
     """Judge the rows on measured phantoms where they are there, and write ``paper.json``, ``.md`` and ``.png``."""
-    rows = [row for row in rows_of([]) if (folder / "rows" / row.name / "row.json").is_file()]
+    rows = [row for row in rows_of() if (folder / "rows" / row.name / "row.json").is_file()]
     if not rows:
         raise SystemExit(f"{folder} holds no finished row; train some first")
     shown = _phantoms(phantoms)

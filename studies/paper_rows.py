@@ -89,12 +89,13 @@ class Plan:
     n_members: int = 0
 
 
-def rows_of(only: Sequence[str]) -> list[Row]:
-    """All trainings, the table's first; `only` names parts that a row's name has to have one of."""
+def rows_of(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Row]:
+    """All trainings, the table's first; those with one of the parts `only` in their name, and none of `without`."""
     rows = [Row(network, spectra, 1) for spectra in SPECTRA[:2] for network in NETWORKS]
     rows += [Row(network, SPECTRA[1], seed) for seed in SEEDS[1:] for network in NETWORKS[:4]]
     rows += [Row(network, SPECTRA[2], 1) for network in NETWORKS]
-    return [row for row in rows if not only or any(part in row.name for part in only)]
+    rows = [row for row in rows if not only or any(part in row.name for part in only)]
+    return [row for row in rows if not any(part in row.name for part in without)]
 
 
 def recipe_of(spectra: str, plan: Plan) -> Recipe:
@@ -115,7 +116,10 @@ def config_of(row: Row, plan: Plan) -> TrainConfig:
     network, values = row.network, {}
     if network.startswith("selected_"):
         network = network.removeprefix("selected_")
-        values = json.loads(Path(plan.logs[row.network]).read_text("utf-8"))["best"]["values"]
+        best = json.loads(Path(plan.logs[row.network]).read_text("utf-8"))["best"]
+        if best is None:
+            raise LookupError(f"{plan.logs[row.network]} has no completed trial")
+        values = best["values"]
     emphasis = {"GABA": 2.0, "Glu": 2.0, "Gln": 2.0}
     base = TrainConfig(
         name=row.name, seed=row.seed, emphasis=emphasis, network={"name": network}, recipe=recipe_of(row.spectra, plan)
@@ -157,6 +161,15 @@ def _write(synthesiser: Synthesiser, n: int, seed: int, folder: Path, workers: i
 def is_done(row: Row, plan: Plan) -> bool:
     """Whether a row was trained and judged."""
     return (plan.folder / "rows" / row.name / "row.json").is_file()
+
+
+def try_row(row: Row, plan: Plan) -> str:
+    """`train_row`; what went wrong, or nothing."""
+    try:
+        train_row(row, plan)
+    except Exception as error:
+        return f"failed: {type(error).__name__}: {error}"
+    return ""
 
 
 def train_row(row: Row, plan: Plan) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 from fsl_mrs_dl.core.errors import MissingExtraError
 from fsl_mrs_dl.training.selection.space import SelectConfig
 
-REFIT_EVERY = 8
-"""Trials after which the length scales are fitted anew: that takes seconds, a proposal a fraction of one."""
+REFIT_EVERY, FITTED = 8, 96
+"""Trials after which the length scales are fitted anew, and how many of the last ones to: that takes seconds, a
+proposal a fraction of one."""
 
-N_CANDIDATES = 5000
+N_CANDIDATES = 3000
 """Points among which the one of the largest expected improvement is taken."""
 
 Point = list[Any]
@@ -85,12 +86,12 @@ class Proposer:
             return _plain(optimiser.ask())
 
     def process(self, points: Sequence[Point], told: Sequence[float]) -> Any:
-        """The Gaussian process, its length scales fitted to the first trials in steps of `REFIT_EVERY`."""
+        """The Gaussian process, its length scales fitted to every `REFIT_EVERY`-th state of the search."""
         from sklearn.base import clone
 
         n = max(2, len(points) // REFIT_EVERY * REFIT_EVERY)
         if self._fitted is None or self._fitted[0] != n:
-            self._fitted = (n, self._fit(points[:n], told[:n]))
+            self._fitted = (n, self._fit(points[:n][-FITTED:], told[:n][-FITTED:]))
         fitted = self._fitted[1]
         # fitting sets the noise in the kernel to 0, so that it is not predicted, and keeps it beside
         return clone(fitted).set_params(kernel=fitted.kernel_, optimizer=None, noise=None, alpha=fitted.noise_ + 1e-8)

@@ -51,7 +51,7 @@ class Search:
         self.config, self.folder = config, folder
         self.proposer = Proposer(config)
         self.journal = Journal(config, folder)
-        self._again = sorted(self.journal.running.items())
+        self._waiting = sorted(self.journal.running.items())
         self._under: dict[int, _Under] = {}
 
     @property
@@ -104,6 +104,8 @@ class Search:
                 end.send(self.proposer.values(under.point))
             if not busy:
                 return
+            if not any(end.poll() for end in busy):
+                self._look_ahead()
             for end in wait(list(busy)):
                 self._answer(end, busy, idle)
 
@@ -133,17 +135,22 @@ class Search:
         """The next trial: one that was running when the search was interrupted, or a proposal; None at the end."""
         if self._is_done():
             return None
-        if self._again:
-            number, point = self._again.pop(0)
-        else:
-            number = self.journal.next_number
-            if number >= self.config.most:
-                return None
-            running = [under.point for under in self._under.values()]
-            point = self.proposer.propose(number, self.trials, running)
+        if not self._waiting:
+            self._look_ahead()
+        if not self._waiting:
+            return None
+        number, point = self._waiting.pop(0)
         self._under[number] = _Under(number, point)
         self.journal.start(number, point)
         return self._under[number]
+
+    def _look_ahead(self) -> None:
+        """Have one proposal ready: workers need not wait for it."""
+        number = self.journal.next_number
+        if self._waiting or number >= self.config.most:
+            return
+        running = [under.point for under in self._under.values()]
+        self._waiting.append((number, self.proposer.propose(number, self.trials, running)))
 
     def _verdict(self, under: _Under, error: float) -> bool:
         """Whether a trial goes on from the rung that it has reached."""

@@ -111,7 +111,7 @@ class SelectConfig:
     n_trials: int = 64
     n_random: int = 24
     n_most: int = 0
-    rungs: tuple[int, ...] = (2, 6, 18)
+    rungs: tuple[int, ...] = (2, 5, 10)
     keep: float = 0.5
     n_free: int = 8
     seed: int = 1
