@@ -132,6 +132,7 @@ def test_workers_share_one_search_and_go_on_after_a_kill(searched, tiny_config, 
     first = subprocess.Popen(command, env=environment, start_new_session=True)
     until = time.monotonic() + 300
     while not ((folder / "trials.json").exists() and log_of(folder)["trials"]) and time.monotonic() < until:
+        assert first.poll() is None
         time.sleep(0.02)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
@@ -221,6 +222,9 @@ def test_proposals_go_to_where_errors_are_small_and_away_from_what_is_running(ti
     again = Proposer(config).propose(20, trials, [])
     assert again == proposer.propose(20, trials, []), "a proposal follows from the trials alone"
     assert proposer.propose(20, trials, [again]) != again
+    # more workers than there is design
+    point = proposer.propose(20, [], [again])
+    assert proposer.values(point) != proposer.values(again)
 
 
 def test_figures_and_words_come_from_the_log(searched, tmp_path):

@@ -22,6 +22,9 @@ proposal a fraction of one."""
 N_CANDIDATES = 3000
 """Points among which the one of the largest expected improvement is taken."""
 
+_FEWEST = 2
+"""Trials that have ended, below which a Gaussian process has nothing to say."""
+
 Point = list[Any]
 
 
@@ -68,6 +71,9 @@ class Proposer:
 
         if number < len(self._design):
             return self._design[number]
+        if len(trials) < _FEWEST:
+            # more workers than there is design, and nothing to learn from yet
+            return _plain(self.space.rvs(n_samples=1, random_state=self.config.seed + 1 + number)[0])
         points = [list(trial["point"]) for trial in trials]
         told = [float(trial["told"]) for trial in trials]
         lie = min(told)
@@ -89,7 +95,7 @@ class Proposer:
         """The Gaussian process, its length scales fitted to every `REFIT_EVERY`-th state of the search."""
         from sklearn.base import clone
 
-        n = max(2, len(points) // REFIT_EVERY * REFIT_EVERY)
+        n = max(_FEWEST, len(points) // REFIT_EVERY * REFIT_EVERY)
         if self._fitted is None or self._fitted[0] != n:
             self._fitted = (n, self._fit(points[:n][-FITTED:], told[:n][-FITTED:]))
         fitted = self._fitted[1]
