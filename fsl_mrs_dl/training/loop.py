@@ -30,6 +30,7 @@ from fsl_mrs_dl.networks import build_network, network_config
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig
 from fsl_mrs_dl.training.dataset import Dataset
+from fsl_mrs_dl.training.dropout import SeededDropout
 from fsl_mrs_dl.training.ratio_loss import RatioLoss
 from fsl_mrs_dl.training.source import VALIDATION, ahead, batches, draw
 from fsl_mrs_dl.training.start_weights import weights_for
@@ -89,6 +90,7 @@ class Trainer:
             self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))
         self.start_sha256 = _load_start(self.network, start) if start else ""
         self.network.to(self.device)
+        self._dropout = SeededDropout(self.network, config.seed, self.device)
         self.decoder_weight = float(getattr(self.network, "decoder_weight", 0.0))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -122,7 +124,8 @@ class Trainer:
         if self.since_best >= settings.patience:
             return
         for batch in ahead(self._batches(), self.last_step - self.step):
-            loss = self._train_on(batch)
+            with self._dropout.at(self.step):
+                loss = self._train_on(batch)
             self.step += 1
             self.elapsed_s = done_before + time.monotonic() - started
             first_word.say(self.step - first)

@@ -103,12 +103,6 @@ class RungTrainer(Trainer):
     until = 0
     on_device: SynthesisedBatch | None = None
 
-    def run(self) -> None:
-        """Train to the next rung; what is random in it (dropout) follows from the seed and the step."""
-        with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else [self.device]):
-            torch.manual_seed(self.config.seed + self.step)
-            super().run()
-
     @property
     def last_step(self) -> int:
         """The step of the next rung."""
