@@ -5,10 +5,11 @@
     python3 tools/on_gpu.py JOBS.toml --output OUT --limit 560
 
 JOBS.toml holds tables ``[[job]]``: ``name``, ``command`` (of a shell, in the repository's root), ``limit_s`` (where it
-is less than the limit of all), ``keep`` (patterns of files). A job that is still running at its limit is interrupted,
-as by Ctrl-C: what the package's commands leave then can be gone on with. In OUT then lie ``results.tar.xz.00`` and so
-on, parts of 15 MiB, which ``cat OUT/results.tar.xz.* | tar xJ`` unpacks: the files kept, and the log of each job.
-Nothing but the standard library is needed.
+is less than the limit of all), ``keep`` (patterns of files). Programs beside the Python that runs this are found first.
+A job that is still running at its limit is interrupted, as by Ctrl-C: what the package's commands leave then can be
+gone on with. In OUT then lie ``results.tar.xz.00`` and so on, parts of 15 MiB, which ``cat OUT/results.tar.xz.* | tar
+xJ`` unpacks: the files kept, and the log of each job. Ctrl-C ends all jobs at once, and packs what they have. The exit
+code is 1 where a job failed by itself.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ import lzma
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tomllib
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PART_BYTES = 15 * 2**20
 GRACE_S = 12.0
@@ -46,22 +51,42 @@ class Running:
 
     def __init__(self, job: Job, folder: Path, limit_s: float) -> None:
         self.job, self.log = job, folder / f"{job.name}.log"
-        self.end = time.monotonic() + min(job.limit_s, limit_s)
+        self.end, self.interrupted = time.monotonic() + min(job.limit_s, limit_s), False
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["bash", "-c", job.command], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                ["bash", "-c", job.command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PATH": path},
             )
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error that no interrupt brought about."""
+        return self.process.returncode != 0 and not self.interrupted
 
     def is_over(self) -> bool:
         """Whether it has ended; interrupts it at its limit, and stops it where it does not heed that."""
-        if self.process.poll() is not None:
+        ended, late = self.process.poll() is not None, time.monotonic() - self.end
+        if ended and not (self.interrupted and self._has_left_some() and late < GRACE_S):
             return True
-        late = time.monotonic() - self.end
-        if late > GRACE_S:
-            self._send(signal.SIGKILL)
-        elif late > 0:
+        if late > 0 and not self.interrupted:
+            # once: a second one would disturb what tidies up after the first
+            self.interrupted = True
             self._send(signal.SIGINT)
+        elif late > GRACE_S:
+            self._send(signal.SIGKILL)
         return False
+
+    def _has_left_some(self) -> bool:
+        """Whether processes that it started are still tidying up."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except OSError:
+            return False
+        return True
 
     def _send(self, number: int) -> None:
         try:
@@ -70,16 +95,29 @@ class Running:
             return
 
 
-def run(jobs: list[Job], folder: Path, limit_s: float) -> None:
-    """Run all jobs to their end or limit."""
+def run(jobs: list[Job], folder: Path, limit_s: float) -> tuple[list[Running], bool]:
+    """Run all jobs to their end or limit; gives them, and whether this program was interrupted meanwhile."""
     started = time.monotonic()
     running = [Running(job, folder, limit_s) for job in jobs]
-    while running:
+    try:
+        _wait(running, started)
+    except KeyboardInterrupt:
+        for job in running:
+            job.end = min(job.end, time.monotonic())
+        _wait(running, started)
+        return running, True
+    return running, False
+
+
+def _wait(running: list[Running], started: float) -> None:
+    """Wait for jobs, and say of each how it ended."""
+    left = [job for job in running if job.process.returncode is None]
+    while left:
         time.sleep(0.5)
-        over = [job for job in running if job.is_over()]
+        over = [job for job in left if job.is_over()]
         for job in over:
             print(f"{job.job.name}: exit {job.process.returncode} after {time.monotonic() - started:.0f} s", flush=True)
-        running = [job for job in running if job not in over]
+        left = [job for job in left if job not in over]
 
 
 def pack(jobs: list[Job], logs: Path, output: Path) -> None:
@@ -112,11 +150,21 @@ def main() -> None:
     logs = Path("runs/on_gpu")
     logs.mkdir(parents=True, exist_ok=True)
     args.output.mkdir(parents=True, exist_ok=True)
-    run(jobs, logs, args.limit)
+    signal.signal(signal.SIGTERM, _interrupt)
+    over, stopped = run(jobs, logs, args.limit)
     pack(jobs, logs, args.output)
     for job in jobs:
         print(f"--- {job.name}")
         print("\n".join((logs / f"{job.name}.log").read_text("utf-8", "replace").splitlines()[-25:]))
+    if stopped:
+        raise SystemExit(130)
+    failed = [job.job.name for job in over if job.failed]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; the logs above, and those of the archive, say why")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
