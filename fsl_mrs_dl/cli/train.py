@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="the training configuration")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model and its checkpoints")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu or cuda")
-    help_workers = "processes that simulate the bank, and draw spectra for a GPU (default: all cores)"
+    help_workers = (
+        "processes that simulate the bank, and draw the spectra where a GPU makes them (default: threads of the "
+        "configuration; with a GPU, all cores but two)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
     own = parser.add_argument_group("a model for your own protocol")
     own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")

@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fsl_mrs_dl.core.errors import FslMrsDlError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _AHEAD = 2
 """Results that a process has ready."""
@@ -51,6 +54,11 @@ def run_calls(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], worke
     calls : sequence of (function, arguments)
         Picklable.
     workers : int
+
+    Raises
+    ------
+    FslMrsDlError
+        When a process is gone. What a function raises is raised here.
     """
     # imported by those who need them: a fit does not
     import multiprocessing
@@ -62,10 +70,22 @@ def run_calls(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], worke
             futures = {pool.submit(function, *given): index for index, (function, given) in enumerate(calls)}
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                yield futures[future], _result(future)
         finally:
             for future in futures:
                 future.cancel()
+
+
+def _result(future: Future[Any]) -> Any:
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise FslMrsDlError(
+            "a worker process is gone, which most often was killed for want of memory",
+            hint="Run the command again, with fewer --workers",
+        ) from error
 
 
 def endless(function: Callable[[int], Any], first: int, workers: int) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.basis.bank import BasisBank
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, FslMrsDlError
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
@@ -86,6 +86,8 @@ def train_stages(
     ------
     ConfigError
         When the folder holds a run of another configuration.
+    FslMrsDlError
+        When the memory of a GPU does not suffice.
     """
     from fsl_mrs_dl.training.export import export, export_stage
 
@@ -100,15 +102,32 @@ def train_stages(
         else:
             log.info("stage %d of %d: %s", number, len(stages), config.name)
             place.mkdir(parents=True, exist_ok=True)
-            trainer = machine.trainer(config, banks.synthesiser(config, place / "bank"), place, start)
-            trainer.run()
+            trainer = _trained(machine, config, banks.synthesiser(config, place / "bank"), place, start)
             _anchor(trainer, folder)
             export_stage(trainer, place, lineage_of(start) if start else ())
         start = place
-    trainer = machine.trainer(last, banks.synthesiser(last, folder / "bank"), folder, start)
-    trainer.run()
+    trainer = _trained(machine, last, banks.synthesiser(last, folder / "bank"), folder, start)
     _anchor(trainer, folder)
     export(trainer, folder, lineage_of(start) if start else ())
+
+
+def _trained(
+    machine: Machine, config: TrainConfig, synthesiser: Synthesiser, place: Path, start: Path | None
+) -> Trainer:
+    """Train one stage."""
+    import torch
+
+    try:
+        trainer = machine.trainer(config, synthesiser, place, start)
+        trainer.run()
+    except torch.cuda.OutOfMemoryError as error:
+        raise FslMrsDlError(
+            "the GPU has too little memory free",
+            where=place,
+            got=str(error).partition("\n")[0][:200],
+            hint="End what else uses it, or use --device cpu; the same command goes on from the last checkpoint",
+        ) from error
+    return trainer
 
 
 def _anchor(trainer: Trainer, folder: Path) -> None:

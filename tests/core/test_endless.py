@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results made ahead in processes: in order, and with an end that is said."""
+"""Results made in processes: in order, and with an end that is said and leaves none of them."""
 
 import itertools
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
-from fsl_mrs_dl.core.workers import endless
+from fsl_mrs_dl.core.workers import endless, run_calls
 
 
 def squared(index):
@@ -32,3 +35,58 @@ def test_a_process_that_is_gone_is_said():
     assert next(made) == 31**2
     with pytest.raises(FslMrsDlError, match="is gone"):
         next(made)
+
+
+def test_a_killed_worker_of_a_pool_is_said():
+    with pytest.raises(FslMrsDlError, match=r"worker process is gone.*fewer --workers"):
+        list(run_calls([(squared, (32,)), (squared, (1,))], 2))
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from fsl_mrs_dl.core.workers import endless
+from fsl_mrs_dl.training.source import ahead
+
+def large(index):
+    return np.full(1_000_000, index)
+
+if __name__ == "__main__":
+    try:
+        for number, _ in enumerate(ahead(endless(large, 0, 2), 10**6)):
+            if number == 5:
+                print("going", flush=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["Ctrl-C", "the parent alone"])
+def test_an_interrupt_leaves_no_process_and_no_traceback(tmp_path, everybody):
+    # as a training on a GPU does it: processes draw, a thread takes, and what is drawn does not fit into a pipe
+    pytest.importorskip("torch", reason="training needs torch")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "going\n"
+    (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (130, "")
+    until = time.monotonic() + 10
+    while lives(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not lives(process.pid)
+
+
+def lives(group):
+    """Whether any process of a group is there."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, FslMrsDlError
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.training.calibrate import MODES, calibrate
 from fsl_mrs_dl.training.config import TrainConfig, read_config
@@ -422,7 +422,7 @@ def test_weights_are_averaged_with_those_of_an_earlier_stage(tiny_config, tiny_m
 
 
 def test_dropout_follows_from_seed_and_step(tiny_config, tiny_model, tmp_path):
-    # two runs, and one that is killed and goes on, end with the same bytes; the caller's random numbers stay as they were
+    # two runs, and one that is killed and goes on, end with the same bytes; the caller's generator stays as it was
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.loop import Trainer
     from fsl_mrs_dl.training.run import bank_of_recipe
@@ -458,3 +458,17 @@ def test_dropout_follows_from_seed_and_step(tiny_config, tiny_model, tmp_path):
     assert trained("parts", 4) == whole
     without = dataclasses.replace(config, network=SMALL["fcnn"])
     assert trained("without", 1, settings=without) != whole
+
+
+def test_too_little_memory_on_the_gpu_is_said(tiny_config, tiny_model, tmp_path, monkeypatch):
+    from fsl_mrs_dl.training.loop import Trainer
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(tiny_model / "bank", tmp_path / "bank")
+
+    def full(_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore lines")
+
+    monkeypatch.setattr(Trainer, "run", full)
+    with pytest.raises(FslMrsDlError, match=r"too little memory free; got CUDA out of memory.*--device cpu"):
+        train(read_config(tiny_config), tmp_path)
