@@ -2,8 +2,9 @@
 """Put what ``fsl_mrs_dl validate`` found into a model's card.
 
 ``python tools/record_validation.py weights/invivo NAME=OUT [NAME=OUT ...]``: OUT is the folder that validate
-wrote, NAME the set's name. Of the other methods the mean absolute errors are kept. What is no better there than the
-best constant guess is put among the known limits. A card's own hash is not part of it, and nothing else of it changes.
+wrote, NAME the set's name. Sets that the card has already and that are not named stay. Of the other methods the mean
+absolute errors are kept. What is no better there than the best constant guess is put among the known limits. A card's
+own hash is not part of it, and nothing else of it changes.
 """
 
 from __future__ import annotations
@@ -47,13 +48,14 @@ def main() -> None:
     path = args.model / CARD_FILE
     card = read_card(path)
     found = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
-    limits = [limit for limit in card.known_limits if LIMIT not in limit]
+    kept = {name: entry for name, entry in card.content.get("validation", {}).items() if name not in found}
+    limits = [limit for limit in card.known_limits if not limit.endswith(tuple(LIMIT + name for name in found))]
     for name, validation in found.items():
         poor = [m for m, entry in validation["metabolites"].items() if entry["mae"] >= entry["mae_constant"]]
         if poor:
             limits.append(f"{', '.join(poor)}: {LIMIT}{name}")
     # read as any card is, so that nothing is written that could not be read again
-    write_json(path, card_of({**card.content, "validation": found, "known_limits": limits}, path).to_dict())
+    write_json(path, card_of({**card.content, "validation": {**kept, **found}, "known_limits": limits}, path).to_dict())
 
 
 if __name__ == "__main__":

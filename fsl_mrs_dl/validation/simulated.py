@@ -24,7 +24,7 @@ def draw_simulated(synthesiser: Synthesiser, n: int, seed: int) -> Draw:
     return synthesiser.draw(n, np.random.default_rng((seed, STREAM)))
 
 
-def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: int) -> list[Case]:
+def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: int, *, told: bool = False) -> list[Case]:
     """Quantify `n` synthesised spectra.
 
     Parameters
@@ -34,6 +34,8 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
     model : LoadedModel
     n : int
     seed : int
+    told : bool
+        Whether the model is told the protocols as the recipe draws them; else it is told nothing.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def run_simulated(synthesiser: Synthesiser, model: LoadedModel, n: int, seed: in
             got=", ".join(model.outputs),
         )
     batch = synthesiser.render(draw_simulated(synthesiser, n, seed))
-    prediction = model.predict_batch(batch.channels, batch.present, batch.scale)
+    prediction = model.predict_batch(batch.channels, batch.present, batch.scale, batch.protocol if told else None)
     modes = {present: name for name, present in MODES.items()}
     cases = []
     for row in range(n):
