@@ -3,11 +3,11 @@
 
 ``python studies/other_protocols.py MODEL BANKS OUT``
 
-Spectra of the model's own recipe, but of protocols that it has not seen, in three kinds: TE 68 ms as most have it; TE
-80 ms with symmetric editing, which suppresses macromolecules; and ideal refocusing, which stands for semi-LASER, whose
-adiabatic pulses are not simulated. The model is told nothing of the protocol, then all of it. Prints errors of ratios
-to Cr+PCr; the folders in OUT are those that ``fsl_mrs_dl validate`` writes, and ``tools/record_validation.py`` puts
-them into a card. The banks are simulated into BANKS where they are not there.
+Spectra of the model's own recipe, of healthy brains, but of protocols that it has not seen, in three kinds: TE 68 ms as
+most have it; TE 80 ms with symmetric editing, which suppresses macromolecules; and ideal refocusing, which stands for
+semi-LASER, whose adiabatic pulses are not simulated. The model is told nothing of the protocol, then all of it. Prints
+errors of ratios to Cr+PCr; the folders in OUT are those that ``fsl_mrs_dl validate`` writes, and
+``tools/record_validation.py`` puts them into a card. The banks are simulated into BANKS where they are not there.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ SHOWN = ("GABA+", "GABA", "Glx", "Glu", "Gln", "tNAA", "tCho", "Ins", "GSH")
 
 
 def recipe_of(recipe: Recipe, changes: dict[str, Any], n_members: int, seed: int) -> Recipe:
-    """The recipe with another draw of protocols, both conditions shown, and all protocols told."""
+    """The recipe with another draw of protocols: healthy brains, both conditions shown, all protocols told."""
     bank: BankConfig = dataclasses.replace(recipe.bank, n_members=n_members, seed=seed, **changes)
     told = dataclasses.replace(recipe.told, known_share=1.0)
-    return dataclasses.replace(recipe, bank=bank, told=told, drop_off=0.0, drop_diff=0.0)
+    # an error in percent says little where next to nothing of a metabolite is there
+    healthy = dataclasses.replace(recipe.concentrations, healthy_share=1.0)
+    return dataclasses.replace(recipe, bank=bank, told=told, concentrations=healthy, drop_off=0.0, drop_diff=0.0)
 
 
 def judge(model: LoadedModel, synthesiser: Synthesiser, n: int, output: Path) -> None:
