@@ -48,12 +48,20 @@ def main() -> None:
     judge.add_argument("folder", type=Path)
     judge.add_argument("--phantoms", type=Path, default=ROOT.parent / "shared" / "data" / "phantom_dev")
     args = parser.parse_args()
+    try:
+        _run(args)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _run(args: argparse.Namespace) -> None:
     if args.command == "train":
         _train(args)
-    else:
-        from paper_report import report
+        return
+    from paper_report import report
 
-        report(args.folder, args.phantoms)
+    report(args.folder, args.phantoms)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -79,7 +87,7 @@ def _train(args: argparse.Namespace) -> None:
         print(f"{rows[index].name} {trouble or 'done'}", flush=True)
         failed += bool(trouble)
     if failed:
-        raise SystemExit(f"{failed} rows failed; the same command tries them again")
+        raise SystemExit(f"{failed} of {len(rows)} rows failed; the same command tries them again")
 
 
 def _tried(rows: list[Row], plan: Plan, workers: int) -> Iterator[tuple[int, str]]:

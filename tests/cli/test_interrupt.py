@@ -59,6 +59,42 @@ def test_a_validation_goes_on_after_the_data_sets_that_are_done(tmp_path):
         assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes(), path.name
 
 
+SEARCH = """
+name = "small"
+n_spectra = 640
+n_validation = 60
+n_trials = 3
+n_random = 3
+rungs = [2, 4]
+[space]
+"network.dense" = { low = 16, high = 64, whole = true }
+"network.dropout" = { choices = [0.1, 0.3] }
+[base]
+"""
+
+
+def test_a_search_goes_on_after_the_trials_that_are_done(tiny_config, tiny_model, tmp_path):
+    pytest.importorskip("skopt", reason="the search needs scikit-optimize")
+    base = re.sub(r"^\[", "[base.", tiny_config.read_text("utf-8"), flags=re.MULTILINE)
+    (tmp_path / "search.toml").write_text(SEARCH + base, encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "bank").symlink_to(tiny_model / "bank")
+    command = ("select", "search.toml", "--device", "cpu", "--output", "out")
+    code, lines = interrupted(*command, after=r"^1/3 completed", cwd=tmp_path)
+    check(code, lines, "select", "the same command goes on after the trials that are done")
+    assert leftovers(tmp_path / "out") == []
+    kept = json.loads((tmp_path / "out" / "trials.json").read_text("utf-8"))
+    assert 1 <= len(kept["trials"]) < 3
+    run = [sys.executable, "-m", "fsl_mrs_dl", *command]
+    again = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "60/60 spectra" not in again.stderr, "data sets are not made again"
+    log = json.loads((tmp_path / "out" / "trials.json").read_text("utf-8"))
+    assert log["trials"][: len(kept["trials"])] == kept["trials"]
+    assert [trial["number"] for trial in log["trials"]] == [0, 1, 2]
+    assert log["running"] == []
+
+
 @pytest.mark.slow
 def test_a_bank_goes_on_after_its_members(tmp_path):
     (tmp_path / "bank.toml").write_text(
