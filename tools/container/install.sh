@@ -25,7 +25,7 @@ done
 chmod -R u+rwX,go+rX "$work/source"
 
 "$python" -m venv "$prefix"
-"$prefix/bin/pip" install --quiet --constraint "$source/constraints.txt" "$work/source[report,convert]"
+"$prefix/bin/pip" install --quiet --no-compile --constraint "$source/constraints.txt" "$work/source[report,convert]"
 # compiled once here, for the image is read-only when it runs; a package's own templates of code may not compile
 "$prefix/bin/python" -m compileall -q -j 0 "$prefix/lib" >/dev/null 2>&1 || true
 chmod -R go+rX "$prefix"
