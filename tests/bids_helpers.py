@@ -16,6 +16,7 @@ from fsl_mrs_dl.basis.files import load_line_basis
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.io.nifti import write_spectrum
 from fsl_mrs_dl.physics.simulate import voigt_decay
+from tests.program_helpers import run_program
 
 VALIDATOR = shutil.which("bids-validator-deno") or str(Path(sys.executable).parent / "bids-validator-deno")
 PULSES = {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 14}, "OFF": {"FrequencyOffset": 7.46, "PulseDuration": 14}}
@@ -69,9 +70,12 @@ def make_dataset(root, participants=("01", "02"), sessions=("pre",), **sidecar):
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
-def call(*arguments, **options):
+def call(*arguments, cwd=None, preexec_fn=None):
+    environment = {**os.environ, **ENVIRONMENT}
+    if preexec_fn is None:
+        return run_program("bids", *arguments, cwd=cwd, env=environment)
     command = [sys.executable, "-m", "fsl_mrs_dl", "bids", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT}, **options)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, preexec_fn=preexec_fn)
 
 
 def digests(folder):

@@ -2,22 +2,19 @@
 """Scanners' files made for tests of `convert`, and calls of it."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from fsl_mrs_dl.io.edit_dimension import load
 from tests.helpers import DWELL_S, F0_MHZ, N_POINTS, fid_of, pair_of, write_nifti
+from tests.program_helpers import run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def call(*arguments, **variables):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables}
-    command = [sys.executable, "-m", "fsl_mrs_dl", "convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return run_program("convert", *arguments, env={**os.environ, "PYTHONPATH": str(ROOT), **variables})
 
 
 def write_sdat(path, fids):

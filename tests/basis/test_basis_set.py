@@ -25,15 +25,14 @@ from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import SpinGroup, SpinSystem, load_system
+from tests.program_helpers import run_program
 
 PRESS = Path(__file__).resolve().parents[2] / "examples" / "sequences" / "examplePRESS.json"
 QUICK = ("--positions", "8", "--points", "256", "--workers", "1")
 
 
 def call(*arguments, cwd=None):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "fsl_mrs_dl", "simulate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
+    return run_program("simulate", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +348,7 @@ def test_a_terminated_simulation_leaves_no_process(tmp_path):
             "fsl_mrs_dl",
             "simulate",
             "--positions",
-            "200",
+            "60",
             "--workers",
             "2",
             "--output",
@@ -366,7 +365,7 @@ def test_a_terminated_simulation_leaves_no_process(tmp_path):
     rest = started.communicate(timeout=60)[1]
     assert started.returncode == 130
     assert "interrupted" in rest
-    for _ in range(100):
+    for _ in range(1000):
         try:
             os.killpg(started.pid, 0)
         except ProcessLookupError:

@@ -15,6 +15,7 @@ import pytest
 from fsl_mrs_dl.core.files import check_replaceable
 from fsl_mrs_dl.reports.manifest import entry_names
 from tests.helpers import pair_of, without_plotly, write_nifti
+from tests.program_helpers import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -23,23 +24,21 @@ WATER = ROOT / "examples" / "water_reference.nii.gz"
 
 
 def call(*args, cwd=None):
+    return run_program(*args, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def call_afresh(*args):
+    """Of a real process, which imports everything itself."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        timeout=300,
-        check=False,
-    )
+    command = [sys.executable, "-m", "fsl_mrs_dl", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
     """The README's main job."""
     folder = tmp_path_factory.mktemp("fit") / "out"
-    done = call("fit", "--data", EXAMPLE, "--h2o", WATER, "--output", folder, "--report")
+    done = call_afresh("fit", "--data", EXAMPLE, "--h2o", WATER, "--output", folder, "--report")
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -52,11 +51,17 @@ def test_help_is_fast_because_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
-    shown = call("--help")
+    shown = call_afresh("--help")
     assert shown.returncode == 0
     for command in ("fit", "preproc", "simulate", "train", "validate", "models"):
         assert command in shown.stdout
         assert call(command, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("fit",), ("fit", "--data", "none.nii.gz", "--output", "o")])
+def test_a_program_whose_imports_are_there_says_the_same(arguments, tmp_path):
+    ours, theirs = call(*arguments, cwd=tmp_path), call_afresh(*arguments)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
 
 
 def test_fit_writes_the_folder_of_the_design(output):

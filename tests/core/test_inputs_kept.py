@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """An output is never replaced while an input lies in it, whatever links and ``..`` its name goes through."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import check_inputs_kept, new_output_folder, write_json
+from tests.program_helpers import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "megapress_raw.nii.gz"
@@ -103,15 +101,7 @@ def test_inputs_beside_and_above_are_no_matter(output):
 
 
 def call(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=300,
-        check=False,
-    )
+    return run_program(*arguments)
 
 
 COMMANDS = {

@@ -2,8 +2,6 @@
 """Pulse files: every format, its scale and phase, faults, and the command."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.io.pulse_files import read_pulse, write_pulse
 from fsl_mrs_dl.physics.pulses import ShapedPulse, gaussian_pulse, properties, sinc_gaussian_pulse, slr_refocusing
 from fsl_mrs_dl.physics.sequences import MegaPress, Waveform
+from tests.program_helpers import run_program
 
 # steps with amplitudes of both signs, so that phases of 180 degrees occur
 PULSE = sinc_gaussian_pulse(0.02, time_bandwidth=4.0, n_steps=40)
@@ -163,8 +162,7 @@ def test_duration_must_be_known_and_sensible(tmp_path):
 
 
 def call(*arguments):
-    command = [sys.executable, "-m", "fsl_mrs_dl", "pulse", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run_program("pulse", *arguments)
 
 
 def test_command_prints_plots_and_writes(tmp_path):

@@ -5,9 +5,6 @@ import csv
 import dataclasses
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from fsl_mrs_dl.metabolites.table import TABLE
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.quantify.absolute import TissueFractions, WaterScale, read_tissue, water_amplitude
+from tests.program_helpers import run_program
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TIMES = {"te_s": 0.068, "tr_s": 2.0, "water_te_s": 0.068, "water_tr_s": 2.0}
@@ -136,8 +134,7 @@ def test_impossible_fractions_are_one_line(tmp_path, name, content, text):
 
 
 def call(*arguments):
-    command = [sys.executable, "-m", "fsl_mrs_dl", "fit", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return run_program("fit", *arguments)
 
 
 def test_fit_writes_concentrations_with_every_constant(tmp_path):

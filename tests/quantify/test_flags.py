@@ -4,8 +4,6 @@
 import dataclasses
 import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from fsl_mrs_dl.quantify.limits import LIMITS
 from fsl_mrs_dl.quantify.quantify import quantify
 from tests.helpers import SHARED, fid_of, write_nifti
 from tests.mixture_helpers import BRAIN, DWELL_S, F0_MHZ, SOLUTION, TIME_S, N, line, pair, signals_of, spectra_of
+from tests.program_helpers import run_program
 
 FAULTS = {
     "lipid",
@@ -159,12 +158,7 @@ def test_the_command_refuses_with_exit_code_0(tmp_path):
     rng = np.random.default_rng(0)
     fids = np.stack([fid_of(lines, noise=0.1, rng=rng), fid_of(lines, noise=0.1, rng=rng)], axis=-1)
     path = write_nifti(tmp_path / "press.nii.gz", fids[None, None, None], dims=("DIM_EDIT",))
-    run = subprocess.run(
-        [sys.executable, "-m", "fsl_mrs_dl", "fit", "--data", path, "--output", tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_program("fit", "--data", path, "--output", tmp_path / "out")
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("refused: no editing took place")
     written = json.loads((tmp_path / "out" / "quantities.json").read_text())
