@@ -21,6 +21,7 @@ from fsl_mrs_dl.basis.bank import CENTRE_PPM, CYCLES_PER_PPM
 from fsl_mrs_dl.physics.simulate import voigt_decay
 from fsl_mrs_dl.synthesise.synthesiser import Draw, Synthesiser
 from fsl_mrs_dl.training.config import TrainConfig, read_stages
+from fsl_mrs_dl.training.devices import chosen_device
 from fsl_mrs_dl.training.run import bank_of_recipe
 
 BATCH = 256
@@ -98,11 +99,11 @@ def on_gpu(config: TrainConfig, synthesiser: Synthesiser, workers: int, seconds:
 
     from fsl_mrs_dl.synthesise.on_device import DeviceSynthesiser
     from fsl_mrs_dl.synthesise.plan import plan_of
-    from fsl_mrs_dl.training.source import batches
+    from fsl_mrs_dl.training.source import CHUNK, batches
 
     made = batches(config, synthesiser, None, 0, clean=False, device=torch.device("cuda"), workers=workers)
     size, done = config.optimiser.batch_size, 0
-    for _ in range(20 * (4096 // size)):  # the processes have started, and have some ready
+    for _ in range(20 * max(1, CHUNK // size)):  # the processes have started, and have some ready
         next(made)
     torch.cuda.synchronize()
     started = time.perf_counter()
@@ -130,11 +131,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
+    device = chosen_device(args.device)
     config = read_stages(args.config)[-1]
     recipe = config.recipe
     bank = bank_of_recipe(recipe, args.bank, args.workers)
     synthesiser = Synthesiser(recipe, bank)
-    if args.device == "cuda":
+    if device == "cuda":
         on_gpu(config, synthesiser, args.workers, args.seconds)
 
     one = rate((args.config, args.bank, 1, args.seconds))

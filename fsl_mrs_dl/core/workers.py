@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _AHEAD = 2
 """Results that a process has ready."""
 
+_PATIENCE_S = 5.0
+"""How long a process that was told to end is waited for; it ends with this one at the latest."""
+
 
 class Job(Protocol):
     """What can be run elsewhere: picklable, and done when its file is there."""
@@ -121,20 +124,24 @@ def endless(function: Callable[[int], Any], first: int, workers: int) -> Iterato
                     raise made
                 yield made
     finally:
-        for maker, queue in zip(makers, queues, strict=True):
+        for maker in makers:
             maker.terminate()
-            queue.cancel_join_thread()
+        for maker in makers:
+            maker.join(_PATIENCE_S)
 
 
 def _make(parent: int, function: Callable[[int], Any], first: int, step: int, queue: Any) -> None:
     """In a process: put the results of every `step`-th index."""
     _end_with(parent)
-    for index in itertools.count(first, step):
-        try:
+    try:
+        for index in itertools.count(first, step):
             queue.put(function(index))
-        except Exception as error:
-            queue.put(error)
-            return
+    except Exception as error:
+        queue.put(error)
+    except SystemExit:
+        # told to end: what was not taken yet need not be
+        queue.cancel_join_thread()
+        raise
 
 
 def _taken(maker: Any, queue: Any) -> Any:

@@ -350,9 +350,9 @@ def amounts_and_rates(signals: Signals) -> tuple[NDArray, NDArray]:
 def act(stage: Stage, draw: Draw, signals: Signals) -> None:
     """Let all perturbations act that do so in a stage."""
     for part in draw.parts.values():
-        act = part.steps().get(stage)
-        if act is not None:
-            act(signals)
+        step = part.steps().get(stage)
+        if step is not None:
+            step(signals)
 
 
 def _code_of(bank: BasisBank, n_components: int) -> ProtocolCode:

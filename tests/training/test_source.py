@@ -11,6 +11,7 @@ from fsl_mrs_dl.core.errors import ConfigError
 
 torch = pytest.importorskip("torch")
 from fsl_mrs_dl.basis.bank_config import BankConfig  # noqa: E402
+from fsl_mrs_dl.cli.main import main  # noqa: E402
 from fsl_mrs_dl.synthesise.plan import draw_plan  # noqa: E402
 from fsl_mrs_dl.synthesise.recipe import Recipe  # noqa: E402
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser  # noqa: E402
@@ -67,6 +68,21 @@ def test_a_data_set_on_a_device_is_read_in_the_same_order(synthesiser, tmp_path)
     for ours, theirs in itertools.islice(zip(stored, dataset.batches(16, 1, 2, clean=True), strict=False), 5):
         for name in ("channels", "present", "target", "clean"):
             np.testing.assert_array_equal(getattr(ours, name).numpy(), getattr(theirs, name))
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--device", "cuda"), "--device cuda: torch sees no GPU"),
+        (("--device", "gpu"), "unknown device 'gpu'"),
+        (("--workers", "0"), "--workers must be at least 1"),
+    ],
+)
+def test_train_says_what_it_cannot_run_on_before_it_writes(tiny_config, tmp_path, capsys, monkeypatch, words, text):
+    monkeypatch.setattr(torch, "cuda", SimpleNamespace(is_available=lambda: False))
+    assert main(["train", str(tiny_config), "--output", str(tmp_path / "run"), *words]) == 2
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_devices(monkeypatch):
