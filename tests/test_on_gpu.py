@@ -43,12 +43,15 @@ def content(folder):
 
 
 def test_jobs_end_are_interrupted_once_or_fail_and_are_packed(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.tar.xz.01").write_bytes(b"of a larger archive that lay there")
     process = start(tmp_path, JOBS)
     said, told = process.communicate(timeout=60)
     assert process.returncode == 1, told
     assert "failed: fails;" in told
     assert "ends: exit 0" in said
     assert "fails: exit 3" in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.tar.xz.00"]
     found = content(tmp_path)
     assert found["made.txt"] == "made\n"
     assert found["made_long.txt"] == "interrupted\n", "one interrupt, and not one after the other"

@@ -136,6 +136,9 @@ def pack(jobs: list[Job], logs: Path, output: Path) -> None:
             if not part:
                 break
             (output / f"results.tar.xz.{number:02d}").write_bytes(part)
+    for left in range(number, 100):
+        # of a larger archive that lay there
+        (output / f"results.tar.xz.{left:02d}").unlink(missing_ok=True)
 
 
 def main() -> None:
