@@ -43,6 +43,7 @@ def test_a_killed_worker_of_a_pool_is_said():
 
 
 PROGRAM = """
+import signal
 import sys
 import numpy as np
 from fsl_mrs_dl.core.workers import endless
@@ -52,6 +53,8 @@ def large(index):
     return np.full(1_000_000, index)
 
 if __name__ == "__main__":
+    # a shell has its background jobs, and so their tests, ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for number, _ in enumerate(ahead(endless(large, 0, 2), 10**6)):
             if number == 5:
@@ -73,14 +76,18 @@ def test_an_interrupt_leaves_no_process_and_no_traceback(tmp_path, everybody):
         text=True,
         start_new_session=True,
     )
-    assert process.stdout.readline() == "going\n"
-    (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (130, "")
-    until = time.monotonic() + 10
-    while lives(process.pid) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not lives(process.pid)
+    try:
+        assert process.stdout.readline() == "going\n"
+        (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        assert (process.returncode, told) == (130, "")
+        until = time.monotonic() + 10
+        while lives(process.pid) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not lives(process.pid)
+    finally:
+        if lives(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def lives(group):
