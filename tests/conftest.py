@@ -2,7 +2,9 @@
 """Fixtures that several test files share."""
 
 import os
+import signal
 import sys
+import threading
 
 import pytest
 
@@ -12,6 +14,9 @@ from fsl_mrs_dl.core.inference import TELEMETRY_OFF
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.update(TELEMETRY_OFF)  # `pytest.importorskip` imports onnxruntime itself
+# a shell has its background jobs ignore interrupts, and what tests start would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -19,6 +19,10 @@ _GONE = 1e-7
 
 _compiled = njit(nogil=True, cache=True, fastmath=True)
 
+_inner = njit(nogil=True, fastmath=True)
+"""Of what another loop calls. It is kept with that loop and not beside it: of two processes that compile at the same
+time, one would call what the other has inlined, and the last bits of their spectra would differ."""
+
 
 @_compiled
 def add_metabolites(
@@ -47,7 +51,7 @@ def add_metabolites(
                 _add_product(on[row], basis_on[index], real, imag)
 
 
-@_compiled
+@_inner
 def _follow(amount: float, rate: complex, real: NDArray, imag: NDArray) -> None:
     """``amount exp(rate k)`` into ``real`` and ``imag``: each part from the one before, which is as long."""
     known = min(LANES, len(real))
@@ -63,7 +67,7 @@ def _follow(amount: float, rate: complex, real: NDArray, imag: NDArray) -> None:
         known *= 2
 
 
-@_compiled
+@_inner
 def _add_product(signal: NDArray, basis: NDArray, real: NDArray, imag: NDArray) -> None:
     """Add ``basis * (real + i imag)`` to ``signal``; both of shape ``(2, n_times)``."""
     total_real, total_imag, basis_real, basis_imag = signal[0], signal[1], basis[0], basis[1]
@@ -94,7 +98,7 @@ def add_lines(off: NDArray, on: NDArray, area_off: NDArray, area_on: NDArray, ra
                 _add_line(off[row], on[row], here, there, rate[row, index], gauss[row, index] ** 2)
 
 
-@_compiled
+@_inner
 def _add_line(off: NDArray, on: NDArray, here: complex, there: complex, rate: complex, g2: float) -> None:
     """One Voigt line of two areas, until it has decayed; arrays of shape ``(2, n_times)``."""
     zr, zi, fall = np.empty(LANES, np.float32), np.empty(LANES, np.float32), np.empty(LANES, np.float32)

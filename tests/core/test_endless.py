@@ -43,7 +43,6 @@ def test_a_killed_worker_of_a_pool_is_said():
 
 
 PROGRAM = """
-import signal
 import sys
 import numpy as np
 from fsl_mrs_dl.core.workers import endless
@@ -53,8 +52,6 @@ def large(index):
     return np.full(1_000_000, index)
 
 if __name__ == "__main__":
-    # a shell has its background jobs, and so their tests, ignore it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for number, _ in enumerate(ahead(endless(large, 0, 2), 10**6)):
             if number == 5:
