@@ -19,9 +19,9 @@ _GONE = 1e-7
 
 _compiled = njit(nogil=True, cache=True, fastmath=True)
 
-_inner = njit(nogil=True, fastmath=True)
-"""Of what another loop calls. It is kept with that loop and not beside it: of two processes that compile at the same
-time, one would call what the other has inlined, and the last bits of their spectra would differ."""
+_inner = njit(nogil=True, fastmath=True, inline="always")
+"""Of what another loop calls, and takes in. Left apart, the two are joined differently by the process that compiles
+them than by one that reads them from the cache, and the last bits of their spectra differ."""
 
 
 @_compiled
