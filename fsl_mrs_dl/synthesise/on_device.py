@@ -129,8 +129,11 @@ class DeviceSynthesiser:
         return torch.arange(n, device=self.device, dtype=torch.float32)
 
     def _add(self, state: _State, samples: Samples, other: NDArray) -> None:
+        if samples.name == "response":
+            state.response = state.response + self._tensor(other).to(torch.complex64)
+            return
         signal = getattr(state, samples.name)
-        signal += self._as_complex(other, signal) if samples.name != "response" else self._tensor(other)
+        signal += self._as_complex(other, signal)
 
     def _multiply(self, state: _State, samples: Samples, other: NDArray) -> None:
         if samples.name == "response":

@@ -74,10 +74,6 @@ class Noted:
         return self
 
 
-Planes = NDArray | Noted
-"""Real and imaginary parts ``(n, 2, n_times)``, there or noted."""
-
-
 def _do(operation: str, *arguments: Any) -> None:
     tape = next((argument.tape for argument in arguments if isinstance(argument, Noted)), None)
     if tape is None:

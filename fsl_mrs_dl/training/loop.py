@@ -84,7 +84,8 @@ class Trainer:
         self.outputs = config.recipe.outputs
         self.device, self.workers = torch.device(device), workers
         torch.set_num_threads(config.optimiser.threads)
-        torch.backends.cudnn.benchmark = True  # convolutions of the same size throughout
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # convolutions of the same size throughout
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # forked: the caller's generator stays as it was
             self.network: Any = build_network(config.network, config.recipe.grid.n_points, len(self.outputs))

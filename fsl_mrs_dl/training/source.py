@@ -60,12 +60,13 @@ def batches(
         Processes that draw for a GPU.
     """
     size, on_cpu = config.optimiser.batch_size, device.type == "cpu"
-    if dataset is not None:
-        stored = _stored_on_device(dataset, size, config.seed, first, clean, device)
-        return dataset.batches(size, config.seed, first, clean=clean) if on_cpu else stored
-    if on_cpu:
+    if dataset is None and on_cpu:
         return _drawn(synthesiser, config, first, clean)
-    return _made_on_device(synthesiser, config, first, clean, device, workers)
+    if dataset is None:
+        return _made_on_device(synthesiser, config, first, clean, device, workers)
+    if on_cpu:
+        return dataset.batches(size, config.seed, first, clean=clean)
+    return _stored_on_device(dataset, size, config.seed, first, clean, device)
 
 
 def _drawn(synthesiser: Synthesiser, config: TrainConfig, first: int, clean: bool) -> Iterator[SynthesisedBatch]:
