@@ -11,7 +11,7 @@ from scipy import fft
 
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, time_axis
-from fsl_mrs_dl.preprocess.water import remove_water
+from fsl_mrs_dl.preprocess.water import remove_water_of_each
 
 BAND_PPM = (1.7, 4.2)
 """Band that is compared, ppm: the metabolites' lines, not lipid, not water."""
@@ -96,7 +96,7 @@ def comparable(fids: NDArray, dwell_s: float, f0_mhz: float) -> NDArray:
     n = min(fids.shape[-1], max(256, round(WINDOW_S / dwell_s)))
     short = fids[..., :n]
     # 14 components: residual water of a single transient and its strongest lines
-    dry = np.stack([remove_water(fid, dwell_s, f0_mhz, n_components=14).fid for fid in short])
+    dry = np.stack([done.fid for done in remove_water_of_each(short, dwell_s, f0_mhz, n_components=14)])
     low, high = BAND_PPM
     margin = SEARCH_HZ / f0_mhz
     return band_limited(dry, dwell_s, f0_mhz, (low - margin, high))

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Residual water, modelled as a few damped oscillations (HLSVD) and subtracted.
 
-The Hankel matrix of the FID is never formed: its products go by FFT, its leading singular vectors by Lanczos
-bidiagonalisation with full reorthogonalisation. That is what makes 4096 points a matter of tenths of a second.
+The singular vectors that the decomposition starts from are those of `fsl_mrs_dl.preprocess.lanczos`.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, linalg
+from scipy import linalg
 
 from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import hz_to_ppm, ppm_axis, spectrum, time_axis
+from fsl_mrs_dl.preprocess.lanczos import left_singular_vectors
 
 N_COMPONENTS = 24
 """Components of the default model: 5-10 describe residual water, the others carry the metabolites."""
@@ -32,9 +32,6 @@ MIN_WATER_SNR = 6.0
 
 METABOLITES_PPM = (1.8, 4.1)
 """Where the lines stand with which residual water is compared, ppm."""
-
-SETTLED = 1e-7
-"""Residual of the singular vectors at which Lanczos stops, relative to the largest singular value."""
 
 MAX_GROWTH = 1.0
 """A growing component may grow by exp(MAX_GROWTH) over the FID; more is cut to that, so that nothing blows up."""
@@ -106,93 +103,6 @@ def oscillations(freq_hz: NDArray, damping_hz: NDArray, n_points: int, dwell_s: 
     return (coarse[:, None, :] * fine[None, :, :]).reshape(block * len(coarse), freq_hz.size)[:n_points]
 
 
-class _Hankel:
-    """Products with the Hankel matrix ``(rows, n - rows + 1)`` of a FID, by transforms of the FID's length."""
-
-    def __init__(self, fid: NDArray, rows: int) -> None:
-        self.rows, self.cols = rows, fid.size - rows + 1
-        self._size = fft.next_fast_len(fid.size)
-        self._kernel = fft.fft(fid, self._size)
-
-    def times(self, x: NDArray) -> NDArray:
-        """``H x``: the FID correlated with x."""
-        whole = fft.ifft(self._kernel * fft.fft(x[::-1], self._size))
-        return whole[self.cols - 1 : self.cols - 1 + self.rows]
-
-    def times_h(self, y: NDArray) -> NDArray:
-        """``H^H y``, by the same transform: the conjugate FID correlated with y."""
-        whole = fft.ifft(self._kernel * fft.fft(y[::-1].conj(), self._size))
-        return np.conj(whole[self.rows - 1 : self.rows - 1 + self.cols])
-
-
-class _Bidiagonalisation:
-    """Lanczos vectors of a matrix, step by step, each orthogonal to all before it.
-
-    SciPy's PROPACK does the same (``svds(solver="propack")``), agrees to 1e-10 and took 0.4 to 1.06 of the time (SciPy
-    1.13 and 1.17). But in SciPy 1.17 it does not end where the rank is exhausted before `k` vectors, as it is in a FID
-    without noise; that needs the steps that stand here in any case.
-    """
-
-    def __init__(self, matrix: _Hankel, start: NDArray, most: int) -> None:
-        self._matrix, self._most = matrix, most
-        # and their conjugates, which every step needs of all of them
-        self._left, self._left_conj = np.zeros((2, most, matrix.rows), complex)
-        self._right, self._right_conj = np.zeros((2, most, matrix.cols), complex)
-        self._keep_right(0, start / np.linalg.norm(start))
-        self._alpha, self._beta = np.zeros(most), np.zeros(most)
-        self.n = 0
-        self.exhausted = False
-
-    def _keep_right(self, j: int, vector: NDArray) -> None:
-        self._right[j] = vector
-        self._right_conj[j] = vector.conj()
-
-    def step(self) -> None:
-        """One pair of vectors more, unless the space is invariant: the rank of the matrix is exhausted."""
-        j = self.n
-        u = self._matrix.times(self._right[j])
-        for _ in range(2 if j else 0):
-            u -= (self._left_conj[:j] @ u) @ self._left[:j]
-        self._alpha[j] = np.linalg.norm(u)
-        if self._alpha[j] <= 1e-14 * self._alpha[0]:
-            self.exhausted = True
-            return
-        self._left[j] = u / self._alpha[j]
-        self._left_conj[j] = self._left[j].conj()
-        v = self._matrix.times_h(self._left[j])
-        for _ in range(2):
-            v -= (self._right_conj[: j + 1] @ v) @ self._right[: j + 1]
-        self._beta[j] = np.linalg.norm(v)
-        self.n = j + 1
-        self.exhausted = self.n == self._most or bool(self._beta[j] <= 1e-14 * self._alpha[0])
-        if not self.exhausted:
-            self._keep_right(self.n, v / self._beta[j])
-
-    def left_singular_vectors(self, k: int, tol: float) -> NDArray | None:
-        """The leading `k`, shape ``(rows, k)``; None where more steps are needed."""
-        n = self.n
-        vectors, sigma, _ = linalg.svd(np.diag(self._alpha[:n]) + np.diag(self._beta[: n - 1], 1))
-        converged = np.all(self._beta[n - 1] * np.abs(vectors[-1, :k]) <= tol * sigma[0])
-        return self._left[:n].T @ vectors[:, :k] if self.exhausted or converged else None
-
-
-def _left_singular_vectors(fid: NDArray, rows: int, k: int, tol: float = SETTLED) -> NDArray:
-    """Leading `k` left singular vectors of the Hankel matrix (`rows`, n - rows + 1) of `fid`."""
-    matrix = _Hankel(fid, rows)
-    k = min(k, matrix.rows, matrix.cols)
-    most = min(matrix.rows, matrix.cols, 8 * k + 40)
-    # the start is deterministic and rich in every component
-    space = _Bidiagonalisation(matrix, matrix.times_h(fid[:rows]), most)
-    wanted = min(most, 3 * k + 10)
-    while True:
-        while space.n < wanted and not space.exhausted:
-            space.step()
-        vectors = space.left_singular_vectors(k, tol)
-        if vectors is not None:
-            return vectors
-        wanted = min(most, space.n + k)
-
-
 def hlsvd(fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS) -> Components:
     """Decompose a FID into damped oscillations.
 
@@ -224,23 +134,38 @@ def hlsvd(fid: NDArray, dwell_s: float, n_components: int = N_COMPONENTS) -> Com
     Van Huffel et al. 1994, J Magn Reson A 110:228, doi 10.1006/jmra.1994.1209 (total least squares).
     """
     fid = np.asarray(fid, complex)
-    if fid.ndim != 1 or fid.size < 2 * n_components + 4:
-        raise DataError("FID cannot be decomposed", expected=f"1 axis, {2 * n_components + 4}+ points", got=fid.shape)
-    if not np.all(np.isfinite(fid)):
-        raise DataError("FID holds values that are not finite", hint="Look for NaN in the file.")
+    if fid.ndim != 1:
+        raise DataError("FID cannot be decomposed", expected="1 axis", got=fid.shape)
+    _check(fid, n_components)
     return _decomposed(fid.tobytes(), dwell_s, n_components)
+
+
+def _check(fids: NDArray, n_components: int) -> None:
+    least = 2 * n_components + 4
+    if fids.shape[-1] < least:
+        raise DataError("FID cannot be decomposed", expected=f"{least} or more points", got=fids.shape[-1])
+    if not np.all(np.isfinite(fids)):
+        raise DataError("FID holds values that are not finite", hint="Look for NaN in the file.")
 
 
 @functools.lru_cache(maxsize=4)
 def _decomposed(content: bytes, dwell_s: float, n_components: int) -> Components:
     """`hlsvd` of a FID's bytes: OFF of an averaged pair is asked for before alignment, after it, and for its width."""
-    fid = np.frombuffer(content, complex)
-    n, empty = fid.size, np.zeros(0)
-    scale = np.abs(fid).max()
-    if scale == 0.0:
-        return Components(empty, empty, empty.astype(complex))
-    u = _left_singular_vectors(fid / scale, n // 2, n_components)
-    k = u.shape[1]
+    return _each_decomposed(np.frombuffer(content, complex)[None], dwell_s, n_components)[0]
+
+
+def _each_decomposed(fids: NDArray, dwell_s: float, n_components: int) -> list[Components]:
+    """`hlsvd` of FIDs of shape ``(n_fids, n)``."""
+    scale = np.abs(fids).max(axis=-1, keepdims=True)
+    vectors = left_singular_vectors(fids / np.where(scale > 0, scale, 1.0), fids.shape[-1] // 2, n_components)
+    return [_oscillating(fid, u, dwell_s) for fid, u in zip(fids, vectors, strict=True)]
+
+
+def _oscillating(fid: NDArray, u: NDArray, dwell_s: float) -> Components:
+    """Components of a FID from the leading singular vectors `u` of its Hankel matrix, by total least squares."""
+    n, k = fid.size, u.shape[1]
+    if k == 0:
+        return Components(np.zeros(0), np.zeros(0), np.zeros(0, complex))
     # [U_top U_bottom] V = 0 with V from the smallest singular values: Z = -V12 V22^-1
     triangle = np.linalg.qr(np.hstack([u[:-1], u[1:]]), mode="r")
     v = linalg.svd(triangle, full_matrices=True)[2].conj().T
@@ -319,9 +244,39 @@ def remove_water(
     present = True
     if window_ppm is None:
         window_ppm, present = water_window(fid, dwell_s, f0_mhz)
-    if not present:
+    parts = hlsvd(fid, dwell_s, n_components) if present else None
+    return _without(fid, parts, dwell_s, f0_mhz, window_ppm)
+
+
+def remove_water_of_each(
+    fids: NDArray, dwell_s: float, f0_mhz: float, *, n_components: int = N_COMPONENTS
+) -> list[WaterRemoval]:
+    """`remove_water` of FIDs of shape ``(n_fids, n)``, each by itself; faster together than one after the other.
+
+    Raises
+    ------
+    DataError
+        See `hlsvd`.
+    """
+    fids = np.asarray(fids, complex)
+    windows = [water_window(fid, dwell_s, f0_mhz) for fid in fids]
+    wet = [present for _, present in windows]
+    if any(wet):
+        _check(fids[wet], n_components)
+    decomposed = iter(_each_decomposed(fids[wet], dwell_s, n_components) if any(wet) else ())
+    parts = [next(decomposed) if present else None for present in wet]
+    return [
+        _without(fid, part, dwell_s, f0_mhz, window_ppm)
+        for fid, part, (window_ppm, _) in zip(fids, parts, windows, strict=True)
+    ]
+
+
+def _without(
+    fid: NDArray, parts: Components | None, dwell_s: float, f0_mhz: float, window_ppm: tuple[float, float]
+) -> WaterRemoval:
+    """A FID less those of its components that lie inside the window."""
+    if parts is None:
         return WaterRemoval(fid.copy(), np.zeros_like(fid), 0, window_ppm)
-    parts = hlsvd(fid, dwell_s, n_components)
     shift_ppm = np.asarray(hz_to_ppm(parts.freq_hz, f0_mhz))
     inside = (shift_ppm > window_ppm[0]) & (shift_ppm < window_ppm[1])
     water = parts.fid(fid.size, dwell_s, inside)

@@ -8,7 +8,7 @@ import pytest
 
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, ppm_to_hz, spectrum, time_axis
-from fsl_mrs_dl.preprocess.water import Components, _left_singular_vectors, hlsvd, remove_water, water_window
+from fsl_mrs_dl.preprocess.water import Components, hlsvd, remove_water, remove_water_of_each, water_window
 
 F0_MHZ, DWELL_S = 127.75, 1 / 2000
 METABOLITES = [
@@ -41,15 +41,6 @@ def error(found, truth, low=0.5, high=4.1):
     return np.linalg.norm(spectrum(found - truth)[inside]) / np.linalg.norm(spectrum(truth)[inside])
 
 
-@pytest.mark.parametrize("rows", [60, 100, 140])
-def test_singular_vectors_span_the_space_of_a_dense_svd(rows):
-    fid = noise(200, 1.0)
-    hankel = np.array([fid[i : i + 201 - rows] for i in range(rows)])
-    dense = np.linalg.svd(hankel)[0][:, :8]
-    ours = _left_singular_vectors(fid, rows, 8, 1e-12)
-    np.testing.assert_allclose(np.linalg.svd(dense.conj().T @ ours)[1], 1.0, atol=1e-8)
-
-
 def test_damped_oscillations_are_recovered_exactly():
     n, t = 1024, time_axis(1024, DWELL_S)
     freq, damp, amp = (
@@ -75,6 +66,26 @@ def test_strong_water_goes_and_metabolites_stay(n, offset_ppm):
     assert np.abs(spectrum(result.fid)[near]).max() < 0.02 * np.abs(spectrum(lines(WATER, n, offset_ppm))[near]).max()
     assert result.n_removed >= 1
     np.testing.assert_allclose(result.fid + result.water_fid, clean + lines(WATER, n, offset_ppm), atol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_together_they_lose_what_each_loses_alone():
+    fids = np.stack(
+        [
+            lines(METABOLITES, 512) + noise(512, 0.2, 1) + lines(WATER, 512),
+            noise(512, 1.0, 2),  # no water: not decomposed
+            np.zeros(512, complex),
+            lines(METABOLITES, 512, 0.2) + noise(512, 0.2, 3) + lines(WATER, 512, 0.2),
+        ]
+    )
+    together = remove_water_of_each(fids, DWELL_S, F0_MHZ, n_components=14)
+    assert [found.n_removed > 0 for found in together] == [True, False, False, True]
+    for fid, found in zip(fids, together, strict=True):
+        alone = remove_water(fid, DWELL_S, F0_MHZ, n_components=14)
+        np.testing.assert_array_equal(found.fid, alone.fid)
+        assert (found.n_removed, found.window_ppm) == (alone.n_removed, alone.window_ppm)
+    with pytest.raises(DataError, match="cannot be decomposed"):
+        remove_water_of_each(fids, DWELL_S, F0_MHZ, n_components=255)
 
 
 def test_without_water_nothing_happens():
