@@ -39,6 +39,10 @@ LIMIT = 5.0
 _LEAST_SHARE = 0.02
 """Blocks (one metabolite in one condition) that vary less than this part of the unit count as much as if they did."""
 
+_TINY = 1e-300
+_RANK_TOLERANCE = 1e-9
+"""A spread over the bank that is this much smaller than the largest one is rounding."""
+
 
 def basis_features(signals: Mapping[str, tuple[NDArray, NDArray]], dwell_s: float, f0_mhz: float) -> NDArray:
     """The coarse spectra of a basis, one after the other: shape ``(n_features,)``.
@@ -73,15 +77,21 @@ class ProtocolCode:
 
     @classmethod
     def of(cls, features: NDArray, n_components: int) -> ProtocolCode:
-        """That of a bank, whose bases have these features, shape ``(n_members, n_features)``."""
+        """That of a bank, whose bases have these features, shape ``(n_members, n_features)``.
+
+        Components beyond the rank of a bank of few members are 0: the network is told nothing by them.
+        """
         mean = features.mean(axis=0)
         centred = features - mean
         blocks = centred.reshape(len(features), 2 * len(DESCRIBED), -1)
         size = np.sqrt((blocks**2).mean(axis=(0, 2)))
-        weight = np.repeat(1 / np.maximum(size, _LEAST_SHARE * size.max()), blocks.shape[2])
+        weight = np.repeat(1 / np.maximum(size, max(_LEAST_SHARE * size.max(), _TINY)), blocks.shape[2])
         _, singular, directions = np.linalg.svd(centred * weight, full_matrices=False)
         deviation = singular[:n_components] / np.sqrt(max(1, len(features) - 1))
-        return cls(mean, directions[:n_components] * weight / np.maximum(deviation, 1e-12)[:, None])
+        spans = deviation > _RANK_TOLERANCE * deviation[0]
+        components = np.zeros((n_components, features.shape[1]))
+        components[: len(spans)][spans] = directions[:n_components][spans] * weight / deviation[spans, None]
+        return cls(mean, components)
 
     @property
     def n_inputs(self) -> int:

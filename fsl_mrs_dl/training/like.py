@@ -21,7 +21,7 @@ from fsl_mrs_dl.core.resources import weights_folder
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
 from fsl_mrs_dl.synthesise.recipe import Recipe
-from fsl_mrs_dl.training.config import TrainConfig, merged
+from fsl_mrs_dl.training.config import AnchorConfig, TrainConfig, merged
 
 STARTS: Mapping[str, str] = {"brain": "invivo", "phantom": "phantom_cnn"}
 """The shipped model that a training for a kind of sample goes on from."""
@@ -83,7 +83,19 @@ def config_like(
         validate_every=every,
         checkpoint_every=every,
     )
-    return replace(base, name=name, seed=_SEED, start=str(start), recipe=recipe, optimiser=optimiser, calibration={})
+    # what follows is for the shipped model's own run: an earlier stage in its folder, and a wider world
+    no_anchor = AnchorConfig()
+    own_world: dict[str, Any] = {}
+    return replace(
+        base,
+        name=name,
+        seed=_SEED,
+        start=str(start),
+        recipe=recipe,
+        optimiser=optimiser,
+        anchor=no_anchor,
+        calibration=own_world,
+    )
 
 
 def _about(fields: Mapping[str, Any], base: BankConfig, n_members: int) -> BankConfig:

@@ -85,12 +85,14 @@ def train_stages(
     Raises
     ------
     ConfigError
-        When the folder holds a run of another configuration.
+        When the folder holds a run of another configuration, or weights are to be averaged with those of a stage that
+        does not come before.
     FslMrsDlError
         When the memory of a GPU does not suffice.
     """
     from fsl_mrs_dl.training.export import export, export_stage
 
+    _check_anchors(stages)
     folder.mkdir(parents=True, exist_ok=True)
     last, banks = stages[-1], _Banks(folder / "bank", stages[-1], bank, machine)
     start = Path(last.start) if len(stages) == 1 and last.start else None
@@ -128,6 +130,19 @@ def _trained(
             hint="End what else uses it, or use --device cpu; the same command goes on from the last checkpoint",
         ) from error
     return trainer
+
+
+def _check_anchors(stages: Sequence[TrainConfig]) -> None:
+    """Refuse what could not be averaged when the training is over."""
+    for number, config in enumerate(stages, start=1):
+        if config.anchor.stage >= number:
+            raise ConfigError(
+                "weights are averaged with those of an earlier stage",
+                where=f"{config.name}, stage {number} of {len(stages)}, anchor.stage",
+                expected=f"less than {number}, or 0 for none",
+                got=config.anchor.stage,
+                hint="A configuration of one stage has no anchor: take the [anchor] table out",
+            )
 
 
 def _anchor(trainer: Trainer, folder: Path) -> None:

@@ -73,6 +73,13 @@ def test_the_configuration_can_be_read_again_and_an_edited_one_is_not_lost(tmp_p
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("kind", ["brain", "phantom"])
+def test_nothing_is_wanted_of_the_run_of_the_shipped_model(kind):
+    config = config_like(PROTOCOLS[0], kind, name="own")
+    assert config.anchor.stage == 0
+    assert config.calibration == {}
+
+
 def test_validation_has_protocols_that_were_not_trained_on():
     config = config_like(PROTOCOLS[0], "phantom", name="own", n_members=30)
     other = held_out(config)
@@ -117,19 +124,9 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, arguments, text):
 
 
 @pytest.mark.slow
-def test_one_command_goes_from_a_header_to_a_validated_model(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "fsl_mrs_dl",
-        "train",
-        "--like",
-        str(EXAMPLE),
-        "--kind",
-        "phantom",
-        "--steps",
-        "20",
-    ]
+@pytest.mark.parametrize("kind", ["brain", "phantom"])
+def test_one_command_goes_from_a_header_to_a_validated_model(tmp_path, kind):
+    command = [sys.executable, "-m", "fsl_mrs_dl", "train", "--like", str(EXAMPLE), "--kind", kind, "--steps", "20"]
     run = tmp_path / "mine"
     done = subprocess.run(
         [*command, "--members", "3", "--output", str(run)], capture_output=True, text=True, check=True

@@ -11,7 +11,7 @@ import pytest
 
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.folder import open_model
-from fsl_mrs_dl.training.config import read_config, read_stages
+from fsl_mrs_dl.training.config import AnchorConfig, read_config, read_stages
 from fsl_mrs_dl.training.limits import known_limits, training_ranges
 from fsl_mrs_dl.training.lineage import UNKNOWN, config_digest, lineage_of
 from fsl_mrs_dl.training.stages import MAX_STAGES, stage_seed
@@ -137,6 +137,16 @@ def test_a_stage_of_another_configuration_is_not_taken(whole, tmp_path):
     (tmp_path / "run" / "stages" / "01" / "stage.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot be read"):
         train_stages(stages, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("stage", "wanted"), [(1, "less than 1"), (7, "less than 1")])
+def test_an_average_that_cannot_be_made_is_refused_before_it_trains(tiny_config, tmp_path, stage, wanted):
+    from fsl_mrs_dl.training.run import train
+
+    config = dataclasses.replace(read_config(tiny_config), anchor=AnchorConfig(stage, 0.3))
+    with pytest.raises(ConfigError, match=wanted):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_from_an_earlier_model_goes_on_with_its_lineage(whole, tiny_config, tiny_model, tmp_path):
