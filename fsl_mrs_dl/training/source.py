@@ -131,6 +131,8 @@ def ahead(made: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch
             yield item
     finally:
         stop.set()
+        # a thread that still computes when Python ends would have the process aborted
+        thread.join()
 
 
 def _next_or_error(made: Iterator[SynthesisedBatch]) -> SynthesisedBatch | BaseException:

@@ -2,6 +2,8 @@
 """Training batches: where they come from, and that they are the same wherever a training goes on."""
 
 import itertools
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,3 +96,22 @@ def test_devices(monkeypatch):
         assert chosen_device("auto") == ("cuda" if there else "cpu")
     with pytest.raises(ConfigError, match="sees no GPU"):
         chosen_device("cuda")
+
+
+def test_nothing_is_still_being_made_when_a_training_was_stopped():
+    before = threading.active_count()
+    ended = []
+
+    def slow():
+        try:
+            for number in itertools.count():
+                yield number
+                time.sleep(0.2)
+        finally:
+            ended.append(True)
+
+    made = source.ahead(slow(), 10)
+    assert next(made) == 0
+    made.close()
+    assert ended
+    assert threading.active_count() == before
