@@ -134,8 +134,12 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any], machine: Machi
 
 
 def _validate(config: Any, output: Path) -> None:
-    """Errors on protocols that were not trained on: printed, in ``validation/``, and what is poor also in the card."""
+    """Errors on protocols that were not trained on: printed, in ``validation/``, and what is poor also in the card.
+
+    Beside them those of the model that training started from, on the same spectra: what training for it was good for.
+    """
     import sys
+    from dataclasses import replace
 
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
@@ -148,10 +152,15 @@ def _validate(config: Any, output: Path) -> None:
 
     other = held_out(config)
     bank = bank_of_recipe(other.recipe, output / "bank_held_out", config.optimiser.threads)
-    cases = run_simulated(Synthesiser(other.recipe, bank), load_model(str(output)), N_VALIDATION, other.seed)
+    synthesiser, start = Synthesiser(other.recipe, bank), Path(config.start)
+    own, before = (
+        run_simulated(synthesiser, load_model(str(folder)), N_VALIDATION, other.seed) for folder in (output, start)
+    )
+    cases = [replace(case, against={start.name: old.estimate}) for case, old in zip(own, before, strict=True)]
     with new_output_folder(output / "validation", overwrite=True) as folder:
         result = write_outputs(folder, cases, config.name)
     print(text_table(result))
+    print(f"last column: {start.name}, from which it was trained, on the same spectra\n")
     limits = limits_of_validation(result["metabolites"])
     add_limits(output, limits)
     for limit in limits:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError, FslMrsDlError
+from fsl_mrs_dl.core.locks import alone_in
 from fsl_mrs_dl.models.folder import sha256
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
@@ -85,15 +86,20 @@ def train_stages(
     Raises
     ------
     ConfigError
-        When the folder holds a run of another configuration, or weights are to be averaged with those of a stage that
-        does not come before.
+        When the folder holds a run of another configuration, another run writes into it, or weights are to be averaged
+        with those of a stage that does not come before.
     FslMrsDlError
         When the memory of a GPU does not suffice.
     """
-    from fsl_mrs_dl.training.export import export, export_stage
-
     _check_anchors(stages)
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder, "training"):
+        _run(stages, folder, bank, machine)
+
+
+def _run(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | None, machine: Machine) -> None:
+    from fsl_mrs_dl.training.export import export, export_stage
+
     last, banks = stages[-1], _Banks(folder / "bank", stages[-1], bank, machine)
     start = Path(last.start) if len(stages) == 1 and last.start else None
     for number, config in enumerate(stages[:-1], start=1):

@@ -138,6 +138,12 @@ def test_one_command_goes_from_a_header_to_a_validated_model(tmp_path, kind):
     assert len(model.card.lineage) >= 1
     told = [line.removeprefix("warning: ") for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert set(told) <= set(model.card.known_limits)
-    errors = json.loads((run / "validation" / "validation.json").read_text("utf-8"))["metabolites"]
+    validation = json.loads((run / "validation" / "validation.json").read_text("utf-8"))
+    errors = validation["metabolites"]
     # it started from the shipped weights: after so few steps it would be no better than a constant otherwise
     assert errors["GABA"]["mae"] < 0.4 * errors["GABA"]["mae_constant"]
+    # beside it stands the model that it started from, on the same spectra
+    start = {"brain": "invivo", "phantom": "phantom_cnn"}[kind]
+    assert set(validation["against"]) == set(validation["ratios"]["against"]) == {start}
+    assert f"last column: {start}" in done.stdout
+    assert validation["against"][start]["GABA"]["n"] == errors["GABA"]["n"]

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
+from fsl_mrs_dl.core.locks import alone_in
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import bank_of_recipe
@@ -43,8 +44,18 @@ def select(config: SelectConfig, folder: Path, *, workers: int = 1, device: str 
         Processes that simulate, synthesise and train.
     device : str
         ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds another search, or another run writes into it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder, "search"):
+        return _searched(config, folder, workers, device)
+
+
+def _searched(config: SelectConfig, folder: Path, workers: int, device: str) -> Search:
     search = Search(config, folder)
     recipe = config.base.recipe
     _make(recipe, config.n_spectra, config.seed, folder / BANK, folder / DATA, workers)

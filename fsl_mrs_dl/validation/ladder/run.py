@@ -13,6 +13,7 @@ from typing import Any
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ModelError
+from fsl_mrs_dl.core.locks import alone_in
 from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.folder import open_model
@@ -53,11 +54,16 @@ def run_ladder(
     Raises
     ------
     ConfigError, DataError
-        When the folder holds a rung, or a bank, of another configuration.
+        When the folder holds a rung, or a bank, of another configuration, or another run writes into it.
     DataError
         When `data` cannot be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder, "ladder"):
+        return _run(config, folder, data, truths)
+
+
+def _run(config: LadderConfig, folder: Path, data: Path | None, truths: Sequence[Truth]) -> dict[str, Any]:
     recipe, workers = config.base.recipe, config.base.optimiser.threads
     # first what may be wrong, before hours of training
     measured: dict[str, Spectra] = {}
