@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol, told_options
+from fsl_mrs_dl.cli.printing import add_json, print_json
 
 
 def interrupted(args: argparse.Namespace) -> str:
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="understood for BIDS Apps' sake: the validator is never run",
     )
+    add_json(parser, "what became of each scan, or what is found, submitted or written,")
     _add_cluster(parser)
 
 
@@ -126,7 +128,11 @@ def run(args: argparse.Namespace) -> int:
     check_dataset(args.bids_dir)
     if args.analysis_level == "group":
         write_group(args.output_dir, args.bids_dir)
-        print(f"written to {args.output_dir / 'group_desc-dl_mrsquant.tsv'}")
+        table = str(args.output_dir / "group_desc-dl_mrsquant.tsv")
+        if args.json:
+            print_json({"table": table})
+        else:
+            print(f"written to {table}")
         return 0
     filters = Filters(
         args.participant_label,
@@ -146,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
         fsl_sub_program()
     if args.dry_run:
         check_root(args.output_dir, args.bids_dir)
-        return _list(scans)
+        return _list(scans, args.json)
     write_root(args.output_dir, args.bids_dir)
     remove_leftovers(args.output_dir)
     if args.submit:
@@ -154,8 +160,17 @@ def run(args: argparse.Namespace) -> int:
     return _process(scans, args)
 
 
-def _list(scans: list[Any]) -> int:
-    """A line for each scan: its file, its reference, and what there is to say of it."""
+def _list(scans: list[Any], as_json: bool) -> int:
+    """What there is of each scan, a line for each: its file, its reference, and what there is to say of it."""
+    if as_json:
+        references = [None if scan.reference is None else str(scan.reference) for scan in scans]
+        print_json(
+            [
+                {"scan": str(scan.path), "reference": reference, "problem": scan.problem, "notes": list(scan.notes)}
+                for scan, reference in zip(scans, references, strict=True)
+            ]
+        )
+        return 0
     for scan in scans:
         print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
     return 0
@@ -163,24 +178,40 @@ def _list(scans: list[Any]) -> int:
 
 def _process(scans: list[Any], args: argparse.Namespace) -> int:
     """Quantify the scans, a line for each; the exit code."""
-    import sys
-
     from fsl_mrs_dl.cli.status_line import StatusLine
 
-    counts = {"done": 0, "refused": 0, "kept": 0, "failed": 0}
+    ended: list[Any] = []
     status = StatusLine(0 if args.quiet else len(scans))
     status.show(0)
-    for number, outcome in enumerate(_outcomes(scans, args), start=1):
-        counts[outcome.state] += 1
+    for outcome in _outcomes(scans, args):
+        ended.append(outcome)
         status.clear()
-        text = f": {outcome.message}" if outcome.message else ""
-        stream = sys.stderr if outcome.state == "failed" else sys.stdout
-        print(f"{number}/{len(scans)} {outcome.stem} {outcome.state}{text}", file=stream, flush=True)
-        status.show(number)
-    print(", ".join(f"{n} {state}" for state, n in counts.items() if n))
+        _say(outcome, f"{len(ended)}/{len(scans)}", args)
+        status.show(len(ended))
+    counts = {state: sum(outcome.state == state for outcome in ended) for state in _STATES}
+    if args.json:
+        entries = [{"scan": o.stem, "state": o.state, "message": o.message} for o in ended]
+        print_json({"scans": entries, "counts": counts})
+    else:
+        print(", ".join(f"{n} {state}" for state, n in counts.items() if n))
     if counts["failed"] == len(scans):
         return 1
     return 3 if counts["failed"] else 0
+
+
+_STATES = ("done", "refused", "kept", "failed")
+
+
+def _say(outcome: Any, number: str, args: argparse.Namespace) -> None:
+    """The line of a scan that has ended; with ``--json`` standard output is for the script alone."""
+    import sys
+
+    failed = outcome.state == "failed"
+    if args.json and args.quiet and not failed:
+        return
+    text = f": {outcome.message}" if outcome.message else ""
+    stream = sys.stderr if failed or args.json else sys.stdout
+    print(f"{number} {outcome.stem} {outcome.state}{text}", file=stream, flush=True)
 
 
 def _submit(scans: list[Any], args: argparse.Namespace) -> int:
@@ -198,10 +229,14 @@ def _submit(scans: list[Any], args: argparse.Namespace) -> int:
     done = submit(tasks, [*program, "group"], folder, split_words(args.fsl_sub, "--fsl-sub"))
     for message in done.messages:
         print(message, file=sys.stderr)
-    if done.queued:
+    if args.json:
+        print_json({"participants": participants, "jobs": list(done.jobs) if done.queued else [], "logs": str(folder)})
+    elif done.queued:
         print(f"{len(tasks)} participants: job {done.jobs[0]}; group: job {done.jobs[1]}; logs in {folder}")
+    else:
+        print(f"{len(tasks)} participants have run here, and the group; logs in {folder}")
+    if done.queued:
         return 0
-    print(f"{len(tasks)} participants have run here, and the group; logs in {folder}")
     if done.group_failed:
         return 1
     return 3 if done.failed else 0

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
 from fsl_mrs_dl.io.formats import FORMATS
+
+if TYPE_CHECKING:
+    from fsl_mrs_dl.preprocess.convert import Converted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="NAME.nii.gz", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier files of this name")
     parser.add_argument("--sidecar", action="store_true", help="write BIDS's NAME.json too")
+    add_json(parser, "what was written")
     parser.add_argument("--format", metavar="F", help=f"one of {', '.join(FORMATS)} (default: found)")
 
     editing = parser.add_argument_group("editing, where the file does not tell it")
@@ -72,13 +78,30 @@ def run(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
     names = option_names(parser)
+    told = {item.path: [as_options(note, names) for note in item.notes] for item in made}
     sources = args.data or [path for path in (args.off, args.on) if path is not None]
     averages = [averages_of(path) for path in sources]
     for item in made:
         if args.sidecar:
             write_json(sidecar_path(item.path), sidecar_of(item.file, averages))
-        lengths = [f"{n} {tag}" for n, tag in zip(item.file.data.shape[4:], item.file.tags, strict=True)]
-        order = f" ({', '.join(item.file.labels)})" if item.file.labels else ""
-        print(f"{item.path}: {', '.join([f'{item.file.data.shape[3]} points', *lengths])}{order}")
-        for note in item.notes:
-            print(f"caution: {as_options(note, names)}")
+    described = [_described(item, told[item.path]) for item in made]
+    if args.json:
+        print_json(described)
+        return
+    for entry in described:
+        lengths = [f"{entry['points']} points", *(f"{n} {tag}" for tag, n in entry["dimensions"].items())]
+        order = f" ({', '.join(entry['conditions'])})" if entry["conditions"] else ""
+        print(f"{entry['file']}: {', '.join(lengths)}{order}")
+        for caution in entry["cautions"]:
+            print(f"caution: {caution}")
+
+
+def _described(item: Converted, cautions: list[str]) -> dict[str, Any]:
+    """A file that was written, for `print_json`."""
+    return {
+        "file": str(item.path),
+        "points": item.file.data.shape[3],
+        "dimensions": dict(zip(item.file.tags, item.file.data.shape[4:], strict=True)),
+        "conditions": list(item.file.labels or ()),
+        "cautions": cautions,
+    }

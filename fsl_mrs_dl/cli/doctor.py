@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import argparse
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``doctor``."""
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    add_json(parser, "the findings")
 
 
 def run(args: argparse.Namespace) -> int:
     """Examine; exit code 0 when all that quantifying needs is usable, 1 otherwise."""
-    import json
-
     from fsl_mrs_dl.cli.installation import examine
 
     findings = examine()
     if args.json:
-        print(json.dumps([vars(finding) for finding in findings], indent=1))
+        print_json([vars(finding) for finding in findings])
     else:
         marks = {"ok": "ok  ", "missing": "-   ", "bad": "BAD "}
         for finding in findings:

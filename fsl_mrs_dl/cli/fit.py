@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol, add_told_protocol
+from fsl_mrs_dl.cli.printing import add_json, print_json
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.api.result import Fit
@@ -46,12 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--report", action="store_true", help="write report.html too")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
-    parser.add_argument("--json", action="store_true", help="print the content of quantities.json")
+    add_json(parser, "the content of quantities.json")
 
 
 def run(args: argparse.Namespace) -> None:
     """Quantify."""
-    import json
     import shlex
     import sys
 
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
         reproduce = shlex.join(["fsl_mrs_dl", *sys.argv[1:]])
         found.write_into(folder, report=args.report, options=options, reproduce=reproduce)
     if args.json:
-        print(json.dumps({**found.to_dict(), "reproduce": reproduce}, indent=1, ensure_ascii=False))
+        print_json({**found.to_dict(), "reproduce": reproduce})
     else:
         _show(found, args.output)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 INTERRUPTED = "the same command goes on with the rungs that are there"
 """What is said when the command is stopped."""
 
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the models and the result; run again to go on with what is there",
     )
+    add_json(parser, "the content of ladder.json")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -46,5 +49,8 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.validation.ladder.run import run_ladder
 
     result = run_ladder(config, args.output, args.data, truths)
+    if args.json:
+        print_json(result)
+        return
     print(text_table(result))
     print(f"written to {args.output}")

@@ -38,7 +38,7 @@ COMMANDS = {
 }
 """Sub-command: what it does. Each is the module of the same name in `fsl_mrs_dl.cli`."""
 
-LONG = ("dataset", "select", "train", "ladder", "validate")
+LONG = ("simulate", "dataset", "select", "train", "ladder", "validate")
 """Commands that log their progress without being asked."""
 
 

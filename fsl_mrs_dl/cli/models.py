@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 if TYPE_CHECKING:
     from fsl_mrs_dl.models.card import Card
     from fsl_mrs_dl.models.catalogue import ModelSummary
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``models``."""
     parser.add_argument("name", nargs="?", metavar="NAME|DIR|list|add", help="show this model, list all, or add one")
     parser.add_argument("source", nargs="?", type=Path, metavar="DIR|FILE.zip", help="what to add")
-    parser.add_argument("--json", action="store_true", help="the whole card, or with list what is listed, as JSON")
+    add_json(parser, "the whole card, or what is listed or was added,")
     parser.add_argument("--overwrite", action="store_true", help="with add: replace a model that was added earlier")
 
 
@@ -46,12 +48,10 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"'{args.source}' is one argument too many", expected="fsl_mrs_dl models add DIR|FILE.zip")
     if args.overwrite:
         raise ConfigError("--overwrite is for adding a model", expected="fsl_mrs_dl models add DIR|FILE.zip")
-    if args.name == "list":
+    if args.name == "list" or (args.name is None and args.json):
         _list(args.json)
     elif args.name:
         _show(args.name, args.json)
-    elif args.json:
-        raise ConfigError("--json shows one card", expected="the name of a model", hint="fsl_mrs_dl models lists them")
     else:
         _names()
 
@@ -62,9 +62,11 @@ def _add(args: argparse.Namespace) -> None:
 
     if args.source is None:
         raise ConfigError("nothing to add", expected="fsl_mrs_dl models add DIR|FILE.zip")
+    added = add_model(args.source, args.overwrite)
     if args.json:
-        raise ConfigError("--json does not go with add")
-    for path in add_model(args.source, args.overwrite):
+        print_json([{"name": path.name, "folder": str(path)} for path in added])
+        return
+    for path in added:
         print(f"{path.name} is in {path.parent}: fit --model {path.name}, fsl_mrs --algo dl:{path.name}")
 
 
@@ -93,13 +95,11 @@ def _taken_for() -> dict[str, str]:
 
 def _list(as_json: bool) -> None:
     """What a user chooses between."""
-    import json
-
     from fsl_mrs_dl.models.catalogue import known_models, summary
 
     found = [summary(known) for known in known_models().values()]
     if as_json:
-        print(json.dumps([dataclasses.asdict(entry) for entry in found], indent=1, ensure_ascii=False))
+        print_json([dataclasses.asdict(entry) for entry in found])
         return
     for entry in found:
         print("\n".join(_listed(entry)))
@@ -124,8 +124,6 @@ def _listed(entry: ModelSummary) -> Iterator[str]:
 
 def _show(name: str, as_json: bool) -> None:
     """One card."""
-    import json
-
     from fsl_mrs_dl.models.calibrated import find_model
     from fsl_mrs_dl.models.folder import open_model
 
@@ -133,7 +131,7 @@ def _show(name: str, as_json: bool) -> None:
     if as_json:
         # of the description of the training spectra, the limits are for people
         limits = {key: {"limit": entry.limit} for key, entry in model.card.inputs.items()}
-        print(json.dumps({**model.card.content, "inputs": limits}, indent=1, ensure_ascii=False))
+        print_json({**model.card.content, "inputs": limits})
     else:
         print("\n".join(_described(model.card, name, model.staged)))
 

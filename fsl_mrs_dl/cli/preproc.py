@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``preproc``."""
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", type=Path, metavar="WREF", help="unsuppressed water reference")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_json(parser, "what was noticed")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,6 +38,9 @@ def run(args: argparse.Namespace) -> None:
     ) as folder:
         result = load(args.data, h2o=args.reference, by_naa=args.split_by_naa)
         write_preprocessed(result, folder, header=scatter_record(result.spectra, chosen_among()))
+    if args.json:
+        print_json({"output": str(args.output), "flags": [flag.to_dict() for flag in result.spectra.flags]})
+        return
     for flag in result.spectra.flags:
         print(f"{flag.severity}: {flag.sentence}")
     print(f"written to {args.output}")

@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 DESIGNS = ("slr", "gaussian", "sinc_gaussian", "hard", "dual_band")
 
 
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", choices=("linear", "minimum"), default="linear", help="phase of slr")
     parser.add_argument("--truncation", type=float, metavar="X", help="ends of a Gaussian by its peak (default 0.01)")
     parser.add_argument("--separation", type=float, metavar="HZ", help="distance of the bands of dual_band")
-    parser.add_argument("--json", action="store_true", help="print the properties as JSON")
+    add_json(parser, "the properties")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw waveform and profile")
     parser.add_argument("--f0", type=float, metavar="MHZ", help="proton frequency, for an axis in ppm")
     parser.add_argument("--write", type=Path, metavar="FILE.txt", help="write the waveform as a table")
@@ -39,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print, draw, write."""
     import dataclasses
-    import json
     import math
 
     from fsl_mrs_dl.core.errors import ConfigError
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     values = {"name": pulse.name, **dataclasses.asdict(found)}
     if args.json:
         plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-        print(json.dumps(plain, indent=1))
+        print_json(plain)
         return
     for label, text in _lines(values, args.f0):
         print(f"{label:26} {text}")

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fsl_mrs_dl.cli.printing import add_json, print_json
+
 INTERRUPTED = "the same command goes on after the trials that are done"
 """What is said when the command is stopped."""
 
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where trials are trained (default: auto)"
     )
+    add_json(parser, "the best trial, and how many ended how,")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -40,12 +43,15 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.training.selection.figures import write_figures
     from fsl_mrs_dl.training.selection.run import select
     from fsl_mrs_dl.training.selection.space import read_selection
-    from fsl_mrs_dl.training.selection.words import summary
+    from fsl_mrs_dl.training.selection.words import content, summary
 
     config = read_selection(args.config)
     if args.trials:
         config = dataclasses.replace(config, n_trials=args.trials)
     search = select(config, args.output, workers=args.workers, device=chosen_device(args.device))
     write_figures(search.trials, config, args.output)
+    if args.json:
+        print_json({"output": str(args.output), **content(search.trials)})
+        return
     print(summary(search.trials, config.space))
     print(f"written to {args.output}")

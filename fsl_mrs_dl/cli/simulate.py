@@ -97,10 +97,6 @@ def _add_signal(signal: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Simulate."""
-    import logging
-
-    # progress is worth seeing: a basis set takes seconds to minutes, a bank more
-    logging.getLogger("fsl_mrs_dl").setLevel(logging.INFO)
     workers = _workers(args.workers)
     if args.what == "bank":
         _bank(args, workers)

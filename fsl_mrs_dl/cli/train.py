@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
+from fsl_mrs_dl.cli.printing import add_json, print_json
 from fsl_mrs_dl.physics.vendors import VENDORS
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "configuration; with a GPU, all cores but two)"
     )
     parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
+    add_json(parser, "the result of the validation (of a CONFIG.toml there is none)")
     own = parser.add_argument_group("a model for your own protocol")
     own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
     own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
@@ -71,6 +73,8 @@ def run(args: argparse.Namespace) -> None:
     machine = _machine(args)
     if args.config is not None:
         _train_file(args.config, args.output, machine)
+        if args.json:
+            print_json({"model": str(args.output), "validation": None, "limits": []})
     else:
         _train_like(args, fields, machine)
 
@@ -127,18 +131,19 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any], machine: Machi
     told.pop("vendor", None)
     sizes = given(args, {"steps": "n_steps", "members": "n_members"})
     config = config_like({**told, **fields}, args.kind, name=args.output.name, **sizes)
-    print(describe(config))
+    if not args.json:
+        print(describe(config))
     write_config(config, args.output / CONFIG_FILE)
     train(config, args.output, machine=machine)
-    _validate(config, args.output)
+    _validate(config, args.output, args.json)
 
 
-def _validate(config: Any, output: Path) -> None:
+def _validate(config: Any, output: Path, as_json: bool) -> None:
     """Errors on protocols that were not trained on: printed, in ``validation/``, and what is poor also in the card.
 
     Beside them those of the model that training started from, on the same spectra: what training for it was good for.
     """
-    import sys
+    import logging
     from dataclasses import replace
 
     from fsl_mrs_dl.core.files import new_output_folder
@@ -159,10 +164,13 @@ def _validate(config: Any, output: Path) -> None:
     cases = [replace(case, against={start.name: old.estimate}) for case, old in zip(own, before, strict=True)]
     with new_output_folder(output / "validation", overwrite=True) as folder:
         result = write_outputs(folder, cases, config.name)
-    print(text_table(result))
-    print(f"last column: {start.name}, from which it was trained, on the same spectra\n")
     limits = limits_of_validation(result["metabolites"])
     add_limits(output, limits)
+    if as_json:
+        print_json({"model": str(output), "validation": result, "limits": limits})
+        return
+    print(text_table(result))
+    print(f"last column: {start.name}, from which it was trained, on the same spectra\n")
     for limit in limits:
-        print(f"warning: {limit}", file=sys.stderr)
+        logging.getLogger(__name__).warning("warning: %s", limit)
     print(f"the model lies in {output}: fsl_mrs_dl fit --model {output} ...; its limits: fsl_mrs_dl models {output}")

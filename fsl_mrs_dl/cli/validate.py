@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.cli.arguments import add_any_protocol
+from fsl_mrs_dl.cli.printing import add_json, print_json
 
 INTERRUPTED = "the same command goes on after the data sets that are done"
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
-    parser.add_argument("--json", action="store_true", help="print the content of validation.json")
+    add_json(parser, "the content of validation.json")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -62,9 +63,7 @@ def run(args: argparse.Namespace) -> None:
         cases = cases_of(partial)
         result = write_outputs(folder, cases, ", ".join(sorted({case.model for case in cases})))
     if args.json:
-        import json
-
-        print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
+        print_json(result)
         return
     print(text_table(result))
     print(f"written to {args.output}")

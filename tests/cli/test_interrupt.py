@@ -86,13 +86,16 @@ def test_a_search_goes_on_after_the_trials_that_are_done(tiny_config, tiny_model
     kept = json.loads((tmp_path / "out" / "trials.json").read_text("utf-8"))
     assert 1 <= len(kept["trials"]) < 3
     run = [sys.executable, "-m", "fsl_mrs_dl", *command]
-    again = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    again = subprocess.run([*run, "--json"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "60/60 spectra" not in again.stderr, "data sets are not made again"
     log = json.loads((tmp_path / "out" / "trials.json").read_text("utf-8"))
     assert log["trials"][: len(kept["trials"])] == kept["trials"]
     assert [trial["number"] for trial in log["trials"]] == [0, 1, 2]
     assert log["running"] == []
+    told = json.loads(again.stdout)
+    assert sum(told["trials"].values()) == 3
+    assert told["best"]["score"] == min(trial["score"] for trial in log["trials"] if trial["outcome"] == "completed")
 
 
 @pytest.mark.slow

@@ -417,6 +417,18 @@ def test_data_that_do_not_fit_are_refused_before_training(config_path, measured,
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_a_script_reads_what_the_file_holds(climbed, config_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="training needs torch")
+    from fsl_mrs_dl.cli.main import main
+    from fsl_mrs_dl.validation.ladder import run
+
+    folder, _ = climbed
+    result = json.loads((folder / "ladder.json").read_text())
+    monkeypatch.setattr(run, "run_ladder", lambda *_: result)
+    assert main(["ladder", str(config_path), "--output", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == result
+
+
 def test_data_and_truth_belong_together(config_path, tmp_path):
     command = [sys.executable, "-m", "fsl_mrs_dl", "ladder", str(config_path), "--output", str(tmp_path / "out")]
     done = subprocess.run([*command, "--data", str(tmp_path)], capture_output=True, text=True, check=False)

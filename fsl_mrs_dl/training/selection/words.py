@@ -61,6 +61,16 @@ def _choices(values: Sequence[Any]) -> str:
     return ", ".join(f"{name} x{n}" for name, n in named.most_common())
 
 
+def content(trials: Sequence[Trial]) -> dict[str, Any]:
+    """The end of a search, for a program: how many trials ended how, and the best of the completed or None."""
+    number, completed = Counter(trial["outcome"] for trial in trials), completed_of(trials)
+    return {
+        "trials": {outcome: number[outcome] for outcome in (COMPLETED, STOPPED, FAILED)},
+        "rank_correlation": correlation(trials),
+        "best": completed[0] if completed else None,
+    }
+
+
 def summary(trials: Sequence[Trial], space: Mapping[str, Dimension]) -> str:
     """The end of a search, for a person."""
     completed = completed_of(trials)
