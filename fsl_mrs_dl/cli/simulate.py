@@ -116,6 +116,7 @@ def _bank(args: argparse.Namespace, workers: int) -> None:
             f"--{taken[0].replace('_', '-')} does not belong to 'simulate bank'", hint="Write it in CONFIG"
         )
     simulate_bank(args.config, args.output, workers)
+    print(f"written to {args.output}")
 
 
 _OF_BANK = ("what", "config", "output", "workers", "verbose", "quiet", "command", "run")

@@ -72,7 +72,8 @@ def scan_table(scans: Sequence[Scan]) -> list[list[str]]:
 
 def _row(scan: Scan, values: Sequence[tuple[str, str]], groups: Sequence[str], far: Sequence[Quantity]) -> list[str]:
     numbers = [scan.values[key].value if key in scan.values else math.nan for key in values]
-    cautions = [flag.code for flag in scan.flags if flag.severity == "caution"]
+    # several things can be outside of what was trained on: here each code once
+    cautions = dict.fromkeys(flag.code for flag in scan.flags if flag.severity == "caution")
     cells = [
         *(scan.participant, scan.session, scan.name, scan.state),
         scan.reason,

@@ -82,6 +82,7 @@ def test_a_search_goes_on_after_the_trials_that_are_done(tiny_config, tiny_model
     command = ("select", "search.toml", "--device", "cpu", "--output", "out")
     code, lines = interrupted(*command, after=r"^1/3 completed", cwd=tmp_path)
     check(code, lines, "select", "the same command goes on after the trials that are done")
+    assert any(re.match(r"1/3 completed, \d+ ended early, .* left: trial ", line) for line in lines), lines
     assert leftovers(tmp_path / "out") == []
     kept = json.loads((tmp_path / "out" / "trials.json").read_text("utf-8"))
     assert 1 <= len(kept["trials"]) < 3

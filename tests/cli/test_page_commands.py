@@ -2,19 +2,17 @@
 """Commands of the pages on installing, studies, clusters and models, typed as they are printed.
 
 Those of the tutorial and of the page on training are run by ``test_docs.py``, those of the API by
-``api/test_pages.py``.
+``api/test_pages.py``, all others by ``test_command_pages.py``.
 """
 
 import json
 import re
-import shutil
-import zipfile
 
 import pytest
 
-from tests.bids_helpers import make_dataset
-from tests.helpers import EXAMPLE, ROOT
+from tests.helpers import EXAMPLE
 from tests.page_helpers import bash_of, run_page
+from tests.place_helpers import add_studies
 
 PAGES = ("index.md", "bids.md", "install.md", "models.md")
 
@@ -53,26 +51,11 @@ def test_nothing_is_left_out_for_a_reason_that_no_longer_holds():
         assert re.match(r"(\S*/)?fsl_mrs_dl [a-z]", line), line
 
 
-def add_model(folder, name):
-    """A model of somebody's own: a shipped one under another name."""
-    shutil.copytree(ROOT / "weights" / "invivo", folder)
-    card = json.loads((folder / "card.json").read_text("utf-8"))
-    (folder / "card.json").write_text(json.dumps({**card, "name": name}), encoding="utf-8")
-
-
 @pytest.fixture
 def place(tmp_path):
     """A folder with everything under the names that the pages use."""
-    make_dataset(tmp_path / "STUDY", participants=("01",))
-    (tmp_path / "BIDS_DIR").symlink_to("STUDY")
-    (tmp_path / "ENV").mkdir()
-    (tmp_path / "ENV" / "bin").symlink_to("../bin")
+    add_studies(tmp_path)
     (tmp_path / "mega.nii.gz").symlink_to(EXAMPLE / "megapress_raw.nii.gz")
-    add_model(tmp_path / "RUN", "te68")
-    add_model(tmp_path / "te80", "te80")
-    with zipfile.ZipFile(tmp_path / "te80.zip", "w") as archive:
-        for path in (tmp_path / "te80").iterdir():
-            archive.write(path, f"te80/{path.name}")
     return tmp_path
 
 

@@ -114,6 +114,9 @@ def test_the_table_of_scans_has_a_description_of_each_of_its_columns():
     assert by_name["sub-05_ses-1"]["far"] == "GABA /Cr+PCr, Glx /Cr+PCr"
     assert by_name["sub-07_ses-1"]["verdict"] == "look"
     assert by_name["sub-01_ses-1"]["verdict"] == "ok"
+    twice = [scan(1, GABA=1.0, flags=("outside_training", "low_snr", "outside_training"))]
+    head, row = scan_table(twice)
+    assert row[head.index("cautions")] == "outside_training, low_snr"
     tabbed = [scan(1, GABA=1.0, columns={"note": "a\tb\nc", "scan": "mine"})]
     head, row = scan_table(tabbed)
     assert row[head.index("note")] == "a b c"

@@ -165,7 +165,7 @@ def _rows(scans: Sequence[Scan]) -> dict[str, Any]:
             "values": [_or_none(scan.values.get(key)) or "–" for _, key in values],
             "far": ", ".join(quantity.metabolite for quantity in far.get(scan.name, ())),
             "columns": [scan.columns.get(name, "n/a") for name in groups],
-            "cautions": [flag.code for flag in scan.flags if flag.severity == "caution"],
+            "cautions": list(dict.fromkeys(flag.code for flag in scan.flags if flag.severity == "caution")),
         }
         for scan in scans
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import FslMrsDlError
+from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.workers import companions
 from fsl_mrs_dl.training.selection.journal import FAILED, Journal, Trial, goes_on
 from fsl_mrs_dl.training.selection.proposals import Proposer
@@ -53,6 +54,12 @@ class Search:
         self.journal = Journal(config, folder)
         self._waiting = sorted(self.journal.running.items())
         self._under: dict[int, _Under] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the clock: what an earlier call completed does not count."""
+        self._completed_before = len(self.journal.completed)
+        self._pace = Pace(self.config.n_trials - self._completed_before)
 
     @property
     def trials(self) -> list[Trial]:
@@ -79,6 +86,7 @@ class Search:
         """
         if self._is_done():
             return
+        self._begin()
         given = (self.config, data, held_out, device)
         if workers == 1:
             self._run_here(*given)
@@ -166,10 +174,11 @@ class Search:
         self.journal.end(trial, time.monotonic() - under.started_s)
         best = self.journal.best
         log.info(
-            "%d/%d completed, %d ended early: trial %d %s after %d epochs at %.4f (best %s)  %s",
+            "%d/%d completed, %d ended early%s: trial %d %s after %d epochs at %.4f (best %s)  %s",
             len(self.journal.completed),
             self.config.n_trials,
             len(self.trials) - len(self.journal.completed),
+            self._pace_text(),
             under.number,
             record["outcome"],
             record["epochs"],
@@ -180,6 +189,11 @@ class Search:
         if record["outcome"] == FAILED:
             log.warning("warning: trial %d failed: %s", under.number, record["reason"])
         self._check_hope()
+
+    def _pace_text(self) -> str:
+        """Time for each completed trial, those that ended early included, and time left."""
+        completed = len(self.journal.completed) - self._completed_before
+        return f", {self._pace.after(completed)}" if completed else ""
 
     def _check_hope(self) -> None:
         if len(self.trials) >= _HOPELESS and all(trial["outcome"] == FAILED for trial in self.trials):
