@@ -10,8 +10,9 @@ from typing import Any
 
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import ConfigError, DataError
-from fsl_mrs_dl.core.files import cannot_write, write_json, write_text
+from fsl_mrs_dl.core.files import write_json, write_text
 from fsl_mrs_dl.core.reading import read_json_object
+from fsl_mrs_dl.core.storage import cannot_write
 
 COLUMNS: dict[str, str] = {
     "metabolite": "Name as in FSL-MRS; sums: Glx = Glu + Gln, tNAA, tCr, tCho, GABA+ = GABA + co-edited macromolecule",

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError
-from fsl_mrs_dl.core.files import cannot_write, write_text
+from fsl_mrs_dl.core.files import write_text
+from fsl_mrs_dl.core.storage import cannot_write
 
 NAME = "fsl_mrs_dl"
 """Name of the jobs, and of their logs (``NAME.oJOB`` and ``NAME.eJOB`` with the number of the task)."""

@@ -98,13 +98,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.verbose:
             traceback.print_exc()
-        print(
-            f"fsl_mrs_dl {args.command}: error: internal error, {type(error).__name__}: "
-            f"{' '.join(str(error).split())}. "
-            "Run again with --verbose and report the traceback",
-            file=sys.stderr,
-        )
+        print(f"fsl_mrs_dl {args.command}: error: {_unforeseen(error)}", file=sys.stderr)
         return 1
+
+
+def _unforeseen(error: Exception) -> str:
+    """The line for an error that is not ours: of the storage, or a mistake in the program."""
+    from fsl_mrs_dl.core.storage import storage_error
+
+    storage = storage_error(error)
+    if storage is not None:
+        where = f"{storage.filename}: " if storage.filename else ""
+        return f"{where}cannot read or write: {str(storage.strerror).lower()}"
+    said = " ".join(str(error).split())
+    return f"internal error, {type(error).__name__}: {said}. Run again with --verbose and report the traceback"
 
 
 def _what_next(args: argparse.Namespace) -> str:

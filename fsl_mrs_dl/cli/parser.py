@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import nearest
@@ -14,8 +15,19 @@ _OPTION = re.compile(r"--?[A-Za-z][^\s=]*")
 """How an option begins a word; a negative number does not, and words of quoted arguments have spaces."""
 
 
+def _path(text: str) -> Path:
+    """A path that was given; ``Path("")`` would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a file or folder; got an empty text (a variable that is not set?)")
+    return Path(text)
+
+
 class CommandParser(argparse.ArgumentParser):
     """`argparse.ArgumentParser` that says of ``--ouput`` that it is unknown, not that ``--output`` is missing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("type", Path, _path)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As the original, which looks for what is missing before it looks at what is there."""

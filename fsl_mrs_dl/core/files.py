@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.storage import cannot_write, storage_error
 
 OUR_FILES = ("quantities.json", "preproc.json", "validation.json", "simulation.json", "simulation.txt", "dataset.json")
 """Any of these in a folder shows that this program made it, so that `--overwrite` may replace it."""
@@ -35,24 +35,18 @@ OUR_NAMES = (
 """Patterns of what output folders hold besides the outputs of `fit` (`fsl_mrs_dl.reports.manifest.entry_names`);
 anything else in them is the user's and is not deleted."""
 
-_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
-
 
 def _scratch_name(path: Path) -> Path:
     # the end of the name is kept because writers choose the format by it (.nii.gz)
     return path.with_name(f".tmp-{uuid.uuid4().hex[:12]}-{path.name}")
 
 
-def cannot_write(path: Path, exc: OSError) -> DataError:
-    """What the user is told when `exc` stood in the way of writing to `path`."""
-    reason = os.strerror(exc.errno) if exc.errno else str(exc)
-    return DataError(f"cannot write here: {reason[:1].lower()}{reason[1:]}", where=path)
-
-
-def _concerns(exc: OSError, scratch: Path) -> bool:
-    """Whether `exc` is about what is being written, not about something that the caller reads meanwhile."""
+def _of_writing(exc: Exception, scratch: Path) -> OSError | None:
+    """`exc` where it is about what is being written, not about something that the caller reads meanwhile."""
+    if not isinstance(exc, OSError) or exc.errno is None:
+        return storage_error(exc)
     names = (str(n) for n in (exc.filename, exc.filename2) if n is not None)
-    return exc.errno in _STORAGE_ERRNOS or any(name.startswith(str(scratch)) for name in names)
+    return exc if any(name.startswith(str(scratch)) for name in names) else storage_error(exc)
 
 
 def _check_parent(path: Path) -> None:
@@ -97,10 +91,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield scratch
         os.replace(scratch, path)
-    except OSError as exc:
-        if _concerns(exc, scratch):
-            raise cannot_write(path, exc) from exc
-        raise
+    except Exception as exc:
+        found = _of_writing(exc, scratch)
+        if found is None:
+            raise
+        raise cannot_write(path, found) from exc
     finally:
         _remove(scratch)
 
@@ -328,9 +323,23 @@ def new_output_folder(
         else:
             check_replaceable(path, overwrite, names)  # someone may have filled it meanwhile
             swap_in(scratch, path)
-    except OSError as exc:
-        if _concerns(exc, scratch) or exc.filename in (str(path), path):
-            raise cannot_write(path, exc) from exc
-        raise
+    except DataError as exc:
+        raise _of_the_output(exc, scratch, path) from exc
+    except Exception as exc:
+        found = _of_writing(exc, scratch)
+        if found is None and isinstance(exc, OSError) and exc.filename in (str(path), path):
+            found = exc
+        if found is None:
+            raise
+        raise cannot_write(path, found) from exc
     finally:
         _remove(scratch)
+
+
+def _of_the_output(exc: DataError, scratch: Path, path: Path) -> DataError:
+    """An error about a file in the temporary folder, as one about the folder that was asked for."""
+    if not isinstance(exc.where, Path) or scratch not in exc.where.parents:
+        return exc
+    return type(exc)(
+        exc.what, where=path / exc.where.relative_to(scratch), expected=exc.expected, got=exc.got, hint=exc.hint
+    )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core.errors import DataError
-from fsl_mrs_dl.core.files import cannot_write, write_json
+from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.core.storage import cannot_write
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fsl_mrs_dl.core.errors import ConfigError, DataError, ModelError
-from fsl_mrs_dl.core.files import cannot_write, swap_in
+from fsl_mrs_dl.core.files import swap_in
 from fsl_mrs_dl.core.resources import shipped_models
+from fsl_mrs_dl.core.storage import cannot_write
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.card import CARD_FILE
 from fsl_mrs_dl.models.card_checks import is_plain_name

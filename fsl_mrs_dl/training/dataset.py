@@ -22,6 +22,7 @@ from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import check_replaceable, new_output_folder, write_json
 from fsl_mrs_dl.core.progress import Pace
+from fsl_mrs_dl.core.storage import writing_to
 from fsl_mrs_dl.core.unfinished import claim, key_of
 from fsl_mrs_dl.core.workers import run_calls
 from fsl_mrs_dl.synthesise.recipe import Recipe
@@ -121,7 +122,8 @@ def _chunks_made(
     if not rest:
         return
     # once on disk, instead of once through a pipe with each chunk
-    (folder / _MAKER).write_bytes(pickle.dumps(synthesiser))
+    with writing_to(folder):
+        (folder / _MAKER).write_bytes(pickle.dumps(synthesiser))
     calls = [(_write_chunk_elsewhere, (n, seed, folder, number)) for number in rest]
     try:
         for index, _ in run_calls(calls, min(workers, len(rest))):
@@ -153,12 +155,22 @@ def _write_chunk(synthesiser: Synthesiser, n: int, seed: int, folder: Path, numb
     first = number * CHUNK
     for name in (*_ARRAYS, "clean"):
         part, path = getattr(batch, name), folder / f"{name}.npy"
-        if path.exists():
-            array = np.lib.format.open_memmap(path, mode="r+")
-        else:
-            array = np.lib.format.open_memmap(path, mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:]))
-        array[first : first + len(part)] = part
-        array.flush()
+        with writing_to(path):
+            _write_rows(path, part, first, n)
+
+
+def _write_rows(path: Path, part: NDArray, first: int, n: int) -> None:
+    """Write rows into an array of `n`, which is made where there is none.
+
+    Not through a memory map: on a full disk the system ends a process that writes to one, without a word.
+    """
+    if not path.exists():
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=part.dtype, shape=(n, *part.shape[1:]))
+        del array
+    row_bytes = part.itemsize * int(np.prod(part.shape[1:]))
+    with path.open("r+b") as stream:
+        stream.seek(-(n - first) * row_bytes, os.SEEK_END)
+        stream.write(part.tobytes())
 
 
 def _kept(folder: Path, n: int) -> set[int]:

@@ -114,6 +114,8 @@ def _run(stages: Sequence[TrainConfig], folder: Path, bank: BasisBank | None, ma
             _anchor(trainer, folder)
             export_stage(trainer, place, lineage_of(start) if start else ())
         start = place
+    if len(stages) > 1:
+        log.info("stage %d of %d: %s", len(stages), len(stages), last.name)
     trainer = _trained(machine, last, banks.synthesiser(last, folder / "bank"), folder, start)
     _anchor(trainer, folder)
     export(trainer, folder, lineage_of(start) if start else ())

@@ -2,7 +2,9 @@
 """Messages of the library, as the command line says them."""
 
 import argparse
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -143,6 +145,30 @@ def test_a_mistyped_option_is_named_before_what_is_missing(capsys, arguments, te
         main(arguments)
     assert stopped.value.code == 2
     assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--data", "--output", "--h2o", "--basis"])
+def test_an_empty_text_is_no_file(capsys, option):
+    """As the shell makes it of a variable that is not set; it would be the current folder."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "--data", "x", "--output", "o", option, ""])
+    assert stopped.value.code == 2
+    assert f"argument {option}: expected a file or folder; got an empty text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["14", "0", "-1", "nan"])
+def test_a_duration_that_no_pulse_has_is_refused_before_anything_is_read(capsys, value):
+    assert main(["fit", "--data", "nonesuch.nii.gz", "--output", "o", "--edit-duration", value]) == 2
+    assert "--edit-duration is out of range; expected 0.002 to 0.06 s" in capsys.readouterr().err
+
+
+def test_an_error_of_the_disk_is_no_internal_error(capsys, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere.npy")
+
+    monkeypatch.setattr("fsl_mrs_dl.cli.doctor.run", full)
+    assert main(["doctor"]) == 1
+    assert "error: somewhere.npy: cannot read or write: no space left" in capsys.readouterr().err
 
 
 def test_values_that_look_like_options_and_shortened_options_pass():

@@ -6,6 +6,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -66,6 +69,40 @@ def test_full_disk_is_one_line(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert "\n" not in str(info.value)
     assert names(tmp_path) == []
+
+
+def test_a_full_disk_that_a_library_met_is_one_line(tmp_path):
+    # as safetensors says it, whose errors are none of the operating system's
+    said = f"Error while serializing: I/O error: No space left on device (os error {errno.ENOSPC})"
+    with pytest.raises(DataError, match=r"a\.bin: cannot write here: no space left"), atomic_path(tmp_path / "a.bin"):
+        raise ValueError(said)
+    with pytest.raises(ValueError, match="missing"), atomic_path(tmp_path / "a.bin"):
+        raise ValueError(f"missing (os error {errno.ENOENT})")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="this system does not limit the size of files")
+def test_weights_that_do_not_fit_are_one_line(tmp_path):
+    pytest.importorskip("torch", reason="training needs torch")
+    code = (
+        "import resource, torch\nfrom safetensors.torch import save_file\n"
+        "from fsl_mrs_dl.core.files import atomic_path\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        f"with atomic_path({str(tmp_path / 'w.safetensors')!r}) as path: save_file({{'w': torch.zeros(9999)}}, path)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "w.safetensors: cannot write here: file too large" in done.stderr
+    assert names(tmp_path) == []
+
+
+def test_errors_name_the_folder_that_was_asked_for(tmp_path):
+    with (
+        pytest.raises(DataError, match="cannot write here") as info,
+        new_output_folder(tmp_path / "out") as folder,
+        atomic_path(folder / "a.txt"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(info.value).startswith(str(tmp_path.resolve() / "out" / "a.txt"))
 
 
 def test_missing_parent_and_folder_in_the_way(tmp_path):

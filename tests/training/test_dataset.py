@@ -83,6 +83,38 @@ def test_an_interrupted_data_set_goes_on_and_gives_the_same(synthesiser, tmp_pat
         write_dataset(synthesiser, 30, 8, tmp_path / "third")
 
 
+def test_a_disk_that_fills_up_is_one_line_and_what_is_done_is_kept(tiny_config, tiny_model, tmp_path):
+    pytest.importorskip("resource", reason="this system does not limit the size of files")
+    limited = (
+        "import resource, sys; from fsl_mrs_dl.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); sys.exit(main(sys.argv[1:]))"
+    )
+    command = ["dataset", str(tiny_config), "--n", "20", "--bank", str(tiny_model / "bank"), "--workers", "1"]
+    command += ["--output", str(tmp_path / "data")]
+    done = subprocess.run([sys.executable, "-c", limited, *command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "channels.npy: cannot write here: file too large" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "data").exists()
+    subprocess.run([sys.executable, "-m", "fsl_mrs_dl", *command], capture_output=True, check=True)
+    assert len(np.load(tmp_path / "data" / "channels.npy")) == 20
+
+
+def test_rows_are_written_without_a_memory_map(tmp_path, monkeypatch):
+    """A process that writes to a memory map on a full disk is ended by the system, without a word."""
+
+    def read_only(*args, mode, **kwargs):
+        if mode == "w+":
+            return opened(*args, mode=mode, **kwargs).copy()
+        raise AssertionError(mode)
+
+    opened = np.lib.format.open_memmap
+    monkeypatch.setattr(np.lib.format, "open_memmap", read_only)
+    rows = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    for first in (2, 0):
+        datasets._write_rows(tmp_path / "a.npy", rows[first : first + 2], first, 4)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), rows)
+
+
 def test_several_processes_write_the_same_bytes(synthesiser, tmp_path):
     for workers in (1, 2):
         write_dataset(synthesiser, 3100, 7, tmp_path / str(workers), workers=workers)
