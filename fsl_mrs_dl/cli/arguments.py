@@ -77,8 +77,18 @@ def add_told_protocol(parser: argparse.ArgumentParser) -> None:
 
 
 def told_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What those two say, as `fsl_mrs_dl.quantify.told` takes it."""
-    return given(args, {name: PROTOCOL_FIELDS[name] for name in ("vendor", "edit_duration")})
+    """What those two say, as `fsl_mrs_dl.quantify.told` takes it.
+
+    Raises
+    ------
+    ConfigError
+        When no protocol is so.
+    """
+    from fsl_mrs_dl.quantify.told import check_said
+
+    said = given(args, {name: PROTOCOL_FIELDS[name] for name in ("vendor", "edit_duration")})
+    check_said(said)
+    return said
 
 
 def add_any_protocol(parser: argparse.ArgumentParser) -> None:

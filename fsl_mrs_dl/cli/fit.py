@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.reports.manifest import entry_names
 
+    said = told_options(args)
     model = None if args.model is None else open_model(args.model)
     with new_output_folder(
         args.output, overwrite=args.overwrite, inputs=inputs_of(args), names=entry_names()
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
             tissue=args.tissue,
             model=model,
             basis=args.basis,
-            protocol=told_options(args),
+            protocol=said,
             any_protocol=args.any_protocol,
         )
         options = {

@@ -13,6 +13,7 @@ from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
 from fsl_mrs_dl.quantify.protocol import completed, with_protocol
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
+from fsl_mrs_dl.quantify.told import check_said
 
 
 def analyse(
@@ -47,10 +48,13 @@ def analyse(
 
     Raises
     ------
+    ConfigError
+        When `protocol` says what no protocol can be.
     DataError
         As `fsl_mrs_dl.quantify.quantify.quantify` and `fsl_mrs_dl.quantify.absolute.with_water`.
     ModelError
         When the model does not suit the data.
     """
+    check_said(protocol)
     result = quantify(data.spectra, model, basis=basis, protocol=protocol)
     return with_water(with_protocol(result, completed(data.spectra, protocol), any_protocol=any_protocol), data, tissue)

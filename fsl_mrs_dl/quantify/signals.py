@@ -148,6 +148,11 @@ def _loaded(file: Path) -> LineBasis:
 def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
     """One condition of the user's basis, checked against the data."""
     folder = basis / condition if (basis / condition).is_dir() else basis
+    if not basis.is_dir():
+        what = "is a file; a basis is a folder" if basis.exists() else "there is no such folder"
+        raise DataError(
+            what, where=basis, expected="FSL-MRS's JSON files", hint="fsl_mrs_dl simulate --output BASIS makes them"
+        )
     if folder == basis and n_conditions > 1:
         raise DataError(
             "the basis has one condition, the data have two", where=basis, expected="sub-folders edit_off and diff"

@@ -20,7 +20,7 @@ from fsl_mrs_dl.basis.files import LineBasis, read_fsl_basis
 from fsl_mrs_dl.basis.nominal import BODY_C, features_of
 from fsl_mrs_dl.core.constants import NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
-from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.inputs import NetworkInput
@@ -30,10 +30,19 @@ from fsl_mrs_dl.models.protocol_probe import contradiction
 from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
+from fsl_mrs_dl.physics.vendors import VENDORS
 from fsl_mrs_dl.quantify.result import RangeCheck
 
 OPTIONS = ("te_s", "vendor", "edit_on_ppm", "edit_off_ppm", "edit_duration_s")
 """What a user or a header can say of a protocol: arguments of `fsl_mrs_dl.physics.sequences.mega_press`."""
+
+SAID_RANGES: Mapping[str, tuple[float, float, str]] = {
+    "te_s": (0.01, 0.3, "s"),
+    "edit_on_ppm": (-10.0, 20.0, "ppm"),
+    "edit_off_ppm": (-10.0, 20.0, "ppm"),
+    "edit_duration_s": (0.002, 0.06, "s"),
+}
+"""Low, high and unit of what can be said: wider than any MEGA-PRESS, and narrow enough to notice milliseconds."""
 
 CONTRADICTION = "contradiction_of_protocol"
 """Name of the check of what was told against the spectrum."""
@@ -90,6 +99,39 @@ class Told:
         """For ``quantities.json``."""
         told = self.inputs is not None and self.source != "unknown"
         return {"told": told, "from": self.source, **self.fields, "distance": self.distance, "limit": LIMIT}
+
+
+def check_said(options: Mapping[str, Any] | None) -> None:
+    """Make sure that what a user says of a protocol can be one, before anything is computed.
+
+    Parameters
+    ----------
+    options : mapping, optional
+        As `told_protocol` takes it; None stands for what is not said.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name or vendor, and for a number that no protocol has.
+    """
+    for name, value in (options or {}).items():
+        if value is not None and name != "basis":
+            _check_one(name, value)
+
+
+def _check_one(name: str, value: Any) -> None:
+    """`check_said` for one of `OPTIONS`."""
+    if name not in OPTIONS:
+        what = f"unknown part of a protocol '{name}'{nearest(name, OPTIONS)}"
+        raise ConfigError(what, where="protocol=", expected=", ".join(OPTIONS))
+    if name == "vendor":
+        if value not in VENDORS:
+            what = f"unknown vendor '{value}'{nearest(str(value), VENDORS)}"
+            raise ConfigError(what, expected=", ".join(VENDORS))
+        return
+    low, high, unit = SAID_RANGES[name]
+    if not isinstance(value, int | float | np.number) or not low <= float(value) <= high:
+        raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g} {unit}", got=value)
 
 
 def told_protocol(

@@ -43,7 +43,10 @@ def test_the_environment_says_what_the_options_of_fit_do(monkeypatch):
     assert Request().protocol == {"vendor": "philips", "edit_duration_s": 0.014}
 
 
-@pytest.mark.parametrize(("name", "value"), [("FSL_MRS_DL_VENDOR", "phillips"), ("FSL_MRS_DL_EDIT_DURATION", "14 ms")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("FSL_MRS_DL_VENDOR", "phillips"), ("FSL_MRS_DL_EDIT_DURATION", "14 ms"), ("FSL_MRS_DL_EDIT_DURATION", "14")],
+)
 def test_what_is_not_understood_names_the_variable(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=name):

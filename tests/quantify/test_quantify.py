@@ -22,7 +22,7 @@ from fsl_mrs_dl.physics.spins import load_system
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
 from fsl_mrs_dl.quantify.quality import full_width_hz, noise_sd, unexplained
 from fsl_mrs_dl.quantify.quantify import quantify
-from fsl_mrs_dl.quantify.signals import _shipped, basis_signals
+from fsl_mrs_dl.quantify.signals import _shipped, _stored, basis_signals
 from tests.mixture_helpers import CONC, DWELL_S, F0_MHZ, N, mixture
 
 GRID = PpmGrid()
@@ -205,6 +205,14 @@ def test_basis_folder_round_trip_and_errors(tmp_path):
     (tmp_path / "diff" / "GABA.json").write_text("{")
     with pytest.raises(DataError, match=r"GABA\.json"):
         read_fsl_basis(tmp_path / "diff")
+
+
+def test_a_basis_that_is_not_there_is_called_that(tmp_path):
+    """Not a basis of one condition for data of two."""
+    (tmp_path / "MEGA.BASIS").write_text("$SEQPAR")
+    for name, text in (("nowhere", "there is no such folder"), ("MEGA.BASIS", "is a file; a basis is a folder")):
+        with pytest.raises(DataError, match=f"{name}: {text}"):
+            _stored(tmp_path / name, "diff", None, 2)
 
 
 def test_unknown_model_is_named():

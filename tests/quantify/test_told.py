@@ -11,11 +11,12 @@ import pytest
 from fsl_mrs_dl.basis.files import LineBasis, write_fsl_basis
 from fsl_mrs_dl.basis.nominal import BODY_C, features_of
 from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, ProtocolCode
 from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
-from fsl_mrs_dl.quantify.told import Told, features_of_folder, told_protocol
+from fsl_mrs_dl.quantify.told import Told, check_said, features_of_folder, told_protocol
 
 SPECTRA = EditedSpectra(5e-4, 127.7, Path("x"), edit_off=np.ones(8, complex), diff=np.ones(8, complex), te_s=0.068)
 PULSES = {"ON": {"shift_ppm": 1.9, "duration_s": 0.014}, "OFF": {"shift_ppm": 7.5, "duration_s": 0.014}}
@@ -93,6 +94,29 @@ def test_what_cannot_be_and_what_is_far_away_is_not_told(model):
     assert told.source == "unknown"
     assert told.distance > LIMIT
     assert not told.inputs.any()
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"edit_duration_s": 14}, "edit_duration_s= is out of range; expected 0.002 to 0.06 s; got 14"),
+        ({"edit_duration_s": 0}, "out of range"),
+        ({"edit_duration_s": float("nan")}, "out of range"),
+        ({"te_s": "68"}, "te_s= is out of range"),
+        ({"te_s": 68}, "expected 0.01 to 0.3 s"),
+        ({"edit_on_ppm": float("inf")}, "edit_on_ppm="),
+        ({"vendor": "simens"}, "did you mean 'siemens'"),
+        ({"edit_duration": 0.014}, "did you mean 'edit_duration_s'"),
+    ],
+)
+def test_what_no_protocol_can_be_is_refused(said, text):
+    with pytest.raises(ConfigError, match=text):
+        check_said(said)
+
+
+def test_what_a_protocol_can_be_is_taken():
+    check_said(None)
+    check_said({"edit_duration_s": np.float32(0.02), "te_s": 0.08, "edit_off_ppm": 7, "vendor": None, "basis": "x"})
 
 
 def test_without_a_protocol_there_is_nothing_to_repeat():
