@@ -183,11 +183,14 @@ def _process(scans: list[Any], args: argparse.Namespace) -> int:
     ended: list[Any] = []
     status = StatusLine(0 if args.quiet else len(scans))
     status.show(0)
-    for outcome in _outcomes(scans, args):
-        ended.append(outcome)
-        status.clear()
-        _say(outcome, f"{len(ended)}/{len(scans)}", args)
-        status.show(len(ended))
+    try:
+        for outcome in _outcomes(scans, args):
+            ended.append(outcome)
+            status.clear()
+            _say(outcome, f"{len(ended)}/{len(scans)}", args)
+            status.show(len(ended))
+    finally:
+        status.clear()  # what is said of an interruption has a line of its own
     counts = {state: sum(outcome.state == state for outcome in ended) for state in _STATES}
     if args.json:
         entries = [{"scan": o.stem, "state": o.state, "message": o.message} for o in ended]

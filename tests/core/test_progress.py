@@ -2,9 +2,12 @@
 """What long commands say of their pace, on a terminal and in a log."""
 
 import io
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from fsl_mrs_dl.cli import bids
 from fsl_mrs_dl.cli.status_line import StatusLine
 from fsl_mrs_dl.core.progress import FirstWord, Pace, duration
 
@@ -44,6 +47,20 @@ def test_a_terminal_has_one_line_that_makes_room():
     assert last[1:3] == ["0 of 3", "a line\n"]
     assert last[3].startswith("1 of 3, ")
     assert last[4:] == [""]
+
+
+def test_an_interruption_leaves_no_half_line_on_the_terminal(monkeypatch):
+    def outcomes(*_):
+        yield SimpleNamespace(stem="sub-01", state="done", message="")
+        raise KeyboardInterrupt
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(bids, "_outcomes", outcomes)
+    with pytest.raises(KeyboardInterrupt):
+        bids._process([None] * 3, SimpleNamespace(quiet=False, json=False))
+    assert "1 of 3, " in terminal.getvalue()
+    assert terminal.getvalue().endswith("left\r\x1b[K")
 
 
 @pytest.mark.parametrize(("stream", "total"), [(io.StringIO(), 3), (Terminal(), 1)])
