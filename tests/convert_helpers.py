@@ -2,6 +2,7 @@
 """Scanners' files made for tests of `convert`, and calls of it."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,57 @@ def write_rda(path, fid):
     values = np.stack([fid.real, -fid.imag], axis=-1).astype("<f8")
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode() + values.tobytes())
     return path
+
+
+TWIX_TEXT = {
+    "Config": {"SequenceFileName": "svs_edit"},
+    "Dicom": {
+        **dict.fromkeys(("Manufacturer", "ManufacturersModelName", "InstitutionName", "InstitutionAddress"), "made"),
+        **{"DeviceSerialNumber": "1", "SoftwareVersions": "syngo MR B17", "tProtocolName": "made"},
+    },
+    "Meas": {
+        **{"tSequenceString": "svs_edit", "tSequenceFileName": "svs_edit", "tICEProgramName": "made"},
+        **{"PatientName": "Somebody", "PatientPosition": "HFS", "PatientBirthDay": "19700101", "PatientSex": "1"},
+        **{"Frequency": str(F0_MHZ * 1e6), "ResonantNucleus": "1H", "TR_Time": "2000000", "FlipAngle": "90"},
+        **{"flUsedPatientWeight": "70", "dDeltaFrequency": "0"},
+        **{f"lFinalMatrixSize{axis}": "" for axis in ("Phase", "Read", "Slice")},
+    },
+}
+TWIX_PROTOCOL = {
+    "sRXSPEC.alDwellTime[0]": round(DWELL_S * 1e9),
+    "alTE[0]": 68000,
+    "sSpecPara.sVoI.sNormal.dTra": 1.0,
+    **{f"sSpecPara.sVoI.{size}": 30 for size in ("dReadoutFOV", "dPhaseFOV", "dThickness")},
+}
+
+
+def write_twix(path, fids):
+    """Raw data of shape ``(transients, coils, samples)`` as Siemens's VB software writes them, of ``svs_edit``."""
+    protocol = "".join(f"{key} = {value}\n" for key, value in TWIX_PROTOCOL.items())
+    blocks = {
+        name: "".join(f'<ParamString."{key}">  {{ "{value}" }}\n' for key, value in entries.items())
+        for name, entries in TWIX_TEXT.items()
+    }
+    blocks |= dict.fromkeys(("MeasYaps", "Phoenix"), f"### ASCCONV BEGIN ###\n{protocol}### ASCCONV END ###\n")
+    header = b"".join(name.encode() + b"\0" + struct.pack("<I", len(t)) + t.encode() for name, t in blocks.items())
+    # shorter headers are taken for those of VD
+    length = 10016
+    parts = [struct.pack("<II", length, len(blocks)) + header]
+    parts[0] = parts[0].ljust(length, b"\0")
+    n_coils, n_points = fids.shape[1:]
+    for number, transient in enumerate(fids):
+        for coil, fid in enumerate(transient):
+            parts += [_twix_scan(number, coil, n_coils, n_points), fid.astype("<c8").tobytes()]
+    path.write_bytes(b"".join([*parts, _twix_scan(len(fids), 0, n_coils, n_points, last=True), bytes(256)]))
+    return path
+
+
+def _twix_scan(number, coil, n_coils, n_points, last=False):
+    """The 128 bytes before the samples of a coil; `number` counts repetitions."""
+    loops = [0] * 14
+    loops[6] = number
+    begin = struct.pack("<I16xIIHH", (128 + 8 * n_points) * n_coils, int(last), 0, n_points, n_coils)
+    return (begin + struct.pack("<14H", *loops)).ljust(124, b"\0") + struct.pack("<HH", coil, 0)
 
 
 def transients(pattern, seed=1):

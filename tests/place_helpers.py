@@ -14,7 +14,7 @@ from fsl_mrs_dl.io.nifti import write_spectrum
 from fsl_mrs_dl.physics.pulses import sinc_gaussian_pulse
 from fsl_mrs_dl.training.config import read_toml
 from tests.bids_helpers import CONC, make_dataset, spectra
-from tests.convert_helpers import transients, write_rda, write_sdat
+from tests.convert_helpers import transients, write_rda, write_sdat, write_twix
 from tests.helpers import EXAMPLE, ROOT, write_nifti
 
 SOLUTION = ("NAA", "Cr", "GABA", "Glu", "Gln")
@@ -56,6 +56,7 @@ def add_scans(place):
 def add_scanners_files(place):
     """What scanners write, and what another converter made of it."""
     write_sdat(place / "mega_act.SDAT", transients((1, 0) * 4))
+    write_twix(place / "meas.dat", transients((1, 0) * 4)[:, None])
     off, on = transients((0, 1))
     write_rda(place / "off.rda", off)
     write_rda(place / "on.rda", on)

@@ -29,7 +29,6 @@ NOT_HERE = {
     r"python3 -m venv|\S*pip (install|uninstall) ": "installs from an index; .ci/run and .ci/wheel do it",
     r"\.venv/bin/pytest ": "these tests",
     r"python (studies|tools|benchmarks)/": "needs hours, a GPU or data beside the project; makes the pages' figures",
-    r"fsl_mrs_dl convert meas\.dat ": "no TWIX file is made here; io/test_convert.py has what spec2nii makes of one",
     r"fsl_mrs_summarise ": "serves a page until it is stopped; fsl_plugin/test_with_fsl_mrs.py asks it for one",
     r".*--submit": "needs a queue; bids/test_bids_submit.py submits to a stand-in and, where it is, to SLURM",
     r".*--against newton lcmodel": "needs LCModel; validation/test_against.py has a stand-in",

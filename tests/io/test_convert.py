@@ -22,6 +22,7 @@ from tests.convert_helpers import (
     write_philips_dicom,
     write_rda,
     write_sdat,
+    write_twix,
     write_uih_dicom,
 )
 from tests.helpers import DWELL_S, F0_MHZ, fid_of, pair_of
@@ -56,6 +57,24 @@ def test_dynamics_of_sdat_are_dealt_out_and_labelled(tmp_path, pattern, options,
     assert (read.te_s, read.tr_s, read.f0_mhz) == pytest.approx((0.068, 2.0, F0_MHZ))
     expected = np.stack([fids[np.array(pattern) == (name == "ON")] for name in labels])
     np.testing.assert_allclose(read.fids[:, 0], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("spec2nii")
+@pytest.mark.parametrize("order", ["on-off", "auto"])
+def test_raw_data_of_twix_keep_every_coil_and_transient(tmp_path, order):
+    pattern = (1, 0) * 3
+    fids = transients(pattern)[:, None] * np.array([1, 0.5j])[None, :, None]
+    out = tmp_path / "mega.nii.gz"
+    done = call(write_twix(tmp_path / "meas.dat", fids), "--output", out, "--order", order)
+    assert done.returncode == 0, done.stderr
+    header = header_of(out)
+    assert [header[f"dim_{number}"] for number in (5, 6, 7)] == ["DIM_COIL", "DIM_DYN", "DIM_EDIT"]
+    assert header["dim_7_header"] == {"EditCondition": ["ON", "OFF"]}
+    read = read_acquisition(out)
+    assert (read.te_s, read.tr_s, read.f0_mhz, read.dwell_s) == pytest.approx((0.068, 2.0, F0_MHZ, DWELL_S))
+    # (condition, coil, transient, point)
+    expected = fids.reshape(3, 2, 2, -1).transpose(1, 2, 0, 3)
+    np.testing.assert_allclose(read.fids, expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.usefixtures("spec2nii")
