@@ -7,6 +7,7 @@ data. Every process uses one thread.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -74,4 +75,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

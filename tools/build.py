@@ -7,6 +7,7 @@ the umask. Prints name, size and SHA-256 of each, and fails where one is larger 
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -63,6 +64,8 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]).resolve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     sys.exit(main(folder))

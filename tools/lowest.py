@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from configparser import ConfigParser
 from pathlib import Path
@@ -33,4 +34,5 @@ def lowest(path: Path = SETUP) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print("\n".join(lowest()))

@@ -35,8 +35,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", metavar="LABEL=OUT:NAMES")
+    sets = parser.parse_args().sets
     print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
-    for text in parser.parse_args().sets:
+    for text in sets:
         label, _, rest = text.partition("=")
         folder, _, names = rest.partition(":")
         print("\n".join(rows(label, Path(folder), names.split(","))))

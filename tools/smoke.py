@@ -7,6 +7,7 @@ that is replaced. Needs the standard library only; the first thing that is wrong
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -59,4 +60,6 @@ def main(examples: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("examples", type=Path)
+    main(parser.parse_args().examples.resolve())

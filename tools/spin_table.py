@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from importlib import resources
 from pathlib import Path
@@ -57,4 +58,5 @@ def table() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     (Path(__file__).resolve().parents[1] / "docs" / "spin_systems.md").write_text(table(), encoding="utf-8")

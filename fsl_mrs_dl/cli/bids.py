@@ -145,6 +145,7 @@ def run(args: argparse.Namespace) -> int:
     scans = find_scans(args.bids_dir, filters, reference_suffixes=args.reference_suffix or REFERENCE_SUFFIXES)
     # a wrong name or a wrong option is an error before anything is written
     _model(args.model)
+    _asked(args)
     split_words(args.fsl_sub, "--fsl-sub")
     if args.submit:
         from fsl_mrs_dl.bids.submit import fsl_sub_program
@@ -292,6 +293,10 @@ def _model(name: str | None) -> Any:
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
     """What every scan is quantified with, beside the model."""
+    from fsl_mrs_dl.quantify.signals import check_basis_folder
+
+    if args.basis is not None:
+        check_basis_folder(args.basis)
     return {"basis": args.basis, "protocol": told_options(args), "any_protocol": args.any_protocol}
 
 

@@ -88,9 +88,12 @@ def _check(args: argparse.Namespace) -> None:
 
 def _measured(args: argparse.Namespace, model: Any) -> tuple[str, Callable[[Path], list[Any]]]:
     """What the answers depend on, and what quantifies the files; it keeps what is done in the folder it is given."""
+    from fsl_mrs_dl.quantify.signals import check_basis_folder
     from fsl_mrs_dl.validation.kept import KeptCases, key_of_cases, program_versions
     from fsl_mrs_dl.validation.run import files_of, read_truth, run_cases
 
+    if args.basis is not None:
+        check_basis_folder(args.basis)
     truth = read_truth(args.truth, args.truth_key)
     programs = _programs(args)
     how = {"diff_alone": args.diff_alone, "any_protocol": args.any_protocol}

@@ -145,14 +145,25 @@ def _loaded(file: Path) -> LineBasis:
     return load_line_basis(file)
 
 
-def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
-    """One condition of the user's basis, checked against the data."""
-    folder = basis / condition if (basis / condition).is_dir() else basis
+def check_basis_folder(basis: Path) -> None:
+    """Make sure that there is a folder, before the first of many data sets is read.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
     if not basis.is_dir():
         what = "is a file; a basis is a folder" if basis.exists() else "there is no such folder"
         raise DataError(
             what, where=basis, expected="FSL-MRS's JSON files", hint="fsl_mrs_dl simulate --output BASIS makes them"
         )
+
+
+def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
+    """One condition of the user's basis, checked against the data."""
+    folder = basis / condition if (basis / condition).is_dir() else basis
+    check_basis_folder(basis)
     if folder == basis and n_conditions > 1:
         raise DataError(
             "the basis has one condition, the data have two", where=basis, expected="sub-folders edit_off and diff"

@@ -246,3 +246,19 @@ def test_a_dry_run_refuses_a_model_that_is_not_there(study, tmp_path):
     done = call(study, tmp_path / "out", "participant", "--dry-run", "--model", "invivi")
     assert done.returncode == 2
     assert "did you mean 'invivo'" in done.stderr
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"], ["--submit"]])
+@pytest.mark.parametrize(
+    ("option", "value", "code", "text"),
+    [
+        ("--basis", "nowhere", 1, "nowhere: there is no such folder"),
+        ("--edit-duration", "14", 2, "--edit-duration is out of range"),
+    ],
+)
+def test_what_is_wrong_for_all_scans_is_said_once_before_anything_is_written(
+    study, tmp_path, option, value, code, text, extra
+):
+    done = call(study, tmp_path / "out", "participant", option, value, *extra)
+    fails_in_one_line(done, code, text)
+    assert not (tmp_path / "out").exists()
