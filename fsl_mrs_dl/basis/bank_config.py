@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from fsl_mrs_dl.core.config import check_seed
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays
 
@@ -117,6 +118,7 @@ class BankConfig:
     symmetric_off_ppm: tuple[float, float] = (1.46, 1.54)
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} of a bank must name at least one")

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write a data set."""
     from fsl_mrs_dl.cli.arguments import inputs_of
+    from fsl_mrs_dl.core.config import check_seed
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import check_inputs_kept, check_replaceable
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
@@ -35,10 +36,11 @@ def run(args: argparse.Namespace) -> None:
     for name, value in (("--n", args.n), ("--workers", args.workers)):
         if value < 1:
             raise ConfigError(f"{name} is out of range", expected="1 or more", got=value)
+    seed = config.seed if args.seed is None else args.seed
+    check_seed(seed, "--seed")
     check_inputs_kept(args.output, inputs_of(args))
     check_replaceable(args.output, args.overwrite)  # before the bank is simulated, which takes minutes
     folder = args.bank or args.output.with_name(args.output.name + "_bank")
     synthesiser = Synthesiser(config.recipe, bank_of_recipe(config.recipe, folder, args.workers))
-    seed = config.seed if args.seed is None else args.seed
     write_dataset(synthesiser, args.n, seed, args.output, overwrite=args.overwrite, workers=args.workers)
     print(f"{args.n} spectra written to {args.output}")

@@ -53,6 +53,18 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     return cls(**kwargs)
 
 
+def check_seed(seed: int, where: str = "seed") -> None:
+    """Make sure that every generator takes a seed (torch's have 63 bits, and none is negative).
+
+    Raises
+    ------
+    ConfigError
+        When one would not.
+    """
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"{where} is out of range", expected="0 to 2^63 - 1", got=seed)
+
+
 @functools.cache
 def _hints_and_fields(cls: type) -> tuple[dict[str, Any], dict[str, dataclasses.Field]]:
     """Types and fields by name; once for a class, for a model card holds hundreds of one."""

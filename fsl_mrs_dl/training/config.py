@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsl_mrs_dl.core import reading
-from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.config import check_seed, from_mapping
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.training.stages import stage_tables
@@ -147,6 +147,7 @@ class TrainConfig:
         return from_mapping(Recipe, merged(asdict(self.recipe), Recipe.expanded(self.calibration, where)), where)
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.calibration_recipe.outputs != self.recipe.outputs:
             raise ConfigError("calibration must not change what is estimated", where=self.name)
         outputs = self.recipe.outputs

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fsl_mrs_dl import __version__
-from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.config import check_seed, from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.files import write_json
 from fsl_mrs_dl.models.card import CARD_FILE, CARD_VERSION, Card, TrainingFigures
@@ -52,6 +52,7 @@ class EnsembleConfig:
     n_calibration: int = 12000
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if len(set(self.members)) < max(2, len(self.members)):
             raise ConfigError(
                 "an ensemble has at least two members, and each once", got=", ".join(self.members) or "none"

@@ -13,6 +13,7 @@ from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError, FslMrsDlError
 from fsl_mrs_dl.core.locks import alone_in
 from fsl_mrs_dl.models.folder import sha256
+from fsl_mrs_dl.networks import network_config
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
 from fsl_mrs_dl.training.banks import bank_of_recipe
@@ -92,6 +93,8 @@ def train_stages(
         When the memory of a GPU does not suffice.
     """
     _check_anchors(stages)
+    for config in stages:
+        network_config(config.network)  # before the bank is simulated, which may take an hour
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder, "training"):
         _run(stages, folder, bank, machine)

@@ -215,3 +215,14 @@ def test_the_commands_from_end_to_end(tiny_config, tmp_path):
     )
     assert "GABA" in output
     assert json.loads((tmp_path / "validation" / "validation.json").read_text())["n"] == 50
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63)])
+def test_a_seed_that_no_generator_takes_is_refused(tiny_config, tmp_path, seed):
+    command = [sys.executable, "-m", "fsl_mrs_dl", "dataset", str(tiny_config), "--output", str(tmp_path / "data")]
+    done = subprocess.run([*command, "--seed", seed], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(f"--seed is out of range; expected 0 to 2^63 - 1; got {seed}")
+    with pytest.raises(ConfigError, match="seed is out of range"):
+        dataclasses.replace(read_config(tiny_config), seed=int(seed))
+    assert list(tmp_path.iterdir()) == []

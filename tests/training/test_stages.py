@@ -149,6 +149,17 @@ def test_an_average_that_cannot_be_made_is_refused_before_it_trains(tiny_config,
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("network", "text"), [({"name": "cnnn"}, "did you mean 'cnn'"), ({"name": "cnn", "width": [8]}, "'width'")]
+)
+def test_a_network_that_is_not_known_is_refused_before_the_bank_is_simulated(tiny_config, tmp_path, network, text):
+    from fsl_mrs_dl.training.run import train
+
+    with pytest.raises(ConfigError, match=text):
+        train(dataclasses.replace(read_config(tiny_config), network=network), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_from_an_earlier_model_goes_on_with_its_lineage(whole, tiny_config, tiny_model, tmp_path):
     from fsl_mrs_dl.training.run import train
 

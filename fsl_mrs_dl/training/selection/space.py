@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsl_mrs_dl.core.config import from_mapping
+from fsl_mrs_dl.core.config import check_seed, from_mapping
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.training.config import TrainConfig, read_toml
 
@@ -117,6 +117,7 @@ class SelectConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if not self.space:
             raise ConfigError("nothing to search", where="space")
         if not self.n_random >= 1:
