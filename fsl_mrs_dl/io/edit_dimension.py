@@ -181,14 +181,26 @@ def join(first: MrsFile, second: MrsFile) -> MrsFile:
     ):
         if difference:
             raise DataError(f"the conditions are of two {name}", where=second.path, got=difference)
-    if first.data.ndim == 7:
-        raise DataError("no dimension of the file is free", where=first.path, got=", ".join(first.tags))
-    key = _TAGS[first.data.ndim - 4]
+    data, key = _joined_data(first, second)
     sources = [name for f in (first, second) for name in f.header.get("OriginalFile", [])]
-    header = {**first.header, key: "DIM_EDIT", f"{key}_info": _INFO}
+    kept = {name: value for name, value in first.header.items() if name != f"{key}_header"}
+    header = {**kept, key: "DIM_EDIT", f"{key}_info": _INFO}
     if sources:
         header["OriginalFile"] = sources
-    return replace(first, data=np.stack([first.data, second.data], axis=-1), header=header)
+    return replace(first, data=data, header=header)
+
+
+def _joined_data(first: MrsFile, second: MrsFile) -> tuple[NDArray, str]:
+    """The data of two conditions, and the key of their DIM_EDIT: that of the files, or a new one."""
+    if "DIM_EDIT" in first.tags:
+        number = first.tags.index("DIM_EDIT")
+        if first.data.shape[number + 4] != 1:
+            got = first.data.shape[number + 4]
+            raise DataError("a file of one condition holds more", where=first.path, expected=1, got=got)
+        return np.concatenate([first.data, second.data], axis=number + 4), _TAGS[number]
+    if first.data.ndim == 7:
+        raise DataError("no dimension of the file is free", where=first.path, got=", ".join(first.tags))
+    return np.stack([first.data, second.data], axis=-1), _TAGS[first.data.ndim - 4]
 
 
 def label(file: MrsFile, labels: Sequence[str], pulses: Mapping[str, Mapping[str, float]] | None = None) -> MrsFile:

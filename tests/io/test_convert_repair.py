@@ -160,3 +160,23 @@ def test_the_folder_that_spec2nii_works_in_is_not_named(tmp_path):
         "rda", "Siemens .rda", tmp_path / "a.rda", f"OSError: {scratch}/a.nii.gz cannot be written", scratch
     )
     assert "scratch" not in str(error)
+
+
+def test_the_two_files_of_preproc_are_joined(tmp_path):
+    """Each has a DIM_EDIT of one condition, with its name."""
+    from nifti_mrs.nifti_mrs import NIFTI_MRS
+
+    from fsl_mrs_dl.cli.main import main
+    from tests.helpers import EXAMPLE
+
+    assert (
+        main(["preproc", "--data", str(EXAMPLE / "megapress_raw.nii.gz"), "--output", str(tmp_path / "pre"), "--quiet"])
+        == 0
+    )
+    off, on, out = tmp_path / "pre" / "edit_0.nii.gz", tmp_path / "pre" / "edit_1.nii.gz", tmp_path / "pair.nii.gz"
+    assert main(["convert", "--on", str(on), "--off", str(off), "--output", str(out)]) == 0
+    pair = NIFTI_MRS(out)
+    assert pair.dim_tags[0] == "DIM_EDIT"
+    assert pair.hdr_ext["dim_5_header"]["EditCondition"] == ["OFF", "ON"]
+    for number, path in enumerate((off, on)):
+        np.testing.assert_array_equal(load(out).data[..., number], load(path).data[..., 0])
