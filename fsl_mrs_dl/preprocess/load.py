@@ -64,6 +64,9 @@ def load(
 
 
 def _read(source: Source | Acquisition) -> Acquisition:
+    if isinstance(source, str) and not source.strip():
+        # as a path it would mean the current folder
+        raise ConfigError("the path of a file is empty", where="data=, data_off=, data_on= or h2o=")
     return source if isinstance(source, Acquisition) else read_acquisition(source)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fsl_mrs_dl.basis.bank import BasisBank
 from fsl_mrs_dl.core.errors import ConfigError, FslMrsDlError
 from fsl_mrs_dl.core.locks import alone_in
-from fsl_mrs_dl.models.folder import sha256
+from fsl_mrs_dl.models.folder import MODEL_FILES, sha256
 from fsl_mrs_dl.networks import network_config
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
@@ -87,11 +87,12 @@ def train_stages(
     Raises
     ------
     ConfigError
-        When the folder holds a run of another configuration, another run writes into it, or weights are to be averaged
-        with those of a stage that does not come before.
+        When the folder holds a run of another configuration, or a model of another origin, another run writes into it,
+        or weights are to be averaged with those of a stage that does not come before.
     FslMrsDlError
         When the memory of a GPU does not suffice.
     """
+    _check_folder(folder)
     _check_anchors(stages)
     for config in stages:
         network_config(config.network)  # before the bank is simulated, which may take an hour
@@ -141,6 +142,17 @@ def _trained(
             hint="End what else uses it, or use --device cpu; the same command goes on from the last checkpoint",
         ) from error
     return trainer
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a model's folder that no training has made: its files would be replaced."""
+    there = [name for name in MODEL_FILES if (folder / name).exists()]
+    if there and not (folder / "progress.json").exists():
+        raise ConfigError(
+            f"the folder holds a model that was not trained there ({', '.join(there)})",
+            where=folder,
+            hint="Use another output folder",
+        )
 
 
 def _check_anchors(stages: Sequence[TrainConfig]) -> None:

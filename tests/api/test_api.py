@@ -157,6 +157,7 @@ def test_what_is_no_data_is_named():
     ("given", "message"),
     [
         ({}, "no data were given; expected data=, or data_off= and data_on="),
+        ({"data": ""}, "the path of a file is empty"),
         ({"data_off": RAW}, "data_off= and data_on= are needed together"),
         ({"data": RAW, "data_off": RAW, "data_on": RAW}, "data= is not used beside data_off= and data_on="),
     ],

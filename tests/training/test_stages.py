@@ -160,6 +160,16 @@ def test_a_network_that_is_not_known_is_refused_before_the_bank_is_simulated(tin
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_that_was_not_trained_there_is_not_replaced(tiny_config, tmp_path):
+    from fsl_mrs_dl.training.run import train
+
+    shutil.copytree(ROOT / "weights" / "phantom_cnn", tmp_path / "mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    with pytest.raises(ConfigError, match="was not trained there"):
+        train(read_config(tiny_config), tmp_path / "mine")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+
+
 def test_a_run_from_an_earlier_model_goes_on_with_its_lineage(whole, tiny_config, tiny_model, tmp_path):
     from fsl_mrs_dl.training.run import train
 
