@@ -77,6 +77,8 @@ def fit(
     answering = None if model is None else open_model(model)
     fractions = None if tissue is None else _tissue(tissue)
     prepared = _prepared(data, data_off, data_on, h2o, by_naa)
+    if basis is not None and not str(basis).strip():
+        raise ConfigError("the path of a basis is empty", where="basis=")
     where = None if basis is None else Path(basis)
     found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol, any_protocol=any_protocol)
     return Fit(found, prepared, {name: _described(value) for name, value in given.items()})

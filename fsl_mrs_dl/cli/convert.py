@@ -89,11 +89,16 @@ def run(args: argparse.Namespace) -> None:
         print_json(described)
         return
     for entry in described:
-        lengths = [f"{entry['points']} points", *(f"{n} {tag}" for tag, n in entry["dimensions"].items())]
-        order = f" ({', '.join(entry['conditions'])})" if entry["conditions"] else ""
-        print(f"{entry['file']}: {', '.join(lengths)}{order}")
-        for caution in entry["cautions"]:
-            print(f"caution: {caution}")
+        _print(entry)
+
+
+def _print(entry: dict[str, Any]) -> None:
+    """A file that was written, in words."""
+    lengths = [f"{entry['points']} points", *(f"{n} {tag}" for tag, n in entry["dimensions"].items())]
+    order = f" ({', '.join(entry['conditions'])})" if entry["conditions"] else ""
+    print(f"{entry['file']}: {', '.join(lengths)}{order}")
+    for caution in entry["cautions"]:
+        print(f"caution: {caution}")
 
 
 def _described(item: Converted, cautions: list[str]) -> dict[str, Any]:

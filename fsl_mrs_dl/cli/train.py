@@ -120,9 +120,10 @@ def _train_file(config: Path, output: Path, machine: Machine) -> None:
 def _train_like(args: argparse.Namespace, fields: dict[str, Any], machine: Machine) -> None:
     """Train a model for one protocol, and say how good it is."""
     from fsl_mrs_dl.core.errors import ConfigError
+    from fsl_mrs_dl.core.locks import alone_in
     from fsl_mrs_dl.io.protocol import protocol_like
     from fsl_mrs_dl.training.like import CONFIG_FILE, STARTS, config_like, describe, write_config
-    from fsl_mrs_dl.training.run import train
+    from fsl_mrs_dl.training.run import check_folder, train
 
     if args.kind is None:
         raise ConfigError("what is measured must be said", where="--kind", expected=" or ".join(STARTS))
@@ -133,9 +134,11 @@ def _train_like(args: argparse.Namespace, fields: dict[str, Any], machine: Machi
     config = config_like({**told, **fields}, args.kind, name=args.output.name, **sizes)
     if not args.json:
         print(describe(config))
+    check_folder(args.output)
     write_config(config, args.output / CONFIG_FILE)
     train(config, args.output, machine=machine)
-    _validate(config, args.output, args.json)
+    with alone_in(args.output, "training"):
+        _validate(config, args.output, args.json)
 
 
 def _validate(config: Any, output: Path, as_json: bool) -> None:

@@ -41,10 +41,12 @@ def _scratch_name(path: Path) -> Path:
     return path.with_name(f".tmp-{uuid.uuid4().hex[:12]}-{path.name}")
 
 
-def _of_writing(exc: Exception, scratch: Path) -> OSError | None:
+def _of_writing(exc: Exception, scratch: Path, path: Path | None = None) -> OSError | None:
     """`exc` where it is about what is being written, not about something that the caller reads meanwhile."""
     if not isinstance(exc, OSError) or exc.errno is None:
         return storage_error(exc)
+    if path is not None and exc.filename in (str(path), path):
+        return exc
     names = (str(n) for n in (exc.filename, exc.filename2) if n is not None)
     return exc if any(name.startswith(str(scratch)) for name in names) else storage_error(exc)
 
@@ -324,11 +326,12 @@ def new_output_folder(
             check_replaceable(path, overwrite, names)  # someone may have filled it meanwhile
             swap_in(scratch, path)
     except DataError as exc:
-        raise _of_the_output(exc, scratch, path) from exc
+        told = _of_the_output(exc, scratch, path)
+        if told:
+            raise told from exc
+        raise
     except Exception as exc:
-        found = _of_writing(exc, scratch)
-        if found is None and isinstance(exc, OSError) and exc.filename in (str(path), path):
-            found = exc
+        found = _of_writing(exc, scratch, path)
         if found is None:
             raise
         raise cannot_write(path, found) from exc
@@ -336,10 +339,10 @@ def new_output_folder(
         _remove(scratch)
 
 
-def _of_the_output(exc: DataError, scratch: Path, path: Path) -> DataError:
-    """An error about a file in the temporary folder, as one about the folder that was asked for."""
+def _of_the_output(exc: DataError, scratch: Path, path: Path) -> DataError | None:
+    """An error about a file in the temporary folder, as one about the folder that was asked for; None of another."""
     if not isinstance(exc.where, Path) or scratch not in exc.where.parents:
-        return exc
+        return None
     return type(exc)(
         exc.what, where=path / exc.where.relative_to(scratch), expected=exc.expected, got=exc.got, hint=exc.hint
     )

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.core.files import cannot_write
+from fsl_mrs_dl.core.errors import ConfigError, DataError
 
 try:
     import fcntl
@@ -21,8 +20,8 @@ except ImportError:  # not on Windows
 def alone_in(folder: Path, what: str) -> Iterator[None]:
     """Hold an existing folder for as long as a run writes into it; nothing is left there, however the run ends.
 
-    Two runs would take each other's checkpoints for their own. File systems that know no locks (some of clusters) are
-    let pass.
+    Two runs would take each other's checkpoints for their own. The lock holds among processes of one machine: file
+    systems that clusters share have none for folders, and let both pass.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def alone_in(folder: Path, what: str) -> Iterator[None]:
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as exc:
-        raise cannot_write(folder, exc) from None
+        raise DataError("the folder cannot be read", where=folder, got=exc.strerror) from None
     try:
         _lock(handle, folder, what)
         yield

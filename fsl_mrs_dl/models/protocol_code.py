@@ -39,7 +39,6 @@ LIMIT = 5.0
 _LEAST_SHARE = 0.02
 """Blocks (one metabolite in one condition) that vary less than this part of the unit count as much as if they did."""
 
-_TINY = 1e-300
 _RANK_TOLERANCE = 1e-9
 """A spread over the bank that is this much smaller than the largest one is rounding."""
 
@@ -85,11 +84,13 @@ class ProtocolCode:
         centred = features - mean
         blocks = centred.reshape(len(features), 2 * len(DESCRIBED), -1)
         size = np.sqrt((blocks**2).mean(axis=(0, 2)))
-        weight = np.repeat(1 / np.maximum(size, max(_LEAST_SHARE * size.max(), _TINY)), blocks.shape[2])
+        components = np.zeros((n_components, features.shape[1]))
+        if size.max() <= _RANK_TOLERANCE * np.abs(features).max():
+            return cls(mean, components)  # all alike
+        weight = np.repeat(1 / np.maximum(size, _LEAST_SHARE * size.max()), blocks.shape[2])
         _, singular, directions = np.linalg.svd(centred * weight, full_matrices=False)
         deviation = singular[:n_components] / np.sqrt(max(1, len(features) - 1))
-        spans = deviation > _RANK_TOLERANCE * deviation[0]
-        components = np.zeros((n_components, features.shape[1]))
+        spans = deviation > _RANK_TOLERANCE * deviation.max(initial=0.0)
         components[: len(spans)][spans] = directions[:n_components][spans] * weight / deviation[spans, None]
         return cls(mean, components)
 

@@ -14,6 +14,7 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError, FslMrsDlError
 from fsl_mrs_dl.core.files import check_inputs_kept
 from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
+from fsl_mrs_dl.io.edit_header import labels_for
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.preprocess.coils import combine_coils
 from fsl_mrs_dl.preprocess.conditions import assign_conditions
@@ -234,6 +235,15 @@ def _joined(on: Sequence[MrsFile], off: Sequence[MrsFile]) -> MrsFile:
         if len(files) != 1:
             raise DataError(
                 "one condition is one spectrum", where=files[0].path, expected="1 file of spec2nii", got=len(files)
+            )
+    for name, file in (("ON", on[0]), ("OFF", off[0])):
+        says = set(file.labels or labels_for(file.header, None, 1) or ())
+        if says <= {"ON", "OFF"} and name not in says and says:
+            raise ConfigError(
+                f"{name.lower()}= is a file whose header says EditCondition {', '.join(says)}",
+                where=file.path,
+                expected=name,
+                hint="Exchange on= and off=",
             )
     return join(off[0], on[0])
 

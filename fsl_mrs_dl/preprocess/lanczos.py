@@ -3,10 +3,12 @@
 
 A Hankel matrix is never formed: its products go by FFT, its leading singular vectors by Lanczos bidiagonalisation with
 full reorthogonalisation. That is what makes 4096 points a matter of tenths of a second. FIDs of one length go through
-it together, with the bits that each has alone: a transform of one of them costs less than the call that asks for it.
+it together, with the result that each has alone: a transform of one of them costs less than the call that asks for it.
 """
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +45,10 @@ class _Hankel:
         transform = fft.fft(x, self._size)
         return fft.ifft(self._kernel * transform)
 
-    def of(self, some: list[int]) -> _Hankel:
+    def of(self, some: NDArray) -> _Hankel:
         """Those of some of the FIDs."""
-        fewer = object.__new__(_Hankel)
-        fewer.rows, fewer.cols, fewer._size, fewer._kernel = self.rows, self.cols, self._size, self._kernel[some]
+        fewer = copy.copy(self)
+        fewer._kernel = self._kernel[some]
         return fewer
 
 
@@ -103,8 +105,15 @@ class _Bidiagonalisation:
         converged = np.all(beta[-1] * np.abs(vectors[-1, :k]) <= tol * sigma[0])
         return self._left[i, :n].T @ vectors[:, :k] if converged or self.exhausted[i] else None
 
-    def keep(self, some: list[int]) -> None:
-        """Go on with some of the matrices."""
+    def grow(self, wanted: int) -> None:
+        """As many vectors as are wanted, or as there are."""
+        while self.n < wanted and not np.all(self.exhausted):
+            self.step()
+
+    def keep(self, some: NDArray) -> None:
+        """Go on with some of the matrices, a mask."""
+        if np.all(some):
+            return
         self._matrix, self._rank = self._matrix.of(some), self._rank[some]
         self._left, self._right = self._left[some], self._right[some]
         self._alpha, self._beta = self._alpha[some], self._beta[some]
@@ -156,15 +165,13 @@ def _of_block(fids: NDArray, rows: int, k: int, tol: float) -> list[NDArray]:
     space = _Bidiagonalisation(matrix, matrix.times_h(fids[:, :rows]), most)
     wanted = min(most, 3 * k + 10)
     found: dict[int, NDArray] = {}
-    left = list(range(len(fids)))
-    while left:
-        while space.n < wanted and not np.all(space.exhausted):
-            space.step()
+    left = np.arange(len(fids))
+    while len(left):
+        space.grow(wanted)
         vectors = [space.left_singular_vectors(i, k, tol) for i in range(len(left))]
-        found |= {which: value for which, value in zip(left, vectors, strict=True) if value is not None}
-        more = [i for i, value in enumerate(vectors) if value is None]
-        left = [left[i] for i in more]
-        if 0 < len(more) < len(vectors):
-            space.keep(more)
+        found |= {int(which): value for which, value in zip(left, vectors, strict=True) if value is not None}
+        more = np.array([value is None for value in vectors])
+        left = left[more]
+        space.keep(more)
         wanted = min(most, space.n + k)
     return [found[i] for i in range(len(fids))]

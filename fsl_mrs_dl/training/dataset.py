@@ -171,6 +171,9 @@ def _write_rows(path: Path, part: NDArray, first: int, n: int) -> None:
     with path.open("r+b") as stream:
         stream.seek(-(n - first) * row_bytes, os.SEEK_END)
         stream.write(part.tobytes())
+        # on the disk before it is said to be done
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _kept(folder: Path, n: int) -> set[int]:

@@ -83,9 +83,6 @@ def config_like(
         validate_every=every,
         checkpoint_every=every,
     )
-    # what follows is for the shipped model's own run: an earlier stage in its folder, and a wider world
-    no_anchor = AnchorConfig()
-    own_world: dict[str, Any] = {}
     return replace(
         base,
         name=name,
@@ -93,8 +90,9 @@ def config_like(
         start=str(start),
         recipe=recipe,
         optimiser=optimiser,
-        anchor=no_anchor,
-        calibration=own_world,
+        # the shipped model's own run has an earlier stage in its folder, and a wider world to calibrate on
+        anchor=AnchorConfig(),
+        calibration={},
     )
 
 

@@ -92,7 +92,7 @@ def train_stages(
     FslMrsDlError
         When the memory of a GPU does not suffice.
     """
-    _check_folder(folder)
+    check_folder(folder)
     _check_anchors(stages)
     for config in stages:
         network_config(config.network)  # before the bank is simulated, which may take an hour
@@ -144,13 +144,21 @@ def _trained(
     return trainer
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a model's folder that no training has made: its files would be replaced."""
+def check_folder(folder: Path) -> None:
+    """Refuse a model's folder that no training has made: its files would be replaced.
+
+    Raises
+    ------
+    ConfigError
+        When `folder` holds files of a model and no training's progress.
+    """
     there = [name for name in MODEL_FILES if (folder / name).exists()]
     if there and not (folder / "progress.json").exists():
         raise ConfigError(
-            f"the folder holds a model that was not trained there ({', '.join(there)})",
+            "the folder holds a model, and no training that made it",
             where=folder,
+            expected="progress.json beside it",
+            got=", ".join(there),
             hint="Use another output folder",
         )
 

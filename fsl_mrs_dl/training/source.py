@@ -132,7 +132,8 @@ def ahead(made: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch
     finally:
         stop.set()
         # a thread that still computes when Python ends would have the process aborted
-        thread.join()
+        if thread is not threading.current_thread():
+            thread.join()
 
 
 def _next_or_error(made: Iterator[SynthesisedBatch]) -> SynthesisedBatch | BaseException:

@@ -162,7 +162,7 @@ def test_the_folder_that_spec2nii_works_in_is_not_named(tmp_path):
     assert "scratch" not in str(error)
 
 
-def test_the_two_files_of_preproc_are_joined(tmp_path):
+def test_the_two_files_of_preproc_are_joined(tmp_path, capsys):
     """Each has a DIM_EDIT of one condition, with its name."""
     from nifti_mrs.nifti_mrs import NIFTI_MRS
 
@@ -175,6 +175,10 @@ def test_the_two_files_of_preproc_are_joined(tmp_path):
     )
     off, on, out = tmp_path / "pre" / "edit_0.nii.gz", tmp_path / "pre" / "edit_1.nii.gz", tmp_path / "pair.nii.gz"
     assert main(["convert", "--on", str(on), "--off", str(off), "--output", str(out)]) == 0
+    swapped = tmp_path / "swapped.nii.gz"
+    assert main(["convert", "--on", str(off), "--off", str(on), "--output", str(swapped)]) == 2
+    assert "whose header says EditCondition OFF" in capsys.readouterr().err
+    assert not swapped.exists()
     pair = NIFTI_MRS(out)
     assert pair.dim_tags[0] == "DIM_EDIT"
     assert pair.hdr_ext["dim_5_header"]["EditCondition"] == ["OFF", "ON"]

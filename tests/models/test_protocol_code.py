@@ -60,8 +60,9 @@ def test_a_bank_of_few_members_tells_no_more_than_it_has(bases):
     assert code.n_inputs == 5
     np.testing.assert_allclose(np.abs(code.known(features)[:, 0]), np.sqrt(0.5), rtol=1e-5)
     np.testing.assert_array_equal(code.known(features)[:, 1:4], 0)
-    alike = ProtocolCode.of(features[[0, 0]], 4)
-    np.testing.assert_array_equal(alike.known(features)[:, :4], 0)
+    for n_members in (2, 3, 7):
+        alike = ProtocolCode.of(features[[0] * n_members], 4)
+        np.testing.assert_array_equal(alike.known(features)[:, :4], 0)
 
 
 def test_nominal_bases_are_simulated_once_and_do_not_heed_b1(bases, tmp_path):

@@ -30,7 +30,7 @@ def test_they_span_the_space_of_a_dense_decomposition(rows):
 
 
 @pytest.mark.parametrize("n", [300, 2048])
-def test_together_they_have_the_bits_of_one_by_one(n):
+def test_together_they_are_what_each_is_alone(n):
     fids = noise(1, N_TOGETHER + 3, n)
     # some settle sooner than others, and some are of low rank
     fids[1] += 300 * decaying(n, [3.0, 4.0])
@@ -38,7 +38,8 @@ def test_together_they_have_the_bits_of_one_by_one(n):
     fids[-1] = decaying(n, [2.0])
     together = left_singular_vectors(fids, n // 2, 6)
     for fid, found in zip(fids, together, strict=True):
-        np.testing.assert_array_equal(found, left_singular_vectors(fid[None], n // 2, 6)[0])
+        # the same bits on x86; other processors may round transforms of several FIDs otherwise
+        np.testing.assert_allclose(found, left_singular_vectors(fid[None], n // 2, 6)[0], atol=1e-10)
 
 
 @pytest.mark.filterwarnings("error")

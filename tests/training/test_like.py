@@ -2,6 +2,7 @@
 """A training for one protocol: its ranges hold it, and one command goes from a header to a validated model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,16 @@ def test_faults_are_one_line_and_leave_nothing(tmp_path, arguments, text):
     assert text in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_another_origin_is_left_as_it_is(tmp_path):
+    shutil.copytree(ROOT / "weights" / "phantom_cnn", tmp_path / "mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    command = [sys.executable, "-m", "fsl_mrs_dl", "train", "--te", "0.08", "--kind", "phantom"]
+    done = subprocess.run([*command, "--output", str(tmp_path / "mine")], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no training that made it" in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
 
 
 @pytest.mark.slow
