@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import threading
 import time
@@ -220,12 +221,23 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+TIDYING_S = 10.0
+"""How long a worker has to tidy up when it is told to end."""
+
+
 def _end_with(parent: int) -> None:
     """In a worker: end when the process `parent` is gone, however it went, and on an interrupt without a word."""
+    # the system's own handler writes here, whatever the main thread is at
+    told, teller = os.pipe()
+    os.set_blocking(teller, False)
+    signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1.0)
+            if select.select([told], [], [], 1.0)[0]:
+                # a signal that came just before the main thread began to wait for its pool does not wake it
+                time.sleep(TIDYING_S)
+                os._exit(130)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -109,6 +109,10 @@ def _rows(batch: SynthesisedBatch, index: Any) -> SynthesisedBatch:
     return SynthesisedBatch(**parts)  # type: ignore[arg-type]
 
 
+_LAST_BATCH_S = 10.0
+"""How long the batch that is being made may take when a training is stopped."""
+
+
 def ahead(made: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch]:
     """The next `n` of `made`, made ahead by a thread."""
     ready: queue.Queue[SynthesisedBatch | BaseException] = queue.Queue(maxsize=4)
@@ -133,7 +137,8 @@ def ahead(made: Iterator[SynthesisedBatch], n: int) -> Iterator[SynthesisedBatch
         stop.set()
         # a thread that still computes when Python ends would have the process aborted
         if thread is not threading.current_thread():
-            thread.join()
+            # not for ever: it may read from a process that was killed in the middle of what it sent
+            thread.join(_LAST_BATCH_S)
 
 
 def _next_or_error(made: Iterator[SynthesisedBatch]) -> SynthesisedBatch | BaseException:
