@@ -13,9 +13,9 @@ _WIDE = 9
 
 def on_page_content(html: str, **_: Any) -> str:
     """Let the keyboard reach what scrolls."""
-    html = _TABLE.sub(lambda table: _reached(table[0], table["head"].count("<th") >= _WIDE), html)
+    html = _TABLE.sub(lambda table: _focusable(table[0], table["head"].count("<th") >= _WIDE), html)
     return html.replace("<pre><code", '<pre><code tabindex="0"')
 
 
-def _reached(tag: str, wide: bool) -> str:
+def _focusable(tag: str, wide: bool) -> str:
     return f'{tag} tabindex="0"' if wide else tag

@@ -25,6 +25,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+PHONE = {"width": 375, "height": 812}
 BLOCKED = ("http://*", "https://*", "ws://*", "wss://*", "ftp://*")
 OWN = ("file:", "data:", "blob:", "about:")
 """Schemes that need no network."""

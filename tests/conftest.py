@@ -87,3 +87,14 @@ def with_plotly(request, monkeypatch):
 @pytest.fixture
 def spec2nii():
     pytest.importorskip("spec2nii", reason="spec2nii is not installed: pip install 'fsl_mrs_dl[convert]'")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium without a network; skips where there is none."""
+    from tests.browser_helpers import Browser, start
+
+    folder = tmp_path_factory.mktemp("browser")
+    driver = start(folder)
+    yield Browser(driver, folder / "downloads")
+    driver.quit()

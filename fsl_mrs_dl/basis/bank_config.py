@@ -122,7 +122,7 @@ class BankConfig:
         for name in ("f0_mhz", "edit_shape", "edit_duration_s", "refocusing"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} of a bank must name at least one")
-        for name, least in (("n_members", 1), ("seed", 0), ("n_positions", 1), ("shift_jitter_ppm", 0)):
+        for name, least in (("n_members", 1), ("n_positions", 1), ("shift_jitter_ppm", 0)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name} must be at least {least}", got=getattr(self, name))
         for name in _RANGES:

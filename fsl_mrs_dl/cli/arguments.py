@@ -84,10 +84,10 @@ def told_options(args: argparse.Namespace) -> dict[str, Any]:
     ConfigError
         When no protocol is so.
     """
-    from fsl_mrs_dl.quantify.told import check_said
+    from fsl_mrs_dl.quantify.told import check_protocol
 
     said = given(args, {name: PROTOCOL_FIELDS[name] for name in ("vendor", "edit_duration")})
-    check_said(said)
+    check_protocol(said)
     return said
 
 

@@ -164,17 +164,17 @@ def run(args: argparse.Namespace) -> int:
 def _list(scans: list[Any], as_json: bool) -> int:
     """What there is of each scan, a line for each: its file, its reference, and what there is to say of it."""
     if as_json:
-        references = [None if scan.reference is None else str(scan.reference) for scan in scans]
-        print_json(
-            [
-                {"scan": str(scan.path), "reference": reference, "problem": scan.problem, "notes": list(scan.notes)}
-                for scan, reference in zip(scans, references, strict=True)
-            ]
-        )
+        print_json([_described(scan) for scan in scans])
         return 0
     for scan in scans:
         print(f"{scan.path}\t{scan.reference or '-'}\t{'; '.join((scan.problem or '', *scan.notes)).strip('; ')}")
     return 0
+
+
+def _described(scan: Any) -> dict[str, Any]:
+    """A scan that was found, for `print_json`."""
+    reference = None if scan.reference is None else str(scan.reference)
+    return {"scan": str(scan.path), "reference": reference, "problem": scan.problem, "notes": list(scan.notes)}
 
 
 def _process(scans: list[Any], args: argparse.Namespace) -> int:

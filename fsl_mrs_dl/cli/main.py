@@ -98,11 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.verbose:
             traceback.print_exc()
-        print(f"fsl_mrs_dl {args.command}: error: {_unforeseen(error)}", file=sys.stderr)
+        print(f"fsl_mrs_dl {args.command}: error: {_unexpected(error)}", file=sys.stderr)
         return 1
 
 
-def _unforeseen(error: Exception) -> str:
+def _unexpected(error: Exception) -> str:
     """The line for an error that is not ours: of the storage, or a mistake in the program."""
     from fsl_mrs_dl.core.storage import storage_error
 

@@ -23,7 +23,7 @@ def prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8, a file name that is not
             stream.reconfigure(errors="backslashreplace")
-    # what is imported stays: looking it through after every 700 new objects takes some per cent of a `fit`
+    # what is imported stays: it need not be looked through after every 700 new objects
     gc.set_threshold(50_000)
     os.environ.update(TELEMETRY_OFF)
     os.environ["MPLBACKEND"] = "Agg"

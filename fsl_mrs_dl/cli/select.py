@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from fsl_mrs_dl.training.selection.figures import write_figures
     from fsl_mrs_dl.training.selection.run import select
     from fsl_mrs_dl.training.selection.space import read_selection
-    from fsl_mrs_dl.training.selection.words import content, summary
+    from fsl_mrs_dl.training.selection.words import summary, summary_record
 
     config = read_selection(args.config)
     if args.trials:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     search = select(config, args.output, workers=args.workers, device=chosen_device(args.device))
     write_figures(search.trials, config, args.output)
     if args.json:
-        print_json({"output": str(args.output), **content(search.trials)})
+        print_json({"output": str(args.output), **summary_record(search.trials)})
         return
     print(summary(search.trials, config.space))
     print(f"written to {args.output}")

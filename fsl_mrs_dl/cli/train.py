@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "configuration; with a GPU, all cores but two)"
     )
     parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
-    add_json(parser, "the result of the validation (of a CONFIG.toml there is none)")
+    add_json(parser, "limits and the result of the validation (of a CONFIG.toml there is none)")
     own = parser.add_argument_group("a model for your own protocol")
     own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
     own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
@@ -74,7 +74,10 @@ def run(args: argparse.Namespace) -> None:
     if args.config is not None:
         _train_file(args.config, args.output, machine)
         if args.json:
-            print_json({"model": str(args.output), "validation": None, "limits": []})
+            from fsl_mrs_dl.models.folder import open_model
+
+            limits = open_model(args.output).card.known_limits
+            print_json({"model": str(args.output), "validation": None, "limits": list(limits)})
     else:
         _train_like(args, fields, machine)
 
@@ -151,6 +154,7 @@ def _validate(config: Any, output: Path, as_json: bool) -> None:
 
     from fsl_mrs_dl.core.files import new_output_folder
     from fsl_mrs_dl.models.calibrated import load_model
+    from fsl_mrs_dl.models.folder import open_model
     from fsl_mrs_dl.synthesise.synthesiser import Synthesiser
     from fsl_mrs_dl.training.banks import bank_of_recipe
     from fsl_mrs_dl.training.like import held_out
@@ -170,7 +174,7 @@ def _validate(config: Any, output: Path, as_json: bool) -> None:
     limits = limits_of_validation(result["metabolites"])
     add_limits(output, limits)
     if as_json:
-        print_json({"model": str(output), "validation": result, "limits": limits})
+        print_json({"model": str(output), "validation": result, "limits": list(open_model(output).card.known_limits)})
         return
     print(text_table(result))
     print(f"last column: {start.name}, from which it was trained, on the same spectra\n")

@@ -31,7 +31,7 @@ from fsl_mrs_dl.physics.vendors import VENDORS
 from fsl_mrs_dl.quantify.host import cached_model, estimate
 from fsl_mrs_dl.quantify.model_choice import chosen
 from fsl_mrs_dl.quantify.result import Quantification
-from fsl_mrs_dl.quantify.told import SAID_RANGES
+from fsl_mrs_dl.quantify.told import PROTOCOL_RANGES
 
 CONDITION_FOLDERS = ("edit_off", "diff", "edit_on")
 """Names of the conditions in a basis that holds all of them, as ``fsl_mrs_dl simulate`` writes it."""
@@ -132,7 +132,7 @@ def protocol_in_environment() -> dict[str, Any]:
             said["edit_duration_s"] = float(duration)
         except ValueError as error:
             raise ConfigError("no duration in seconds", where=DURATION_VARIABLE, got=duration) from error
-        low, high, _ = SAID_RANGES["edit_duration_s"]
+        low, high, _ = PROTOCOL_RANGES["edit_duration_s"]
         if not low <= said["edit_duration_s"] <= high:
             raise ConfigError("out of range", where=DURATION_VARIABLE, expected=f"{low:g} to {high:g} s", got=duration)
     return said

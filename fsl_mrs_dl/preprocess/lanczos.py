@@ -18,7 +18,7 @@ SETTLED = 1e-7
 """Residual of the singular vectors at which Lanczos stops, relative to the largest singular value."""
 
 N_TOGETHER = 8
-"""FIDs in one go; the vectors of more of them leave the processor's cache."""
+"""FIDs in one go, which bounds the memory of their vectors."""
 
 RANK_TOLERANCE = 1e-14
 """A vector this short, relative to the first, is rounding: the rank of the matrix is exhausted."""
@@ -55,14 +55,13 @@ class _Hankel:
 class _Bidiagonalisation:
     """Lanczos vectors of several matrices, step by step, each orthogonal to all before it.
 
-    SciPy's PROPACK does the same (``svds(solver="propack")``), agrees to 1e-10 and took 0.4 to 1.06 of the time (SciPy
-    1.13 and 1.17). But in SciPy 1.17 it does not end where the rank is exhausted before `k` vectors, as it is in a FID
-    without noise; that needs the steps that stand here in any case.
+    SciPy's PROPACK (``svds(solver="propack")``) does the same for one matrix. But in SciPy 1.17 it does not end where
+    the rank is exhausted before `k` vectors, as it is in a FID without noise.
     """
 
     def __init__(self, matrix: _Hankel, start: NDArray, most: int) -> None:
         n_fids = len(start)
-        self._matrix, self.most = matrix, most
+        self._matrix, self._most = matrix, most
         self._left = np.zeros((n_fids, most, matrix.rows), complex)
         self._right = np.zeros((n_fids, most, matrix.cols), complex)
         self._alpha, self._beta = np.zeros((2, n_fids, most))
@@ -92,7 +91,7 @@ class _Bidiagonalisation:
         self._beta[:, j] = _lengths(v)
         self.n = j + 1
         following = self._scaled(v, self._beta[:, j], self._beta[:, j] > least, j + 1)
-        if self.n < self.most:
+        if self.n < self._most:
             self._right[:, self.n] = following
 
     def left_singular_vectors(self, i: int, k: int, tol: float) -> NDArray | None:

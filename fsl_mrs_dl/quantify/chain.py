@@ -13,7 +13,7 @@ from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
 from fsl_mrs_dl.quantify.protocol import completed, with_protocol
 from fsl_mrs_dl.quantify.quantify import quantify
 from fsl_mrs_dl.quantify.result import Quantification
-from fsl_mrs_dl.quantify.told import check_said
+from fsl_mrs_dl.quantify.told import check_protocol
 
 
 def analyse(
@@ -55,6 +55,6 @@ def analyse(
     ModelError
         When the model does not suit the data.
     """
-    check_said(protocol)
+    check_protocol(protocol)
     result = quantify(data.spectra, model, basis=basis, protocol=protocol)
     return with_water(with_protocol(result, completed(data.spectra, protocol), any_protocol=any_protocol), data, tissue)

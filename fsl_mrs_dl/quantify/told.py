@@ -36,7 +36,7 @@ from fsl_mrs_dl.quantify.result import RangeCheck
 OPTIONS = ("te_s", "vendor", "edit_on_ppm", "edit_off_ppm", "edit_duration_s")
 """What a user or a header can say of a protocol: arguments of `fsl_mrs_dl.physics.sequences.mega_press`."""
 
-SAID_RANGES: Mapping[str, tuple[float, float, str]] = {
+PROTOCOL_RANGES: Mapping[str, tuple[float, float, str]] = {
     "te_s": (0.01, 0.3, "s"),
     "edit_on_ppm": (-10.0, 20.0, "ppm"),
     "edit_off_ppm": (-10.0, 20.0, "ppm"),
@@ -101,7 +101,7 @@ class Told:
         return {"told": told, "from": self.source, **self.fields, "distance": self.distance, "limit": LIMIT}
 
 
-def check_said(options: Mapping[str, Any] | None) -> None:
+def check_protocol(options: Mapping[str, Any] | None) -> None:
     """Make sure that what a user says of a protocol can be one, before anything is computed.
 
     Parameters
@@ -120,7 +120,7 @@ def check_said(options: Mapping[str, Any] | None) -> None:
 
 
 def _check_one(name: str, value: Any) -> None:
-    """`check_said` for one of `OPTIONS`."""
+    """`check_protocol` for one of `OPTIONS`."""
     if name not in OPTIONS:
         what = f"unknown part of a protocol '{name}'{nearest(name, OPTIONS)}"
         raise ConfigError(what, where="protocol=", expected=", ".join(OPTIONS))
@@ -129,7 +129,7 @@ def _check_one(name: str, value: Any) -> None:
             what = f"unknown vendor '{value}'{nearest(str(value), VENDORS)}"
             raise ConfigError(what, expected=", ".join(VENDORS))
         return
-    low, high, unit = SAID_RANGES[name]
+    low, high, unit = PROTOCOL_RANGES[name]
     if not isinstance(value, int | float | np.number) or not low <= float(value) <= high:
         raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g} {unit}", got=value)
 

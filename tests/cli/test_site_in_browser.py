@@ -7,20 +7,11 @@ import sys
 
 import pytest
 
-from tests.browser_helpers import Browser, axe_script, start
+from tests.browser_helpers import PHONE, axe_script
 from tests.helpers import ROOT
 
-PHONE = {"width": 375, "height": 812}
 PAGES = ("index.html", "search.html", "models.html", "commands/fit.html", "api.html")
 """Among them prose, wide tables and wide blocks of code."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("browser")
-    driver = start(folder)
-    yield Browser(driver, folder / "downloads")
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

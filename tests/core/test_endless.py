@@ -2,6 +2,7 @@
 """Results made in processes: in order, and with an end that is said and leaves none of them."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+from fsl_mrs_dl.core import workers
 from fsl_mrs_dl.core.errors import DataError, FslMrsDlError
 from fsl_mrs_dl.core.workers import endless, run_calls
 
@@ -40,6 +42,37 @@ def test_a_process_that_is_gone_is_said():
 def test_a_killed_worker_of_a_pool_is_said():
     with pytest.raises(FslMrsDlError, match=r"worker process is gone.*fewer --workers"):
         list(run_calls([(squared, (32,)), (squared, (1,))], 2))
+
+
+def waits(parent):
+    """A worker whose main thread a signal does not wake: the system gives it to another thread."""
+    workers.TIDYING_S = 0.2
+    workers._end_with(parent)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.read(os.pipe()[0], 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process blocks is read from Linux's /proc")
+def test_a_worker_that_waits_ends_when_it_is_told_to():
+    process = multiprocessing.get_context("spawn").Process(target=waits, args=(os.getpid(),))
+    process.start()
+    # not before it has begun to wait
+    until = time.monotonic() + 60
+    while process.is_alive() and time.monotonic() < until:
+        time.sleep(0.5)
+        if begun(process.pid):
+            process.terminate()
+    try:
+        assert process.exitcode == 130
+    finally:
+        process.kill()
+
+
+def begun(pid):
+    """Whether a process leaves SIGTERM to its other threads."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        blocked = next(line for line in status if line.startswith("SigBlk:"))
+    return bool(int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 PROGRAM = """

@@ -16,7 +16,7 @@ from fsl_mrs_dl.models.protocol_code import DESCRIBED, LIMIT, ProtocolCode
 from fsl_mrs_dl.physics.sequences import mega_press
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
-from fsl_mrs_dl.quantify.told import Told, check_said, features_of_folder, told_protocol
+from fsl_mrs_dl.quantify.told import Told, check_protocol, features_of_folder, told_protocol
 
 SPECTRA = EditedSpectra(5e-4, 127.7, Path("x"), edit_off=np.ones(8, complex), diff=np.ones(8, complex), te_s=0.068)
 PULSES = {"ON": {"shift_ppm": 1.9, "duration_s": 0.014}, "OFF": {"shift_ppm": 7.5, "duration_s": 0.014}}
@@ -111,12 +111,12 @@ def test_what_cannot_be_and_what_is_far_away_is_not_told(model):
 )
 def test_what_no_protocol_can_be_is_refused(said, text):
     with pytest.raises(ConfigError, match=text):
-        check_said(said)
+        check_protocol(said)
 
 
 def test_what_a_protocol_can_be_is_taken():
-    check_said(None)
-    check_said({"edit_duration_s": np.float32(0.02), "te_s": 0.08, "edit_off_ppm": 7, "vendor": None, "basis": "x"})
+    check_protocol(None)
+    check_protocol({"edit_duration_s": np.float32(0.02), "te_s": 0.08, "edit_off_ppm": 7, "vendor": None, "basis": "x"})
 
 
 def test_without_a_protocol_there_is_nothing_to_repeat():

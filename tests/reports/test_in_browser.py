@@ -15,19 +15,9 @@ from fsl_mrs_dl.reports.html.group import render_group
 from fsl_mrs_dl.reports.html.repeated import retests
 from fsl_mrs_dl.reports.html.report import render_report
 from fsl_mrs_dl.reports.scan_table import scan_table_description
-from tests.browser_helpers import Browser, axe_script, start
+from tests.browser_helpers import PHONE, axe_script
 from tests.report_helpers import full, refused, spectra
 from tests.study_helpers import study
-
-PHONE = {"width": 375, "height": 812}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("browser")
-    driver = start(folder)
-    yield Browser(driver, folder / "downloads")
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

@@ -115,3 +115,21 @@ def test_nothing_is_still_being_made_when_a_training_was_stopped():
     made.close()
     assert ended
     assert threading.active_count() == before
+
+
+def test_a_batch_that_never_comes_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(source, "_LAST_BATCH_S", 0.1)
+    released = threading.Event()
+
+    def stuck():
+        yield 0
+        released.wait(60)
+
+    before = threading.active_count()
+    made = source.ahead(stuck(), 10)
+    assert next(made) == 0
+    try:
+        made.close()
+        assert threading.active_count() == before + 1, "it is still at it"
+    finally:
+        released.set()

@@ -54,12 +54,7 @@ class Search:
         self.journal = Journal(config, folder)
         self._waiting = sorted(self.journal.running.items())
         self._under: dict[int, _Under] = {}
-        self._begin()
-
-    def _begin(self) -> None:
-        """Start the clock: what an earlier call completed does not count."""
-        self._completed_before = len(self.journal.completed)
-        self._pace = Pace(self.config.n_trials - self._completed_before)
+        self._completed_before, self._pace = 0, Pace(config.n_trials)
 
     @property
     def trials(self) -> list[Trial]:
@@ -86,7 +81,9 @@ class Search:
         """
         if self._is_done():
             return
-        self._begin()
+        # what an earlier call completed does not count
+        self._completed_before = len(self.journal.completed)
+        self._pace = Pace(self.config.n_trials - self._completed_before)
         given = (self.config, data, held_out, device)
         if workers == 1:
             self._run_here(*given)

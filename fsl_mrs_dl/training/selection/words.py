@@ -61,7 +61,7 @@ def _choices(values: Sequence[Any]) -> str:
     return ", ".join(f"{name} x{n}" for name, n in named.most_common())
 
 
-def content(trials: Sequence[Trial]) -> dict[str, Any]:
+def summary_record(trials: Sequence[Trial]) -> dict[str, Any]:
     """The end of a search, for a program: how many trials ended how, and the best of the completed or None."""
     number, completed = Counter(trial["outcome"] for trial in trials), completed_of(trials)
     return {
