@@ -18,6 +18,7 @@ from fsl_mrs_dl.basis.simulate import Signals, simulate_basis_set
 from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.files import new_output_folder, write_json
+from fsl_mrs_dl.core.threads import on_one_thread
 from fsl_mrs_dl.io.protocol import protocol_like
 from fsl_mrs_dl.metabolites.table import BRAIN
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_press
@@ -109,6 +110,7 @@ def check_compact(protocol: Protocol) -> None:
         raise ConfigError("compact= holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
 
 
+@on_one_thread
 def simulate_basis(
     sequence: str | os.PathLike[str] | MegaPress | Protocol | None = None,
     *,

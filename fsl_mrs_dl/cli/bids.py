@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n_threads",
         type=int,
         metavar="N",
-        help="threads of linear algebra in each worker (default 1; the network has one)",
+        help="understood because BIDS Apps have it: each scan is worked on by one thread, see --workers",
     )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     add_told_protocol(parser)
@@ -104,7 +104,6 @@ def _check(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one level."""
-    import os
     import sys
 
     if args.analysis_level not in ("participant", "group"):
@@ -114,9 +113,6 @@ def run(args: argparse.Namespace) -> int:
         )
         return 17
     _check(args)
-    if args.n_threads is not None:
-        # before numpy is loaded, here and in the workers
-        os.environ.update({f"{library}_NUM_THREADS": str(args.n_threads) for library in ("OMP", "OPENBLAS", "MKL")})
 
     from fsl_mrs_dl.bids.dataset import REFERENCE_SUFFIXES, Filters, check_dataset, find_scans
     from fsl_mrs_dl.bids.derivative import check_root, write_root
@@ -263,9 +259,8 @@ def _task_options(args: argparse.Namespace) -> list[str]:
     for name in ("vendor", "edit_duration"):
         if getattr(args, name) is not None:
             options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    for name in ("workers", "n_threads"):
-        if getattr(args, name) not in (None, 1):
-            options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    if args.workers != 1:
+        options += ["--workers", str(args.workers)]
     switches = ("skip_existing", "any_protocol")
     return [*options, *(f"--{name.replace('_', '-')}" for name in switches if getattr(args, name))]
 

@@ -15,7 +15,18 @@ from typing import Literal
 
 from fsl_mrs_dl import __version__
 
-NEEDED = ("numpy", "scipy", "nifti-mrs", "nibabel", "onnxruntime", "jinja2", "matplotlib", "safetensors", "ancpbids")
+NEEDED = (
+    "numpy",
+    "scipy",
+    "nifti-mrs",
+    "nibabel",
+    "onnxruntime",
+    "jinja2",
+    "matplotlib",
+    "safetensors",
+    "ancpbids",
+    "threadpoolctl",
+)
 EXTRAS = {
     "train": ("torch", "onnx", "numba"),
     "tune": ("skopt",),

@@ -25,6 +25,8 @@ def prepare_process() -> None:
             stream.reconfigure(errors="backslashreplace")
     # what is imported stays: it need not be looked through after every 700 new objects
     gc.set_threshold(50_000)
+    # nor at the end, when all of it goes with the process
+    atexit.register(gc.freeze)
     os.environ.update(TELEMETRY_OFF)
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["MATPLOTLIBRC"] = os.devnull

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError
+from fsl_mrs_dl.core.threads import on_one_thread
 from fsl_mrs_dl.io.nifti import read_acquisition
 from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, voxels_differ
 from fsl_mrs_dl.preprocess.mixed import counted, filled, split_by_naa
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fsl_mrs_dl.io.sources import Source
 
 
+@on_one_thread
 def load(
     data: Source | Acquisition | None = None,
     *,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fsl_mrs_dl.core.threads import on_one_thread
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.absolute import TissueFractions, with_water
@@ -16,6 +17,7 @@ from fsl_mrs_dl.quantify.result import Quantification
 from fsl_mrs_dl.quantify.told import check_protocol
 
 
+@on_one_thread
 def analyse(
     data: Preprocessed,
     model: LoadedModel | None = None,
