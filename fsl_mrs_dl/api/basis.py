@@ -16,6 +16,7 @@ from fsl_mrs_dl.basis.protocol import Protocol
 from fsl_mrs_dl.basis.protocol_file import read_protocol
 from fsl_mrs_dl.basis.simulate import Signals, simulate_basis_set
 from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
+from fsl_mrs_dl.core.arguments import check_choice, check_number, path_of
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.files import new_output_folder, write_json
 from fsl_mrs_dl.core.threads import on_one_thread
@@ -72,9 +73,10 @@ class BasisSet(Mapping[str, ConditionBasis]):
         DataError
             When something else is there, or it cannot be written.
         """
-        with new_output_folder(folder, overwrite=overwrite, names=entry_names()) as scratch:
+        target = path_of(folder, "folder")
+        with new_output_folder(target, overwrite=overwrite, names=entry_names()) as scratch:
             self.write_into(scratch)
-        return Path(folder)
+        return target
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `write` into a folder that is there."""
@@ -90,7 +92,7 @@ class BasisSet(Mapping[str, ConditionBasis]):
 
     def write_lcmodel(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write LCModel's ``.BASIS``, of an edited pair for DIFF with OFF and ON beside; returns the files."""
-        return write_lcmodel(Path(path), self.bases, self.protocol)
+        return write_lcmodel(path_of(path, "path"), self.bases, self.protocol)
 
     def write_compact(self, path: str | os.PathLike[str]) -> None:
         """Write the line list of an edited pair (``.npz``), as the package ships its own.
@@ -101,7 +103,7 @@ class BasisSet(Mapping[str, ConditionBasis]):
             When the protocol is one of FSL-MRS's sequence files.
         """
         check_compact(self.protocol)
-        write_compact(Path(path), self.signals, self.protocol)
+        write_compact(path_of(path, "path"), self.signals, self.protocol)
 
 
 def check_compact(protocol: Protocol) -> None:
@@ -156,13 +158,14 @@ def simulate_basis(
     ConfigError, DataError
         An unknown metabolite, vendor or field, a value out of range, a protocol given twice; a file cannot be read.
     """
-    if not 1 <= workers <= 1024:
-        raise ConfigError("workers= is out of range", expected="1 to 1024", got=workers)
+    check_number(workers, "workers", 1, 1024, whole=True)
+    if macromolecules is not None:
+        check_choice(macromolecules, "macromolecules", ("separate", "tied"))
     systems = _systems(metabolites)
     sampling = {"n_points": n_points, "dwell_s": dwell_s, "lw_hz": lw_hz}
     protocol = sequence if isinstance(sequence, Protocol) else make_protocol(sequence, like, sampling, fields)
     with tempfile.TemporaryDirectory(prefix="fsl_mrs_dl_") as scratch:
-        folder = Path(scratch) / "basis" if keep is None else Path(keep)
+        folder = Path(scratch) / "basis" if keep is None else path_of(keep, "keep")
         signals = simulate_basis_set(systems, protocol.experiments, protocol.description, folder, workers=workers)
     bases = protocol.bases(signals, macromolecules=macromolecules)
     return BasisSet(bases, protocol, systems, signals, macromolecules)
@@ -170,8 +173,8 @@ def simulate_basis(
 
 def _systems(metabolites: Sequence[str | SpinSystem] | None) -> tuple[SpinSystem, ...]:
     wanted = BRAIN if metabolites is None else metabolites
-    if not wanted:
-        raise ConfigError("metabolites= names none")
+    if isinstance(wanted, str) or not wanted:
+        raise ConfigError("metabolites= is no list of names", expected='["GABA", "Glu"]', got=repr(wanted))
     return tuple(load_system(given) if isinstance(given, str) else given for given in wanted)
 
 
@@ -197,7 +200,8 @@ def make_protocol(
             raise ConfigError(f"{next(iter(of_file))}= belongs to a file of a sequence", got="a MegaPress object")
         return Protocol.of_mega_press(sequence, **sampling)
     off = of_file.pop("sequence_off", None)
-    return read_protocol(Path(sequence), None if off is None else Path(off), **of_file, **sampling)
+    path_off = None if off is None else path_of(off, "sequence_off")
+    return read_protocol(path_of(sequence, "sequence"), path_off, **of_file, **sampling)
 
 
 def _described(like: str | os.PathLike[str] | None, sampling: Mapping[str, Any], fields: Mapping[str, Any]) -> Protocol:
@@ -206,5 +210,5 @@ def _described(like: str | os.PathLike[str] | None, sampling: Mapping[str, Any],
         raise ConfigError("sequence_off= needs sequence=", hint="Give FSL-MRS's file of the edit_on condition too")
     if "autophase_ppm" in fields:
         raise ConfigError("autophase_ppm= belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
-    told = {} if like is None else protocol_like(Path(like))
+    told = {} if like is None else protocol_like(path_of(like, "like"))
     return Protocol.of_mega_press(mega_press(**{**told, **fields}), **sampling)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.api.result import Fit
+from fsl_mrs_dl.core.arguments import path_of
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
@@ -77,9 +78,7 @@ def fit(
     answering = None if model is None else open_model(model)
     fractions = None if tissue is None else _tissue(tissue)
     prepared = _prepared(data, data_off, data_on, h2o, by_naa)
-    if basis is not None and not str(basis).strip():
-        raise ConfigError("the path of a basis is empty", where="basis=")
-    where = None if basis is None else Path(basis)
+    where = None if basis is None else path_of(basis, "basis")
     found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol, any_protocol=any_protocol)
     return Fit(found, prepared, {name: _described(value) for name, value in given.items()})
 
@@ -115,7 +114,7 @@ def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> Loa
     """
     if isinstance(model, LoadedModel):
         return model
-    return load_model(None if model is None else os.fspath(model))
+    return load_model(None if model is None else os.fspath(path_of(model, "model")))
 
 
 def list_models() -> tuple[str, ...]:
@@ -126,7 +125,7 @@ def list_models() -> tuple[str, ...]:
 def _tissue(tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions) -> TissueFractions:
     if isinstance(tissue, TissueFractions):
         return tissue
-    return tissue_fractions(tissue) if isinstance(tissue, Mapping) else read_tissue(Path(tissue))
+    return tissue_fractions(tissue) if isinstance(tissue, Mapping) else read_tissue(path_of(tissue, "tissue"))
 
 
 def _described(value: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.api.estimates import Estimates, UnknownNameError
+from fsl_mrs_dl.core.arguments import path_of
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import MissingExtraError, nearest
 from fsl_mrs_dl.core.flags import Flag
@@ -183,10 +184,11 @@ class Fit:
         from fsl_mrs_dl.core.files import new_output_folder
         from fsl_mrs_dl.reports.manifest import entry_names
 
+        target = path_of(folder, "folder")
         inputs = [value for value in self.arguments.values() if isinstance(value, str)]
-        with new_output_folder(folder, overwrite=overwrite, inputs=inputs, names=entry_names()) as scratch:
+        with new_output_folder(target, overwrite=overwrite, inputs=inputs, names=entry_names()) as scratch:
             self.write_into(scratch, report=report)
-        return Path(folder)
+        return target
 
     def write_into(
         self,

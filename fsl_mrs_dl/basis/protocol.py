@@ -14,6 +14,7 @@ from fsl_mrs_dl.basis.files import ConditionBasis, describe
 from fsl_mrs_dl.basis.fsl_sequence import FslSequence
 from fsl_mrs_dl.basis.macromolecules import GABA_RANGE_PPM, macromolecule_fids
 from fsl_mrs_dl.basis.simulate import Signals
+from fsl_mrs_dl.core.arguments import check_number
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.core.units import ppm_to_hz
 from fsl_mrs_dl.metabolites.macromolecules import MM30_DIFF_AREA
@@ -223,8 +224,8 @@ class Protocol:
 def _sampling(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
     for name, (low, high) in _SAMPLING_LIMITS.items():
         value = given.get(name)
-        if value is not None and not low <= value <= high:
-            raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g}", got=value)
+        if value is not None:
+            check_number(value, name, low, high, whole=name == "n_points")
     return {key: default[key] if given.get(key) is None else given[key] for key in _DEFAULT_SAMPLING}
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.files import LineBasis, read_fsl_basis
 from fsl_mrs_dl.basis.nominal import BODY_C, features_of
+from fsl_mrs_dl.core.arguments import check_choice, check_mapping, check_number
 from fsl_mrs_dl.core.constants import NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
@@ -114,7 +115,10 @@ def check_protocol(options: Mapping[str, Any] | None) -> None:
     ConfigError
         For an unknown name or vendor, and for a number that no protocol has.
     """
-    for name, value in (options or {}).items():
+    if options is None:
+        return
+    check_mapping(options, "protocol", '{"te_s": 0.068, "edit_duration_s": 0.014}')
+    for name, value in options.items():
         if value is not None and name != "basis":
             _check_one(name, value)
 
@@ -125,13 +129,10 @@ def _check_one(name: str, value: Any) -> None:
         what = f"unknown part of a protocol '{name}'{nearest(name, OPTIONS)}"
         raise ConfigError(what, where="protocol=", expected=", ".join(OPTIONS))
     if name == "vendor":
-        if value not in VENDORS:
-            what = f"unknown vendor '{value}'{nearest(str(value), VENDORS)}"
-            raise ConfigError(what, expected=", ".join(VENDORS))
+        check_choice(value, name, VENDORS)
         return
     low, high, unit = PROTOCOL_RANGES[name]
-    if not isinstance(value, int | float | np.number) or not low <= float(value) <= high:
-        raise ConfigError(f"{name}= is out of range", expected=f"{low:g} to {high:g} {unit}", got=value)
+    check_number(value, name, low, high, unit=unit)
 
 
 def told_protocol(

@@ -102,7 +102,7 @@ def test_what_cannot_be_and_what_is_far_away_is_not_told(model):
         ({"edit_duration_s": 14}, "edit_duration_s= is out of range; expected 0.002 to 0.06 s; got 14"),
         ({"edit_duration_s": 0}, "out of range"),
         ({"edit_duration_s": float("nan")}, "out of range"),
-        ({"te_s": "68"}, "te_s= is out of range"),
+        ({"te_s": "68"}, "te_s= is no number"),
         ({"te_s": 68}, "expected 0.01 to 0.3 s"),
         ({"edit_on_ppm": float("inf")}, "edit_on_ppm="),
         ({"vendor": "simens"}, "did you mean 'siemens'"),

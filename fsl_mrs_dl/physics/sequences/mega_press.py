@@ -24,6 +24,9 @@ from fsl_mrs_dl.physics.sequences.experiment import Block, Experiment, IdealPuls
 Condition = Literal["edit_off", "edit_on"]
 CONDITIONS: tuple[Condition, Condition] = ("edit_off", "edit_on")
 
+TE_RANGE_S = (5e-3, 1.0)
+"""Echo times that a protocol may have; what lies beyond was meant in another unit."""
+
 
 @dataclass(frozen=True)
 class Waveform:
@@ -166,10 +169,11 @@ class MegaPress:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive", got=getattr(self, name))
-        if not 5e-3 <= self.te_s <= 1:
+        low, high = TE_RANGE_S
+        if not low <= self.te_s <= high:
             raise ConfigError(
                 "the echo time, the sum of delays_s, is out of range",
-                expected="0.005 to 1 s",
+                expected=f"{low:g} to {high:g} s",
                 got=f"{self.te_s:g} s",
                 hint="Times are in seconds",
             )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsl_mrs_dl.core.errors import ConfigError, nearest
+from fsl_mrs_dl.core.arguments import check_choice, check_number
+from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.physics.pulses import ShapedPulse, properties
-from fsl_mrs_dl.physics.sequences.mega_press import MegaPress, Waveform
+from fsl_mrs_dl.physics.sequences.mega_press import TE_RANGE_S, MegaPress, Waveform
 from fsl_mrs_dl.physics.vendors import VENDORS, Vendor
 
 MM_SUPPRESSED_OFF_PPM = 1.5
@@ -103,7 +104,11 @@ def mega_press(
     ConfigError
         For an unknown vendor or field, or pulses that do not fit into the echo time.
     """
-    preset = _preset(vendor)
+    check_choice(vendor, "vendor", VENDORS)
+    preset = VENDORS[vendor]
+    check_number(te_s, "te_s", *TE_RANGE_S, unit="s", hint="Times are in seconds")
+    if edit_duration_s is not None:
+        check_number(edit_duration_s, "edit_duration_s", 0, te_s, unit="s", hint="Times are in seconds")
     fields: dict[str, Any] = {
         "f0_mhz": preset.f0_mhz if f0_mhz is None else f0_mhz,
         "delays_s": mega_delays(te_s, preset.first_echo_s, preset.edit_lag),
@@ -124,12 +129,6 @@ def mega_press(
         bandwidth_hz = properties(refocusing_pulse).bandwidth_hz
         fields["refocusing_tbw"] = bandwidth_hz * refocusing_pulse.duration_s
     return MegaPress.from_dict({**fields, **others}, "mega_press")
-
-
-def _preset(vendor: str) -> Vendor:
-    if vendor not in VENDORS:
-        raise ConfigError(f"unknown vendor '{vendor}'{nearest(vendor, VENDORS)}", expected=", ".join(VENDORS))
-    return VENDORS[vendor]
 
 
 def _check_duration(edit_pulse: ShapedPulse, edit_duration_s: float | None) -> None:
