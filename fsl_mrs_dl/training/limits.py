@@ -54,10 +54,10 @@ def _protocol(recipe: Recipe) -> str:
     if bank.long_share:
         echo += f" or {_span_ms(bank.long_te_s)}"
         if bank.symmetric_share:
-            off += f", at the longer TE {_span(bank.symmetric_off_ppm, digits=2)} too,"
+            off += f" (at the longer TE also {_span(bank.symmetric_off_ppm, digits=2)})"
     return (
-        f"MEGA-PRESS at {_span(fields_t)} T with TE {echo} ms, editing pulses at "
-        f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {off} ppm (OFF) only"
+        f"trained on MEGA-PRESS at {_span(fields_t)} T with TE {echo} ms, editing pulses at "
+        f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {off} ppm (OFF)"
     )
 
 

@@ -19,7 +19,7 @@ def test_long_echo_times_and_symmetric_editing_stand_in_the_card():
     assert training_ranges(long)["edit_duration_s"] == (0.014, 0.025)
     assert "TE 67.0 to 69.0 ms" in known_limits(short)[0]
     assert "TE 67.0 to 69.0 or 78.0 to 82.0 ms" in known_limits(long)[0]
-    assert "1.46 to 1.54 too" in known_limits(long)[0]
+    assert "at the longer TE also 1.46 to 1.54" in known_limits(long)[0]
 
 
 def test_a_bank_has_the_shares_that_are_asked_for_and_the_same_members_without():
