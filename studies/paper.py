@@ -40,7 +40,9 @@ def main() -> None:
     train.add_argument("--makers", type=int, default=1, help="processes that make spectra")
     train.add_argument("--only", nargs="*", default=[], metavar="PART", help="rows with one of these in their name")
     train.add_argument("--without", nargs="*", default=[], metavar="PART", help="not those with one of these")
-    train.add_argument("--cnn", type=Path, default=ROOT / "docs" / "select_cnn.json", help="log of the selection")
+    train.add_argument(
+        "--cnn", type=Path, default=ROOT / "docs" / "selection" / "cnn.json", help="log of the selection"
+    )
     train.add_argument("--yae", type=Path, default=ROOT / "docs" / "select_yae.json", help="log of the selection")
     train.add_argument("--members", type=int, default=0, help="protocols of the bank, fewer to try things out")
     train.add_argument("--data-only", action="store_true", help="make banks and data sets, and train nothing")

@@ -61,7 +61,8 @@ class Pace:
         """
         each_s = max(self._clock() - self._started_s, 1e-9) / done
         rate = f"{1 / each_s:.3g} per second" if each_s < 1 else f"{duration(each_s)} each"
-        return f"{rate}, {duration(each_s * (self._total - done))} left"
+        # several workers may end more than was asked for
+        return f"{rate}, {duration(each_s * max(0, self._total - done))} left"
 
     @property
     def elapsed_s(self) -> float:

@@ -27,7 +27,13 @@ def test_times_are_said_as_one_reads_them(seconds, text):
 
 @pytest.mark.parametrize(
     ("elapsed_s", "done", "text"),
-    [(10, 20, "2 per second, 40 s left"), (120, 10, "12 s each, 18 min left"), (0, 100, "left"), (50, 100, "0 s left")],
+    [
+        (10, 20, "2 per second, 40 s left"),
+        (120, 10, "12 s each, 18 min left"),
+        (0, 100, "left"),
+        (50, 100, "0 s left"),
+        (50, 101, " 0 s left"),
+    ],
 )
 def test_rate_and_time_left_follow_from_what_is_done(elapsed_s, done, text):
     times = iter([5.0, 5.0 + elapsed_s])

@@ -51,7 +51,7 @@ def _convergence(trials: Sequence[Trial], config: SelectConfig, path: Path) -> N
     _by_ratio(axes.yaxis)
     axes.set_xlabel("trial, in the order in which they ended (left of the line: drawn at random)")
     axes.set_ylabel("error on held-out spectra")
-    axes.set_title(f"{config.name}: {config.n_spectra} spectra, up to {config.rungs[-1]} epochs")
+    axes.set_title(f"{config.name}: {config.n_spectra:,} spectra, up to {config.rungs[-1]} epochs")
     axes.legend(fontsize=8)
     save_figure(path, figure, dpi=110)
 
@@ -82,6 +82,8 @@ def _label(axes: Any, dimension: Dimension, name: str) -> None:
         axes.set_xticks(range(len(labels)), labels, fontsize=5 if len(max(labels, key=len)) > 6 else 6)
     elif dimension.log:
         _by_ratio(axes.xaxis)
+    elif dimension.whole:
+        axes.set_xticks(range(int(dimension.low), int(dimension.high) + 1))
 
 
 def _by_ratio(axis: Any) -> None:
