@@ -18,6 +18,7 @@ from fsl_mrs_dl.preprocess.load import load
 from fsl_mrs_dl.preprocess.pipeline import Preprocessed
 from fsl_mrs_dl.quantify.absolute import TissueFractions, read_tissue, tissue_fractions
 from fsl_mrs_dl.quantify.chain import analyse
+from fsl_mrs_dl.quantify.told import check_protocol
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.io.sources import Source
@@ -77,8 +78,9 @@ def fit(
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
     answering = None if model is None else open_model(model)
     fractions = None if tissue is None else _tissue(tissue)
-    prepared = _prepared(data, data_off, data_on, h2o, by_naa)
     where = None if basis is None else path_of(basis, "basis")
+    check_protocol(protocol)
+    prepared = _prepared(data, data_off, data_on, h2o, by_naa)
     found = analyse(prepared, answering, basis=where, tissue=fractions, protocol=protocol, any_protocol=any_protocol)
     return Fit(found, prepared, {name: _described(value) for name, value in given.items()})
 
