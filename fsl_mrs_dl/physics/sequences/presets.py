@@ -104,11 +104,7 @@ def mega_press(
     ConfigError
         For an unknown vendor or field, or pulses that do not fit into the echo time.
     """
-    check_choice(vendor, "vendor", VENDORS)
-    preset = VENDORS[vendor]
-    check_number(te_s, "te_s", *TE_RANGE_S, unit="s", hint="Times are in seconds")
-    if edit_duration_s is not None:
-        check_number(edit_duration_s, "edit_duration_s", 0, te_s, unit="s", hint="Times are in seconds")
+    preset = _preset(vendor, te_s, edit_duration_s)
     fields: dict[str, Any] = {
         "f0_mhz": preset.f0_mhz if f0_mhz is None else f0_mhz,
         "delays_s": mega_delays(te_s, preset.first_echo_s, preset.edit_lag),
@@ -129,6 +125,15 @@ def mega_press(
         bandwidth_hz = properties(refocusing_pulse).bandwidth_hz
         fields["refocusing_tbw"] = bandwidth_hz * refocusing_pulse.duration_s
     return MegaPress.from_dict({**fields, **others}, "mega_press")
+
+
+def _preset(vendor: str, te_s: float, edit_duration_s: float | None) -> Vendor:
+    """The vendor's settings, where what goes with them makes sense."""
+    check_choice(vendor, "vendor", VENDORS)
+    check_number(te_s, "te_s", *TE_RANGE_S, unit="s", hint="Times are in seconds")
+    if edit_duration_s is not None:
+        check_number(edit_duration_s, "edit_duration_s", 0, te_s, unit="s", hint="Times are in seconds")
+    return VENDORS[vendor]
 
 
 def _check_duration(edit_pulse: ShapedPulse, edit_duration_s: float | None) -> None:
