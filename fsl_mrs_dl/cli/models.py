@@ -112,13 +112,10 @@ def _listed(entry: ModelSummary) -> Iterator[str]:
         return
     samples = " and ".join(entry.samples) or "kind of sample not said"
     yield f"  kind                 {samples}, {entry.architecture or 'network not said'}"
-    limited = [key for key in ("f0_mhz", "te_s", "edit_on_ppm") if key in entry.protocol]
-    if limited:
-        yield "  answers without --any-protocol"
-    for key in limited:
-        label, factor, unit = _RANGES[key]
-        low, high = (factor * end for end in entry.protocol[key])
-        yield f"    {label:<22} {low:.5g} to {high:.5g} {unit}"
+    for key, (label, factor, unit) in _RANGES.items():
+        if key in ("f0_mhz", "te_s", "edit_on_ppm") and key in entry.protocol:
+            low, high = (factor * end for end in entry.protocol[key])
+            yield f"  {label:<20} {low:.5g} to {high:.5g} {unit}".rstrip()
     yield f"  size                 {entry.size_bytes / 1e6:.1f} MB in {entry.path}"
     yield f"  SHA-256              {entry.digest}"
     for limit in entry.known_limits:

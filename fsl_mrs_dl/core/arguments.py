@@ -24,7 +24,26 @@ def path_of(value: Any, name: str) -> Path:
 def check_number(
     value: Any, name: str, low: float, high: float, *, unit: str = "", whole: bool = False, hint: str = ""
 ) -> None:
-    """Raise a `ConfigError` unless an argument is a number from `low` to `high`, whole where that is needed."""
+    """Make sure that an argument is a number that may be.
+
+    Parameters
+    ----------
+    value
+        NaN is out of every range, and True no number.
+    name : str
+    low, high : float
+        The ends of the range, in `unit`; both may be.
+    unit : str
+    whole : bool
+        Whether it must be a whole number.
+    hint : str
+        What to do about it.
+
+    Raises
+    ------
+    ConfigError
+        When it is something else.
+    """
     is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     if is_number and low <= value <= high:
         return

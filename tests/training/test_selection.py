@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from fsl_mrs_dl.training.config import read_config
 from fsl_mrs_dl.training.selection.journal import COMPLETED, FAILED, STOPPED, WORST, Journal, goes_on
 from fsl_mrs_dl.training.selection.space import Dimension, SelectConfig, configured, read_selection
 from fsl_mrs_dl.training.selection.words import correlation, in_common, summary
+from tests.helpers import ROOT
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 pytest.importorskip("skopt", reason="the search needs scikit-optimize")
@@ -113,6 +115,13 @@ def test_a_search_stopped_anywhere_gives_the_same_bytes_with_one_worker(searched
     n = len(calls)
     Search(config, folder).run(folder / "data", folder / "held_out")
     assert len(calls) == n
+
+
+def test_the_shipped_log_alone_is_read_again_without_spectra(tmp_path):
+    shutil.copy(ROOT / "docs" / "selection" / "cnn.json", tmp_path / "trials.json")
+    search = select(read_selection(ROOT / "configs" / "select_cnn.toml"), tmp_path)
+    assert summary(search.trials, search.config.space).startswith("61 completed, 43 stopped at a rung; best: trial 49")
+    assert [path.name for path in tmp_path.iterdir()] == ["trials.json"]
 
 
 def test_workers_share_one_search_and_go_on_after_a_kill(searched, tiny_config, tmp_path):

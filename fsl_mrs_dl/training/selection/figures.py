@@ -83,7 +83,7 @@ def _label(axes: Any, dimension: Dimension, name: str) -> None:
     elif dimension.log:
         _by_ratio(axes.xaxis)
     elif dimension.whole:
-        axes.set_xticks(range(int(dimension.low), int(dimension.high) + 1))
+        axes.locator_params(axis="x", integer=True)
 
 
 def _by_ratio(axis: Any) -> None:

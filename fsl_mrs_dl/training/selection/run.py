@@ -57,6 +57,9 @@ def select(config: SelectConfig, folder: Path, *, workers: int = 1, device: str 
 
 def _searched(config: SelectConfig, folder: Path, workers: int, device: str) -> Search:
     search = Search(config, folder)
+    if search.is_done:
+        # a log alone is looked at again without the spectra
+        return search
     recipe = config.base.recipe
     _make(recipe, config.n_spectra, config.seed, folder / BANK, folder / DATA, workers)
     other = held_out_recipe(recipe)

@@ -79,7 +79,7 @@ class Search:
         FslMrsDlError
             When the first trials all fail.
         """
-        if self._is_done():
+        if self.is_done:
             return
         # what an earlier call completed does not count
         self._completed_before = len(self.journal.completed)
@@ -132,13 +132,15 @@ class Search:
         idle.append(end)
         self._end(under, said)
 
-    def _is_done(self) -> bool:
+    @property
+    def is_done(self) -> bool:
+        """Whether all trials are there."""
         journal = self.journal
         return len(journal.completed) >= self.config.n_trials or len(journal.trials) >= self.config.most
 
     def _next(self) -> _Under | None:
         """The next trial: one that was running when the search was interrupted, or a proposal; None at the end."""
-        if self._is_done():
+        if self.is_done:
             return None
         if not self._waiting:
             self._look_ahead()
