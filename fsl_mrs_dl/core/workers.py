@@ -250,6 +250,9 @@ def _end_with(parent: int) -> None:
 
 
 def _leave(*_: object) -> None:
+    # a pool tells its workers to end when one of them is gone: that must not reach into what another tidies up
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     # without a word, too, where the pool's pipes are gone before everything is tidied up
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     raise SystemExit(130)

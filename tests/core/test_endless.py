@@ -75,6 +75,37 @@ def begun(pid):
     return bool(int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
+def tidies(parent, begun, done):
+    """A worker that takes its time to tidy up."""
+    workers._end_with(parent)
+    begun.touch()
+    try:
+        time.sleep(60)
+    finally:
+        begun.unlink()
+        time.sleep(1.0)
+        done.touch()
+
+
+def test_a_second_signal_does_not_reach_into_what_the_first_one_tidies_up(tmp_path):
+    begun, done = tmp_path / "begun", tmp_path / "done"
+    process = multiprocessing.get_context("spawn").Process(target=tidies, args=(os.getpid(), begun, done))
+    process.start()
+    wait_until(begun.exists)
+    os.kill(process.pid, signal.SIGINT)
+    wait_until(lambda: not begun.exists())
+    process.terminate()
+    process.join(60)
+    assert (process.exitcode, done.exists()) == (130, True)
+
+
+def wait_until(true, most_s=60):
+    """Wait for something to become true."""
+    until = time.monotonic() + most_s
+    while not true() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
 PROGRAM = """
 import sys
 import numpy as np
