@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,17 @@ def output(tmp_path_factory):
     done = call_afresh("fit", "--data", EXAMPLE, "--h2o", WATER, "--output", folder, "--report")
     assert done.returncode == 0, done.stderr
     return folder, done
+
+
+def test_the_readme_shows_what_the_example_prints(output):
+    shown = re.search(r"<!-- example-output -->\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    said = output[1].stdout.partition("written to ")[0]
+    number = re.compile(r"\d+\.\d+")
+    assert number.sub("", shown[1]).splitlines() == number.sub("", said).splitlines()
+    # other processors round otherwise, and the report's third digit is not a promise
+    assert [float(x) for x in number.findall(shown[1])] == pytest.approx(
+        [float(x) for x in number.findall(said)], rel=0.01
+    )
 
 
 def test_help_is_fast_because_nothing_heavy_is_imported():
