@@ -126,12 +126,13 @@ def config_of(row: Row, plan: Plan) -> TrainConfig:
     )
     config = configured(base, values)
     n_steps = max(1, plan.n_seen // config.optimiser.batch_size)
+    eighth = max(1, n_steps // 8)
     optimiser = dataclasses.replace(
         config.optimiser,
         n_steps=n_steps,
         warmup_steps=max(1, n_steps // 20),
-        validate_every=max(1, n_steps // 8),
-        checkpoint_every=n_steps,
+        validate_every=eighth,
+        checkpoint_every=eighth,
         n_validation=min(1000, plan.n_test),
         patience=1000,
         coarse_share=0.85,

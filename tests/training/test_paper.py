@@ -75,6 +75,34 @@ def test_a_row_that_fails_costs_itself_alone_and_what_is_done_stays(study, first
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_row_goes_on_from_its_last_checkpoint_with_the_same_weights(study, first, monkeypatch):
+    folder, _, _ = first
+    rows, name = study["rows"], "selected_cnn-ours_fixed-1"
+    again = folder / "again"
+    again.mkdir()
+    for made in (folder / "out").iterdir():
+        if made.name != "rows":
+            (again / made.name).symlink_to(made)
+    plan = rows.Plan(again, 64, 40, 64, {"selected_cnn": str(folder / "cnn.json")}, "cpu", n_members=2)
+    row = rows.Row("selected_cnn", "ours_fixed", 1)
+    steps, train_on = [], rows.Trainer._train_on
+
+    def interrupted(trainer, batch):
+        steps.append(trainer.step)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return train_on(trainer, batch)
+
+    monkeypatch.setattr(rows.Trainer, "_train_on", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rows.train_row(row, plan)
+    assert not rows.is_done(row, plan)
+    rows.train_row(row, plan)
+    assert steps == [0, 1, 2, 3, 3], "what was trained stays"
+    weights = [(at / "rows" / name / "weights.safetensors").read_bytes() for at in (again, folder / "out")]
+    assert weights[0] == weights[1]
+
+
 def test_the_report_says_what_the_rows_found(study, first, capsys):
     folder = first[0]
     report = study["report"]
