@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paper_rows import NETWORKS, ROOT, SEEDS, SPECTRA, Row, RowModel, rows_of
+from numpy.typing import NDArray
+from paper_rows import NETWORKS, ROOT, SEEDS, SPECTRA, Row, RowModel, rows_of, scores
 
 from fsl_mrs_dl.core.canvas import new_figure, plain_style, save_figure
 from fsl_mrs_dl.core.files import atomic_path, write_json
+from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.folder import open_model
 from fsl_mrs_dl.models.inputs import PpmGrid, prepare
 from fsl_mrs_dl.preprocess.load import load
+from fsl_mrs_dl.training.config import read_config
+from fsl_mrs_dl.training.dataset import open_dataset
 from fsl_mrs_dl.validation.metrics import evaluate
 from fsl_mrs_dl.validation.run import files_of, read_truth
 
@@ -26,6 +30,9 @@ PROGRAMS = {
     "our classical fit": ("linear_combination",),
 }
 SHOWN = ("GABA", "Glu", "Gln", "NAA", "Cr")
+
+SHIPPED = {"phantom_cnn": "selected_cnn", "phantom_yae": "selected_yae", "phantom": ""}
+"""Models of the package, and the selected network of the same kind."""
 
 
 def report(folder: Path, phantoms: Path) -> None:
@@ -40,6 +47,7 @@ def report(folder: Path, phantoms: Path) -> None:
         "published": PUBLISHED,
         "phantoms": "phantom_dev" if shown else "not there: only simulated spectra are reported",
         "classical": _classical() if shown else {},
+        "shipped": {name: _shipped(name, folder / "held_out", shown) for name in SHIPPED},
         "rows": table,
         "seeds": seeds,
     }
@@ -50,7 +58,11 @@ def report(folder: Path, phantoms: Path) -> None:
     print(_text(result))
 
 
-def _phantoms(folder: Path) -> tuple[Any, Any, list[dict[str, float]]] | None:
+Phantoms = tuple[NDArray, NDArray, list[dict[str, float]]]
+"""Channels, which conditions are there, and truths."""
+
+
+def _phantoms(folder: Path) -> Phantoms | None:
     """What a network is shown of each data set, and the truths; None where they are not there."""
     if not (folder / "truth.json").is_file():
         return None
@@ -60,17 +72,37 @@ def _phantoms(folder: Path) -> tuple[Any, Any, list[dict[str, float]]] | None:
     return channels, present, [dict(truth.values) for truth in truths]
 
 
-def _judged(row: Row, folder: Path, shown: tuple[Any, Any, list[dict[str, float]]] | None) -> dict[str, Any]:
+def _judged(row: Row, folder: Path, shown: Phantoms | None) -> dict[str, Any]:
     model = RowModel(folder / "rows" / row.name)
     record = model.record
     found = dict(record["simulated"])
     if shown is not None:
         channels, present, truths = shown
-        estimates = model.estimates(channels, present)
-        named = [dict(zip(model.outputs, map(float, values), strict=True)) for values in estimates]
-        found["phantom_dev"] = evaluate(truths, named)
+        found["phantom_dev"] = evaluate(truths, _named(model.outputs, model.estimates(channels, present)))
     kept = {key: record[key] for key in ("network", "parameters", "steps", "seconds")}
     return {**kept, "batch_size": record["optimiser"]["batch_size"], "errors": found}
+
+
+def _named(outputs: tuple[str, ...], estimates: NDArray) -> list[dict[str, float]]:
+    return [dict(zip(outputs, map(float, values), strict=True)) for values in estimates]
+
+
+def _shipped(name: str, held_out: Path, shown: Phantoms | None) -> dict[str, Any]:
+    """Errors of a model of the package on the spectra that the rows are judged on."""
+    model = LoadedModel(open_model(ROOT / "weights" / name))
+    recipe = read_config(ROOT / "configs" / "phantom_cnn.toml").recipe
+    columns = [model.outputs.index(output) for output in recipe.outputs]
+
+    def estimates(channels: NDArray, present: NDArray) -> NDArray:
+        mean = model.predict_batch(channels, present, np.ones(len(channels))).mean
+        return np.maximum(mean[:, columns], 0)
+
+    batch = open_dataset(held_out, recipe).rows(slice(None))
+    found = {"held_out": scores(estimates(batch.channels, batch.present), batch.target, recipe.outputs)}
+    if shown is not None:
+        channels, present, truths = shown
+        found["phantom_dev"] = evaluate(truths, _named(recipe.outputs, estimates(channels, present)))
+    return {"spectra": model.folder.card.training.spectra, "errors": found}
 
 
 def _classical() -> dict[str, dict[str, float]]:
@@ -95,7 +127,7 @@ def _of_seeds(table: dict[str, Any]) -> dict[str, Any]:
         if len(errors) < 2:
             continue
         gaba = np.array([of["GABA"]["mae"] for of in errors])
-        every = np.array([np.mean([of[name]["mae"] for name in SHOWN]) for of in errors])
+        every = np.array([_mean_error(of) for of in errors])
         found[network] = {
             "seeds": len(errors),
             "gaba": [float(gaba.mean()), float(gaba.std(ddof=1))],
@@ -116,10 +148,9 @@ def _text(result: dict[str, Any]) -> str:
         network, spectra, seed = name.split("-")
         if seed != "1":
             continue
-        for where, errors in row["errors"].items():
-            gaba, every = errors["GABA"], np.mean([errors[key]["mae"] for key in SHOWN])
-            numbers = f"{_n(gaba['mae'])} | {_n(gaba['slope'], 2)} | {_n(gaba['r2'])} | {_n(gaba['mae_constant'])}"
-            lines.append(f"| {network} | {spectra} | {where} | {numbers} | {every:.3f} |")
+        lines += _lines(network, spectra, row["errors"])
+    for name, row in result["shipped"].items():
+        lines += _lines(f"shipped {name}", f"{row['spectra'] / 1e6:.1f} million", row["errors"])
     for label, errors in result["classical"].items():
         every = np.mean(list(errors.values()))
         lines.append(f"| {label} | | phantom_dev | {errors['GABA']:.3f} | | | | {every:.3f} |")
@@ -129,8 +160,47 @@ def _text(result: dict[str, Any]) -> str:
         f"The paper, of its own spectra: simulation {PUBLISHED['simulation']}; 144 phantom spectra: {phantoms}.",
         "",
         *_seed_lines(result["seeds"]),
+        *_stay_lines(result),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _lines(label: str, spectra: str, found: dict[str, Any]) -> list[str]:
+    """Rows of the table: of one network, on each kind of spectra."""
+    lines = []
+    for where, errors in found.items():
+        gaba = errors["GABA"]
+        numbers = f"{_n(gaba['mae'])} | {_n(gaba['slope'], 2)} | {_n(gaba['r2'])} | {_n(gaba['mae_constant'])}"
+        lines.append(f"| {label} | {spectra} | {where} | {numbers} | {_mean_error(errors):.3f} |")
+    return lines
+
+
+def _mean_error(errors: dict[str, Any]) -> float:
+    return float(np.mean([errors[name]["mae"] for name in SHOWN]))
+
+
+def _stay_lines(result: dict[str, Any]) -> list[str]:
+    """Of each shipped model, whether a selected network of its kind errs less on held-out protocols."""
+    lines = []
+    for model, network in SHIPPED.items():
+        errors = {
+            name: _mean_error(row["errors"]["held_out"])
+            for name, row in result["rows"].items()
+            if network and name.startswith(f"{network}-ours")
+        }
+        if errors:
+            best = min(errors, key=errors.__getitem__)
+            here = _mean_error(result["shipped"][model]["errors"]["held_out"])
+            lines += ["", stays(model, here, best, errors[best])]
+    return lines
+
+
+def stays(model: str, shipped: float, row: str, selected: float) -> str:
+    """A sentence on whether the shipped model stays: mean errors on held-out protocols of both."""
+    numbers = f"{shipped:.4f} against {selected:.4f} of {row}"
+    if selected <= shipped:
+        return f"{model}: a selected network is at least as good on held-out protocols ({numbers}) and takes its place."
+    return f"{model} stays: it errs less on held-out protocols ({numbers})."
 
 
 def _n(value: float | None, digits: int = 3) -> str:

@@ -109,6 +109,7 @@ def test_the_report_says_what_the_rows_found(study, first, capsys):
     report.report(folder / "out", folder / "no phantoms here")
     found = json.loads((folder / "out" / "paper.json").read_text())
     assert found["classical"] == {}
+    assert set(found["shipped"]) == {"phantom", "phantom_cnn", "phantom_yae"}
     row = json.loads((folder / "out" / "rows" / "selected_cnn-ours_fixed-1" / "row.json").read_text())
     shown = found["rows"]["selected_cnn-ours_fixed-1"]["errors"]
     assert shown == row["simulated"]
@@ -116,6 +117,10 @@ def test_the_report_says_what_the_rows_found(study, first, capsys):
     text = (folder / "out" / "paper.md").read_text()
     assert text in capsys.readouterr().out
     assert f"| selected_cnn | ours_fixed | held_out | {shown['held_out']['GABA']['mae']:.3f} |" in text
+    of_shipped = found["shipped"]["phantom_cnn"]["errors"]["held_out"]["GABA"]["mae"]
+    assert f"| shipped phantom_cnn | 1.8 million | held_out | {of_shipped:.3f} |" in text
+    assert of_shipped < shown["held_out"]["GABA"]["mae"], "four steps do not make a network that quantifies"
+    assert "phantom_cnn stays: it errs less on held-out protocols" in text
     assert (folder / "out" / "paper.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -138,6 +143,13 @@ def test_a_gain_is_one_only_beyond_the_spread_of_the_seeds(study):
     assert "changed nothing beyond the spread" in gain("cnn", [0.10, 0.03], [0.09, 0.04])
     assert "10 % smaller" in gain("cnn", [0.10, 0.003], [0.09, 0.004])
     assert "is worse" in gain("cnn", [0.09, 0.001], [0.10, 0.002])
+
+
+def test_a_shipped_model_stays_only_where_it_errs_less(study):
+    stays = study["report"].stays
+    assert stays("phantom_cnn", 0.010, "row", 0.011).startswith("phantom_cnn stays")
+    for selected in (0.010, 0.009):
+        assert "takes its place" in stays("phantom_cnn", 0.010, "row", selected)
 
 
 def test_an_empty_study_is_said(study, tmp_path):
