@@ -154,7 +154,7 @@ class Fit:
         return DataFrame(tables.records(self.quantification), columns=list(tables.RECORD_COLUMNS))
 
     def plot(self) -> Any:
-        """The picture of fit_summary.png as a `matplotlib.figure.Figure`: data, re-made spectrum, residual, values."""
+        """Figure of fit_summary.png, a `matplotlib.figure.Figure`: data, reconstructed spectrum, residual, values."""
         from fsl_mrs_dl.reports.figures import draw_summary
 
         return draw_summary(self.quantification, self.spectra.source.name)

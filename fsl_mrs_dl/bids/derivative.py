@@ -43,7 +43,7 @@ _IGNORED = ("*.html", "logs", "figures", "*_desc-*")
 DESCRIPTIONS = {
     "desc-preproc": "Coil-combined, aligned, averaged and referenced OFF and ON",
     "desc-diff": "ON minus OFF",
-    "desc-fit": "The signal re-made from the estimates",
+    "desc-fit": "The signal reconstructed from the estimates",
     "desc-dl": "Estimates of the network, their quality, the report",
     "desc-lcmodel": "The estimates in the layout of LCModel's files",
 }
@@ -58,7 +58,7 @@ GABA-edited MEGA-PRESS quantified by a neural network. Each scan has
 
 - `*_desc-dl_mrsquant.tsv`: the estimates with intervals; units and meaning in the JSON beside it,
 - `*_desc-dl_mrsqc.json`: quality, flags, whether the scan lies inside the training ranges,
-- `*_desc-dl_report.html`: everything to look at; opens offline,
+- `*_desc-dl_report.html`: the report with figures, flags and values; opens offline,
 - `*_desc-preproc_svs`, `*_desc-diff_svs`, `*_desc-fit_svs`: spectra (NIfTI-MRS),
 - `*_desc-lcmodel.*`: for scripts that parse LCModel's files.
 

@@ -60,7 +60,7 @@ def range_flags(checks: Iterable[RangeCheck]) -> list[Flag]:
 
 
 def misfit_flags(left: float, factor: float) -> list[Flag]:
-    """Whether the re-made spectrum leaves much of the data (`left`), or would fit better by another `factor`."""
+    """Whether the reconstructed spectrum leaves much of the data (`left`), or would fit better by another `factor`."""
     flags = []
     if left > LIMITS.poor_fit:
         flags.append(Flag("poor_fit", f"{100 * left:.0f} % of the signal is left over"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fits beside the network: the survey of everything known, the classical answer, the network's answer re-made."""
+"""The fits beside the network: the survey of everything known, the classical answer, the drawn network answer."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Fits:
 
     @property
     def by_name(self) -> dict[str, FitResult]:
-        """The answer re-made (``""``), the classical fit and the survey of everything known."""
+        """The answer reconstructed (``""``), the classical fit and the survey of everything known."""
         return {"": self.answer, "_classical": self.classical, "_known": self.survey.fit}
 
     @property

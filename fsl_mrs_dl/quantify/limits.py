@@ -17,8 +17,8 @@ class Limits:
     Parameters
     ----------
     poor_fit, refuse_fit : float
-        Share of the signal's power left over by the spectrum re-made from the estimates (caution), and by a free fit
-        of all known metabolites (refusal). The largest of 69 usable data sets are 0.034 and 0.035, see
+        Share of the signal's power left over by the spectrum reconstructed from the estimates (caution), and by a free
+        fit of all known metabolites (refusal). The largest of 69 usable data sets are 0.034 and 0.035, see
         `docs/flags.md`; a failed acquisition has 0.32 and 0.18.
     refuse_both : tuple of float
         Refused is also what the free fit and the estimates both fail to follow: shares of the former and the latter.

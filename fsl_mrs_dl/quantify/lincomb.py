@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linear-combination fit of both conditions: the classical answer, and the re-made spectrum of the network's answer.
+"""Linear-combination fit of both conditions: the classical answer, and the spectrum of the network's answer.
 
 Nuisance parameters (line shape, frequency, phase, mismatch of DIFF) are found by nonlinear least squares, amplitudes
 inside by linear least squares with amplitudes >= 0 (variable projection: Golub and Pereyra 1973, SIAM J Numer Anal

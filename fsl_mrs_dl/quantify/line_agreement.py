@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large each prominent line of the data is beside the one that is re-made from the estimates."""
+"""How large each prominent line of the data is beside the one that is reconstructed from the estimates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LINES = (
 """Lines of an edited brain spectrum; those of a solution are among them."""
 
 FOLLOWED = (0.9, 1.1)
-"""Between these a line of the data over the re-made one counts as followed."""
+"""Between these a line of the data over the reconstructed one counts as followed."""
 
 FOLLOWED_NEAR_WATER = (0.6, 1.2)
 """The same of groups near water, which suppression and a shorter T2 weaken in life."""
@@ -47,10 +47,10 @@ SURE_SD = 3.0
 """A line counts as not followed where its deviation is this many standard deviations of the noise, too."""
 
 LEAST_SNR = 5.0
-"""Height of a re-made line over the noise, from which on it is judged."""
+"""Height of a reconstructed line over the noise, from which on it is judged."""
 
 LEAST_SHARE = 0.6
-"""Of what is re-made in a line's range, how much must come from its owners: the feet of neighbours are no line."""
+"""Share of the reconstructed signal in a line's range that must come from its owners, not from neighbours' feet."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Agreement:
 
     @property
     def followed(self) -> bool:
-        """Whether the re-made line follows the data, as far as the noise lets one tell."""
+        """Whether the reconstructed line follows the data, as far as the noise lets one tell."""
         low, high = self.allowed
         return low <= self.ratio <= high or abs(self.ratio - 1) < SURE_SD * self.sd
 
@@ -77,7 +77,8 @@ def line_agreement(
 ) -> tuple[Agreement, ...]:
     """The lines of `LINES` that are there.
 
-    The ratio is the projection of the data (without the baseline) on what is re-made, both real, over the line's range.
+    The ratio is the projection of the data (without the baseline) on the reconstructed spectrum, both real, over the
+    line's range.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def line_agreement(
 
 
 def agreement_flags(lines: tuple[Agreement, ...]) -> list[Flag]:
-    """A caution that names the lines that the re-made spectrum does not follow; nothing where it follows all."""
-    off = [f"{line.name}: the data have {line.ratio:.2f} of the re-made line" for line in lines if not line.followed]
-    return [Flag("line_not_followed", "; ".join(off))] if off else []
+    """A caution that names the lines that the reconstructed spectrum does not follow; nothing where it follows all."""
+    off = [line for line in lines if not line.followed]
+    said = [f"{line.name}: the data have {line.ratio:.2f} of the reconstructed line" for line in off]
+    return [Flag("line_not_followed", "; ".join(said))] if said else []

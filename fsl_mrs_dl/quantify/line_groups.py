@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lines of a spectrum in groups that share width, place and size, for the re-made spectrum that is drawn."""
+"""The lines of a spectrum in groups that share width, place and size, for the reconstructed spectrum that is drawn."""
 
 from __future__ import annotations
 

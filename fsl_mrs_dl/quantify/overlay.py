@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The re-made spectrum that is drawn over the data: the network's amplitudes, with each group of protons' own shape.
+"""The reconstructed spectrum that is drawn over the data: network amplitudes, each group of protons in its own shape.
 
 One width for all lines misleads the eye even where the amplitudes are right: lines of a molecule differ in width (T2),
 stand a few thousandths of a ppm from the table (temperature, pH), and those near water are weakened. Here each group
@@ -35,7 +35,7 @@ _PARTS_OF_A_STEP = (1.0, 0.5, 0.2, 0.05)
 
 @dataclass(frozen=True)
 class Overlay:
-    """The re-made spectra, on the grid.
+    """The reconstructed spectra, on the grid.
 
     Parameters
     ----------

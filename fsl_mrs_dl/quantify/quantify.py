@@ -82,8 +82,8 @@ def quantify(
 class _Seen:
     """A data set, the model that answers and what it says, and the fits beside it.
 
-    `figures` are those of `measure`; `left` is what the re-made answer (``""``), the classical fit and the survey of
-    everything known leave over.
+    `figures` are those of `measure`; `left` is what the reconstructed answer (``""``), the classical fit and the survey
+    of everything known leave over.
     """
 
     spectra: EditedSpectra

@@ -42,8 +42,8 @@ class Evidence:
     Parameters
     ----------
     survey_left, answer_left : float
-        Share of the signal's power left over by the free fit of all known metabolites, and by the spectrum re-made
-        from the estimates.
+        Share of the signal's power left over by the free fit of all known metabolites, and by the spectrum
+        reconstructed from the estimates.
     snr, fwhm_hz : float
         Of the data.
     widest_hz : float

@@ -26,7 +26,7 @@ PEAKS = {
     "edit_off": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM, "NAA": NAA_PPM},
     "edit_on": {"Glx": GLX_H2_PPM, "Cho": CHO_PPM, "Cr": CR_CH3_PPM},
 }
-LABELS = {"data": "data", "baseline": "baseline", "fit": "re-made from the estimates", "residual": "residual (offset)"}
+LABELS = {"data": "data", "baseline": "baseline", "fit": "from the estimates", "residual": "residual (offset)"}
 """Curves, as they are called in legends."""
 
 _PEAK_REACH_PPM = 0.06

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fit_summary.png: data, re-made spectrum and residual of each panel, with the main values beside them."""
+"""fit_summary.png: data, reconstructed spectrum and residual of each panel, with the main values beside them."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _short(content: Any) -> str:
 
 
 def write_fit(path: Path, quantification: Quantification, spectra: EditedSpectra) -> None:
-    """Write the re-made signal to `path` as NIfTI-MRS."""
+    """Write the reconstructed signal to `path` as NIfTI-MRS."""
     header: dict[str, Any] = {}
     if spectra.te_s is not None:
         header["EchoTime"] = spectra.te_s

@@ -133,13 +133,15 @@ OUTPUTS: tuple[Output, ...] = (
     ),
     Output(
         {"summary.csv": "", "concentrations.csv": "", "qc.csv": "", "all_parameters.csv": ""},
-        "tables under FSL-MRS's names; the spread is called SD, it is no CRLB",
+        "tables with FSL-MRS's file names; the spread is called SD, because it is not a CRLB",
         _write_tables,
     ),
-    Output({"fit_summary.png": "desc-dl_fit.png"}, "picture: data, re-made spectrum, residual, values", _write_picture),
+    Output(
+        {"fit_summary.png": "desc-dl_fit.png"}, "figure: data, reconstructed spectrum, residual, values", _write_picture
+    ),
     Output(
         {"fit.nii.gz": "desc-fit_svs.nii.gz"},
-        "the re-made signal (NIfTI-MRS); not of refused data",
+        "the reconstructed signal (NIfTI-MRS); not written for refused data",
         _write_fit,
         when=lambda run: run.quantification.fitted_fid is not None and not run.quantification.refused,
     ),
@@ -151,7 +153,7 @@ OUTPUTS: tuple[Output, ...] = (
     ),
     Output(
         {"report.html": "desc-dl_report.html"},
-        "with `--report`: everything to look at; opens offline",
+        "with `--report`: the report with figures, flags and values; opens offline",
         _write_report,
         when=lambda run: run.report,
     ),
@@ -167,7 +169,7 @@ OUTPUTS: tuple[Output, ...] = (
     ),
     Output(
         {"mrsinmrs.md": "desc-dl_mrsinmrs.md", "mrsinmrs.json": "desc-dl_mrsinmrs.json"},
-        "the MRSinMRS checklist (Lin et al. 2021), filled from header and run; what is not known says so",
+        "the MRSinMRS checklist (Lin et al. 2021), filled in from header and run; unknown entries say so",
         _write_checklist,
     ),
     Output({"options.txt": ""}, "arguments, versions, model and its SHA-256", _write_options),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The drawn spectrum: groups of protons of their own width, place and size; lines of the data beside re-made ones."""
+"""The drawn spectrum: groups of protons of their own width, place and size; lines of the data beside fitted ones."""
 
 from __future__ import annotations
 

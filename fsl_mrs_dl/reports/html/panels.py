@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The panels of the report: data, re-made spectrum, residual and metabolites of DIFF, OFF and ON."""
+"""The panels of the report: data, reconstructed spectrum, residual and metabolites of DIFF, OFF and ON."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _drawing(panel: Panel, curves: PanelCurves, metabolites: Sequence[Mapping[st
         "stack": stack,
         "stack_height": px(stack_height + 25),
         "stack_axis_y": px(stack_height),
-        "label": f"{panel.name}: data{', re-made spectrum and residual' if fitted else ''} over ppm",
+        "label": f"{panel.name}: data{', reconstructed spectrum and residual' if fitted else ''} over ppm",
     }
 
 

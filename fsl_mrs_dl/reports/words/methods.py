@@ -154,8 +154,8 @@ def _analysis(q: Quantification, m: Methods) -> list[str]:
         f"{str(model.get('hash', '?'))[:12]}{'; ' + made if made else ''}){relative}.",
         "Intervals are those of the network, calibrated by split conformal prediction on simulated spectra"
         f"{intervals}{widened}; they are not Cramér-Rao bounds.",
-        "The spectrum re-made from the estimates was compared with the data, with frequency, phase, line shape and a "
-        f"spline baseline fitted by variable projection{m.cite('varpro')}.",
+        "The spectrum reconstructed from the estimates was compared with the data, with frequency, phase, line shape "
+        f"and a spline baseline fitted by variable projection{m.cite('varpro')}.",
     ]
     if q.absolute and q.water.get("corrected"):
         sentences.append(

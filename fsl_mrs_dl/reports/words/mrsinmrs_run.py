@@ -112,8 +112,8 @@ def _assumptions(q: Quantification, options: Mapping[str, Any]) -> tuple[Item, .
     macromolecules = [e.name for e in tables.all_estimates(q) if e.name.startswith("MM")]
     items += known(Item("macromolecules estimated as", ", ".join(macromolecules), source="this run"))
     method = (
-        "amplitudes by the network; the spectrum re-made from them is fitted in common amplitude, frequency, phase, "
-        "line width and baseline"
+        "amplitudes by the network; the spectrum reconstructed from them is fitted in common amplitude, frequency, "
+        "phase, line width and baseline"
     )
     items.append(Item("model", method, source="this run"))
     ranges = model.get("ranges")
