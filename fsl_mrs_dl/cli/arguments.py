@@ -69,10 +69,10 @@ def add_told_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vendor",
         choices=sorted(VENDORS),
-        help="timing and pulses, for a model that is told the protocol (default: of --basis, or the header)",
+        help="timing and pulses, for a model that takes the protocol as input (default: from --basis or the header)",
     )
     parser.add_argument(
-        "--edit-duration", type=float, metavar="S", help="duration of the editing pulses, s, where the header has none"
+        "--edit-duration", type=float, metavar="S", help="duration of the editing pulses in s, if the header has none"
     )
 
 
@@ -96,5 +96,5 @@ def add_any_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any-protocol",
         action="store_true",
-        help="answer an echo time or editing that the model was not trained on, with a caution (refused otherwise)",
+        help="quantify data whose echo time or editing the model was not trained on, with a caution, not a refusal",
     )

@@ -52,26 +52,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help='entities that scans and references must have, {"svs": {"acquisition": "megapress68"}, "mrsref": {...}}',
     )
-    parser.add_argument("--reference-suffix", nargs="+", metavar="S", help="of water references (default: mrsref ref)")
-    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="scans at once (default 1)")
+    parser.add_argument(
+        "--reference-suffix", nargs="+", metavar="S", help="suffixes of water references (default: mrsref ref)"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample, brain or solution)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="number of scans to process at once (default 1)"
+    )
     parser.add_argument(
         "--n-threads",
         "--n_threads",
         type=int,
         metavar="N",
-        help="understood because BIDS Apps have it: each scan is worked on by one thread, see --workers",
+        help="accepted for compatibility with BIDS Apps, no effect: each scan uses one thread, see --workers",
     )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
     add_told_protocol(parser)
     add_any_protocol(parser)
-    parser.add_argument("--skip-existing", action="store_true", help="keep results of the same input and model")
-    parser.add_argument("--dry-run", action="store_true", help="list scans and references, and stop")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="keep existing results of the same input and model"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list scans and their water references, and stop")
     parser.add_argument(
         "--skip-bids-validator",
         "--skip_bids_validator",
         action="store_true",
-        help="understood for BIDS Apps' sake: the validator is never run",
+        help="accepted for compatibility with BIDS Apps, no effect: the validator is never run",
     )
     add_json(parser, "what became of each scan, or what is found, submitted or written,")
     _add_cluster(parser)
@@ -82,7 +90,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument(
         "--submit",
         action="store_true",
-        help="one task for each participant, and the group after them, through fsl_sub (SLURM, SGE, or this machine)",
+        help="submit one task per participant, then the group level, through fsl_sub (SLURM, SGE, or this machine)",
     )
     cluster.add_argument(
         "--fsl-sub",

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``convert``."""
     parser.add_argument("data", nargs="*", type=Path, metavar="FILE", help="file, folder of DICOM, or SDAT and SPAR")
-    parser.add_argument("--on", type=Path, metavar="FILE", help="ON condition, when the two are separate files")
+    parser.add_argument("--on", type=Path, metavar="FILE", help="ON condition, if OFF and ON are separate files")
     parser.add_argument("--off", type=Path, metavar="FILE", help="OFF condition")
     parser.add_argument("--output", type=Path, required=True, metavar="NAME.nii.gz", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier files of this name")
-    parser.add_argument("--sidecar", action="store_true", help="write BIDS's NAME.json too")
+    parser.add_argument("--sidecar", action="store_true", help="also write the BIDS sidecar NAME.json")
     add_json(parser, "what was written")
     parser.add_argument("--format", metavar="F", help=f"one of {', '.join(FORMATS)} (default: found)")
 
@@ -33,18 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     editing.add_argument(
         "--order",
         choices=("on-off", "off-on", "auto"),
-        help="ON and OFF are among the dynamics in this order; auto: by NAA, which is missing in ON",
+        help="order of ON and OFF among the dynamics; auto: decided by NAA, which is missing in ON",
     )
     editing.add_argument(
-        "--block", default="1", metavar="N", help="dynamics in a row of a condition, or half (default 1)"
+        "--block", default="1", metavar="N", help="consecutive dynamics of one condition, or half (default 1)"
     )
-    editing.add_argument("--edit-on", type=float, metavar="PPM", help="editing pulse of ON")
-    editing.add_argument("--edit-off", type=float, metavar="PPM", help="editing pulse of OFF")
+    editing.add_argument("--edit-on", type=float, metavar="PPM", help="frequency of the editing pulse in ON")
+    editing.add_argument("--edit-off", type=float, metavar="PPM", help="frequency of the editing pulse in OFF")
     editing.add_argument("--edit-duration", type=float, metavar="S", help="duration of the editing pulses in s")
 
     more = parser.add_argument_group("of spec2nii")
     more.add_argument("--evalinfo", default="image", metavar="FLAG", help="part of a TWIX file (default image)")
-    more.add_argument("--anon", action="store_true", help="leave out what names the patient")
+    more.add_argument("--anon", action="store_true", help="leave out entries that identify the patient")
     more.add_argument("--spec2nii", default="", metavar="ARGS", help="further arguments, as one quoted text")
 
 

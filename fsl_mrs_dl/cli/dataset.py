@@ -13,10 +13,10 @@ INTERRUPTED = "the same command goes on with the spectra that are there"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dataset``."""
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="a training configuration; its recipe is used")
-    parser.add_argument("--n", type=int, default=10_000, metavar="N", help="spectra (default: 10000)")
-    parser.add_argument("--seed", type=int, metavar="SEED", help="default: that of the configuration")
+    parser.add_argument("--n", type=int, default=10_000, metavar="N", help="number of spectra (default: 10000)")
+    parser.add_argument("--seed", type=int, metavar="SEED", help="seed (default: that of the configuration)")
     parser.add_argument("--bank", type=Path, metavar="DIR", help="basis bank (default: simulated beside the output)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="number of processes (default 1)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
 

@@ -20,32 +20,34 @@ NOT_OPTIONS = ("run", "command", "verbose", "quiet", "json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``fit``."""
     parser.add_argument("--data", type=Path, metavar="FILE", help="raw data, averaged pair, or DIFF (NIfTI-MRS)")
-    parser.add_argument("--data-off", type=Path, metavar="FILE", help="OFF condition, when the two are separate files")
+    parser.add_argument("--data-off", type=Path, metavar="FILE", help="OFF condition, if OFF and ON are separate files")
     parser.add_argument("--data-on", type=Path, metavar="FILE", help="ON condition")
     parser.add_argument(
         "--split-by-naa",
         action="store_true",
-        help="ON and OFF lie among the transients without a label: tell each by NAA, which is missing in ON",
+        help="ON and OFF are mixed among the transients without labels: separate them by NAA, which is missing in ON",
     )
     parser.add_argument("--h2o", type=Path, metavar="FILE", help="unsuppressed water reference")
     parser.add_argument(
         "--tissue",
         type=Path,
         metavar="FILE",
-        help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) to correct for',
+        help='fractions {"GM", "WM", "CSF"} (JSON, or FSL-MRS\'s quantification_info.csv) of the voxel, to correct for',
     )
     parser.add_argument(
         "--preproc",
         choices=("own", "fsl"),
         default="own",
-        help="fsl: raw data by FSL-MRS's fsl_mrs_preproc_edit, where it is installed (needs --h2o)",
+        help="own preprocessing (default), or fsl: FSL-MRS's fsl_mrs_preproc_edit, if installed (needs --h2o)",
     )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the fits beside the network")
-    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
+    parser.add_argument(
+        "--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample, brain or solution)"
+    )
     add_told_protocol(parser)
     add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
-    parser.add_argument("--report", action="store_true", help="write report.html too")
+    parser.add_argument("--report", action="store_true", help="also write report.html")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     add_json(parser, "the content of quantities.json")
 

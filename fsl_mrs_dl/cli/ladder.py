@@ -15,7 +15,9 @@ INTERRUPTED = "the same command goes on with the rungs that are there"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``ladder``."""
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the configuration of the ladder")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of <id>.nii.gz to judge every rung on, too")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of <id>.nii.gz on which every rung is tested, too"
+    )
     parser.add_argument("--truth", type=Path, metavar="TRUTH.json", help="known concentrations of --data")
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
     parser.add_argument(

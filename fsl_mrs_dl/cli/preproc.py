@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split-by-naa",
         action="store_true",
-        help="ON and OFF lie among the transients without a label: tell each by NAA, which is missing in ON",
+        help="ON and OFF are mixed among the transients without labels: separate them by NAA, which is missing in ON",
     )
     parser.add_argument("--reference", type=Path, metavar="WREF", help="unsuppressed water reference")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")

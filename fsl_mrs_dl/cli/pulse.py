@@ -15,23 +15,30 @@ DESIGNS = ("slr", "gaussian", "sinc_gaussian", "hard", "dual_band")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``pulse``."""
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help=".pta, .RF, Bruker shape or table")
-    parser.add_argument("--design", choices=DESIGNS, help="design one instead; dual_band: two Gaussians")
+    parser.add_argument(
+        "--design", choices=DESIGNS, help="design a pulse instead of reading one; dual_band: two Gaussians"
+    )
     parser.add_argument("--duration", type=float, metavar="S", help="duration in s")
     parser.add_argument("--flip", type=float, metavar="DEG", help="flip angle on resonance (default 180)")
     parser.add_argument(
         "--b1-max", type=float, metavar="HZ", help="peak nutation frequency of FILE, in place of --flip"
     )
-    parser.add_argument("--conjugate", action="store_true", help="turn the sense of FILE's phase")
+    parser.add_argument("--conjugate", action="store_true", help="reverse the sign of FILE's phase")
     parser.add_argument(
         "--purpose",
         choices=("excitation", "refocusing", "inversion"),
         default="refocusing",
-        help="which profile counts (default refocusing)",
+        help="which profile to report (default refocusing)",
     )
     parser.add_argument("--tbw", type=float, metavar="X", help="time-bandwidth product of slr (6) or sinc_gaussian (2)")
     parser.add_argument("--phase", choices=("linear", "minimum"), default="linear", help="phase of slr")
-    parser.add_argument("--truncation", type=float, metavar="X", help="ends of a Gaussian by its peak (default 0.01)")
-    parser.add_argument("--separation", type=float, metavar="HZ", help="distance of the bands of dual_band")
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        metavar="X",
+        help="amplitude at the ends of a Gaussian, relative to its peak (default 0.01)",
+    )
+    parser.add_argument("--separation", type=float, metavar="HZ", help="distance between the bands of dual_band")
     add_json(parser, "the properties")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw waveform and profile")
     parser.add_argument("--f0", type=float, metavar="MHZ", help="proton frequency, for an axis in ppm")

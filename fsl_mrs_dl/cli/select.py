@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``select``."""
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the configuration of the search")
     parser.add_argument("--output", type=Path, required=True, help="folder of the data sets and the trials")
-    parser.add_argument("--trials", type=int, metavar="N", help="trials to complete (default: of the configuration)")
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help="trials to complete (default: that of the configuration)"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that train trials (default 1)")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where trials are trained (default: auto)"

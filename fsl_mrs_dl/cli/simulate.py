@@ -39,24 +39,32 @@ def _add_protocol(source: argparse._ArgumentGroup) -> None:
     source.add_argument(
         "--sequence-off", type=Path, metavar="SEQ.json", help="FSL-MRS's file for the edit_off condition"
     )
-    source.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
+    source.add_argument(
+        "--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take the protocol from"
+    )
     source.add_argument("--vendor", help="siemens, philips, ge, universal or fida (default universal)")
     source.add_argument("--te", type=float, metavar="S", help="echo time in s (default 0.068)")
     source.add_argument(
         "--f0", type=float, metavar="MHZ", help="proton frequency in MHz (default: the vendor's at 3 T)"
     )
-    source.add_argument("--edit-on", type=float, metavar="PPM", help="editing pulse of edit_on (default 1.9)")
-    source.add_argument("--edit-off", type=float, metavar="PPM", help="editing pulse of edit_off (default 7.5)")
+    source.add_argument(
+        "--edit-on", type=float, metavar="PPM", help="frequency of the editing pulse in edit_on (default 1.9)"
+    )
+    source.add_argument(
+        "--edit-off", type=float, metavar="PPM", help="frequency of the editing pulse in edit_off (default 7.5)"
+    )
     source.add_argument("--edit-duration", type=float, metavar="S", help="duration of an editing pulse in s")
     source.add_argument("--edit-pulse", type=Path, metavar="FILE", help="waveform of the editing pulse")
     source.add_argument("--refocusing-pulse", type=Path, metavar="FILE", help="waveform of the refocusing pulses")
     source.add_argument("--refocusing-duration", type=float, metavar="S", help="duration of --refocusing-pulse in s")
-    source.add_argument("--edit-b1", type=float, metavar="HZ", help="peak of --edit-pulse, instead of 180 degrees")
-    source.add_argument("--refocusing-b1", type=float, metavar="HZ", help="peak of --refocusing-pulse")
+    source.add_argument(
+        "--edit-b1", type=float, metavar="HZ", help="peak B1 of --edit-pulse, instead of a flip angle of 180 degrees"
+    )
+    source.add_argument("--refocusing-b1", type=float, metavar="HZ", help="peak B1 of --refocusing-pulse")
     source.add_argument(
         "--conjugate-pulses",
         action="store_true",
-        help="turn the sense of the files' phases (here a rising phase moves a pulse to a higher ppm)",
+        help="reverse the sign of the phase in pulse files (here, a rising phase moves a pulse to a higher ppm)",
     )
     source.add_argument(
         "--voxel",
@@ -67,7 +75,10 @@ def _add_protocol(source: argparse._ArgumentGroup) -> None:
     )
     source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 24)")
     source.add_argument(
-        "--autophase", type=float, metavar="PPM", help="turn a singlet there to phase 0 (FSL-MRS's files)"
+        "--autophase",
+        type=float,
+        metavar="PPM",
+        help="rotate the phase of a singlet at this shift to 0 (FSL-MRS's files)",
     )
 
 
@@ -75,7 +86,12 @@ def _add_molecules(parts: argparse._ArgumentGroup) -> None:
     parts.add_argument(
         "--metabolites", metavar="A,B,..", help="names, separated by commas (default: all brain metabolites)"
     )
-    parts.add_argument("--spin-systems", type=Path, metavar="FILE.json", help="your own, in FSL-MRS's form, besides")
+    parts.add_argument(
+        "--spin-systems",
+        type=Path,
+        metavar="FILE.json",
+        help="additional spin systems of your own, in FSL-MRS's format",
+    )
     parts.add_argument(
         "--mm",
         nargs="?",
@@ -90,7 +106,7 @@ def _add_signal(signal: argparse._ArgumentGroup) -> None:
     signal.add_argument("--dwell", type=float, metavar="S", help="sampling interval in s (default 0.0005)")
     signal.add_argument("--linewidth", type=float, metavar="HZ", help="Lorentzian width in Hz (default 2)")
     signal.add_argument(
-        "--lcmodel", type=Path, metavar="FILE.BASIS", help="also write LCModel's (DIFF; OFF and ON beside)"
+        "--lcmodel", type=Path, metavar="FILE.BASIS", help="also write LCModel basis files (DIFF; OFF and ON beside it)"
     )
     signal.add_argument("--compact", type=Path, metavar="FILE.npz", help="also write a compact line list")
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``train``."""
     parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="the training configuration")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model and its checkpoints")
-    parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu or cuda")
     help_workers = (
         "processes that simulate the bank, and draw the spectra where a GPU makes them (default: threads of the "
         "configuration; with a GPU, all cores but two)"
@@ -46,13 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
     add_json(parser, "limits and the result of the validation (of a CONFIG.toml there is none)")
     own = parser.add_argument_group("a model for your own protocol")
-    own.add_argument("--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take it from")
+    own.add_argument(
+        "--like", type=Path, metavar="FILE", help="NIfTI-MRS file or BIDS sidecar to take the protocol from"
+    )
     own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
     for option, unit, text in _PROTOCOL:
         own.add_argument(option, type=float, metavar=unit, help=text)
-    own.add_argument("--kind", metavar="KIND", help="what is measured: brain or phantom")
-    own.add_argument("--steps", type=int, metavar="N", help="steps of training (default 3000)")
-    own.add_argument("--members", type=int, metavar="N", help="protocols that are simulated (default 96)")
+    own.add_argument("--kind", metavar="KIND", help="kind of sample: brain or phantom")
+    own.add_argument("--steps", type=int, metavar="N", help="training steps (default 3000)")
+    own.add_argument("--members", type=int, metavar="N", help="number of protocols to simulate (default 96)")
 
 
 def run(args: argparse.Namespace) -> None:

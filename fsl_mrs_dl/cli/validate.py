@@ -24,9 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONFIG.toml",
         help="instead of --data and --truth: spectra synthesised from the recipe of a training configuration",
     )
-    parser.add_argument("--n", type=int, default=5000, metavar="N", help="how many of them (default: 5000)")
+    parser.add_argument(
+        "--n", type=int, default=5000, metavar="N", help="number of synthesised spectra (default: 5000)"
+    )
     parser.add_argument("--truth-key", metavar="KEY", help="key of the truth (default: visible_mm, else conc_mm)")
-    parser.add_argument("--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample)")
+    parser.add_argument(
+        "--model", metavar="NAME|DIR", help="model (default: chosen by the kind of sample, brain or solution)"
+    )
     parser.add_argument("--basis", type=Path, metavar="DIR", help="FSL-MRS basis for the classical fit")
     parser.add_argument(
         "--against",
@@ -34,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("newton", "lcmodel"),
         default=[],
         metavar="PROGRAM",
-        help="classical programs on the same spectra: newton (FSL-MRS, where installed), lcmodel (its binary)",
+        help="classical programs on the same spectra: newton (FSL-MRS, if installed), lcmodel (needs its binary)",
     )
     parser.add_argument("--lcmodel", type=Path, metavar="FILE", help="LCModel's binary (default: $LCMODEL, PATH)")
-    parser.add_argument("--diff-alone", action="store_true", help="show every method DIFF only")
+    parser.add_argument("--diff-alone", action="store_true", help="give every method DIFF only")
     add_any_protocol(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
