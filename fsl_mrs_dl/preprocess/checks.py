@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.io.receiver import spiked_fids
 from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, sessions_differ, voxels_differ
 from fsl_mrs_dl.preprocess.coils import agreement
 from fsl_mrs_dl.preprocess.water import remove_water, water_ratio
@@ -92,6 +93,30 @@ def without_clipped(acq: Acquisition) -> tuple[Acquisition, list[Flag]]:
         return acq, [Flag("receiver_clipped", detail)]
     fids = np.where(cut[:, None, :, None], 0.0, acq.fids)
     return replace(acq, fids=fids), [Flag("clipped_left_out", detail)]
+
+
+def without_spikes(acq: Acquisition) -> Acquisition:
+    """Data without the transients in which a coil has a spike; the average then counts them among those left out.
+
+    One spike would decide how coils are combined: it has more power than all lines together.
+
+    Raises
+    ------
+    DataError
+        When no transient of a condition is without one.
+    """
+    spiked = np.asarray(spiked_fids(acq.fids).any(axis=1))
+    if not spiked.any():
+        return acq
+    there = np.abs(acq.fids).max(axis=(1, 3)) > 0
+    if (there & ~spiked).any(axis=-1).min() == 0:
+        raise DataError(
+            "single samples tower over the rest of the signal, as a spike of the receiver does",
+            where=acq.source,
+            got=f"{int(spiked.sum())} of {int(there.sum())} transients",
+            hint="Convert the scanner's data again, or set those samples to the mean of their neighbours",
+        )
+    return replace(acq, fids=np.where(spiked[:, None, :, None], 0.0, acq.fids))
 
 
 def usable_reference(acq: Acquisition, reference: Acquisition | None) -> tuple[Acquisition | None, list[Flag]]:

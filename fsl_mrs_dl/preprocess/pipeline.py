@@ -24,6 +24,7 @@ from fsl_mrs_dl.preprocess.checks import (
     same_coils,
     usable_reference,
     without_clipped,
+    without_spikes,
 )
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
@@ -282,6 +283,7 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     if label_flags:
         reference = reference_as_transients(reference)
     acq, clipped_flags = without_clipped(acq)
+    acq, reference = without_spikes(acq), None if reference is None else without_spikes(reference)
     reference, reference_flags = usable_reference(acq, reference)
     together = reference is not None and same_coils(acq, reference)
     fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
