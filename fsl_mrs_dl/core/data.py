@@ -93,6 +93,8 @@ class EditedSpectra:
     without_group : tuple of EditedSpectra
         The same scan, each time without another group of its transients: what tells how much they differ. Empty where
         there were no transients, or few.
+    measured_points : int, optional
+        Points up to the last that was not zero in the file: what follows was filled up. None where it is not known.
     te_s, affine, source, edit_pulse, header : see `Acquisition`.
     """
 
@@ -110,6 +112,7 @@ class EditedSpectra:
     history: Record = field(default_factory=Record)
     header: dict[str, Any] = field(default_factory=dict)
     without_group: tuple[EditedSpectra, ...] = ()
+    measured_points: int | None = None
 
     def __post_init__(self) -> None:
         if not self.present:

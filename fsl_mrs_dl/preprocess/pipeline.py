@@ -248,6 +248,7 @@ def _spectra(acq: Acquisition, fids: dict[str, NDArray], flags: list[Flag], reco
         affine=acq.affine,
         edit_pulse=acq.edit_pulse,
         header=acq.header,
+        measured_points=int(np.flatnonzero(np.any(acq.fids, axis=(0, 1, 2)))[-1]) + 1,
         **{name: rows[0] for name, rows in fids.items()},
     )
     n_groups = len(next(iter(fids.values()))) - 1

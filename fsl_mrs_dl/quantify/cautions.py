@@ -13,7 +13,7 @@ from fsl_mrs_dl.models.estimate import Estimate, combine
 from fsl_mrs_dl.models.inputs import NetworkInput
 from fsl_mrs_dl.models.novelty import distances
 from fsl_mrs_dl.quantify.limits import LIMITS
-from fsl_mrs_dl.quantify.quality import acquired_s
+from fsl_mrs_dl.quantify.quality import measured_s
 from fsl_mrs_dl.quantify.result import RangeCheck
 from fsl_mrs_dl.quantify.told import CONTRADICTION
 
@@ -31,7 +31,7 @@ def range_checks(
         "te_s": spectra.te_s,
         "fwhm_hz": fwhm_hz,
         "snr": snr,
-        "acquired_s": acquired_s(spectra),
+        "acquired_s": measured_s(spectra),
         "edit_on_ppm": on.get("shift_ppm"),
         "edit_duration_s": on.get("duration_s"),
     }

@@ -127,5 +127,10 @@ def unexplained(fit: FitResult, noise: dict[str, float], grid: PpmGrid, acquisit
 
 
 def acquired_s(spectra: EditedSpectra) -> float:
-    """Acquisition time of the FIDs, s."""
+    """Length of the FIDs, s."""
     return spectra.n_points * spectra.dwell_s
+
+
+def measured_s(spectra: EditedSpectra) -> float:
+    """Acquisition time of the FIDs, s: without the zeros that a scanner or a converter filled them up with."""
+    return (spectra.measured_points or spectra.n_points) * spectra.dwell_s

@@ -3,13 +3,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fsl_mrs_dl.basis.files import load_line_basis, read_fsl_basis, write_fsl_basis
-from fsl_mrs_dl.core.data import EditedSpectra
+from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.resources import basis_folder
 from fsl_mrs_dl.core.units import time_axis
@@ -19,6 +20,7 @@ from fsl_mrs_dl.models.inputs import PpmGrid
 from fsl_mrs_dl.physics.sequences import MegaPress
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
+from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.lincomb import fit_linear_combination
 from fsl_mrs_dl.quantify.quality import full_width_hz, noise_sd, unexplained
 from fsl_mrs_dl.quantify.quantify import quantify
@@ -147,6 +149,19 @@ def test_ranges_are_checked(tiny_model):
     assert not te.inside
     assert not result.refused
     assert "outside_training" in {flag.code for flag in result.flags}
+
+
+def test_zeros_that_fill_a_short_acquisition_up_do_not_make_it_long(tiny_model):
+    mixed = mixture()
+    raw = np.stack([mixed.edit_off, mixed.edit_off + mixed.diff])[:, None, None].repeat(2, axis=2)
+    raw[..., 300:] = 0
+    pair = Acquisition(raw, DWELL_S, F0_MHZ, Path("x"), conditions=("edit_off", "edit_on"))
+    spectra = preprocess(pair).spectra
+    assert spectra.measured_points == 300
+    model = load_model(str(tiny_model))
+    found = [quantify(each, model) for each in (spectra, replace(spectra, measured_points=None))]
+    seconds = [next(c.value for c in each.range_checks if c.name == "acquired_s") for each in found]
+    assert seconds == pytest.approx([300 * DWELL_S, spectra.n_points * DWELL_S])
 
 
 def test_basis_of_the_user_gives_the_same_fit(tmp_path):
