@@ -29,6 +29,8 @@ _WORDS = {
     "DIFF": "diff",
     "DIFFERENCE": "diff",
     "EDITDIFF": "diff",
+    "SUM": "sum",
+    "EDITSUM": "sum",
 }
 
 
@@ -58,6 +60,19 @@ def labels_for(header: Mapping[str, Any], dim_number: int | None, length: int) -
     return None
 
 
+def check_conditions(labels: Sequence[str], path: Path) -> None:
+    """Raise a DataError for sums, and for a difference beside other conditions, as exports of averages have them."""
+    words = [_word(label) for label in labels]
+    if "sum" in words or (len(words) > 1 and "diff" in words):
+        raise DataError(
+            "a sum or a difference stands among the editing conditions",
+            where=path,
+            expected="OFF and ON",
+            got=", ".join(labels),
+            hint="Give OFF and ON alone, or DIFF alone",
+        )
+
+
 def split_dynamics(
     fids: NDArray, header: Mapping[str, Any], dim_number: int, path: Path
 ) -> tuple[NDArray, list[str] | None, tuple[int, ...] | None]:
@@ -82,6 +97,7 @@ def split_dynamics(
     if labels is None:
         return fids, None, None
     names = list(dict.fromkeys(labels))
+    check_conditions(names, path)
     members = [np.flatnonzero([label == name for label in labels]) for name in names]
     if len(names) > 2:
         raise DataError(

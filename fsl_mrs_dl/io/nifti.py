@@ -13,6 +13,8 @@ import json
 import logging
 import os
 import re
+import sys
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -29,7 +31,14 @@ from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path
 from fsl_mrs_dl.core.units import time_axis
-from fsl_mrs_dl.io.edit_header import conditions_of, dim_values, edit_pulses, labels_for, split_dynamics
+from fsl_mrs_dl.io.edit_header import (
+    check_conditions,
+    conditions_of,
+    dim_values,
+    edit_pulses,
+    labels_for,
+    split_dynamics,
+)
 from fsl_mrs_dl.io.nifti_header import (
     affine,
     centre_ppm,
@@ -38,6 +47,7 @@ from fsl_mrs_dl.io.nifti_header import (
     dwell_s,
     frequency_mhz,
     header_extension,
+    invalid_header,
     seconds,
     start_s,
 )
@@ -173,6 +183,27 @@ def _entries_of_dim(header: Mapping[str, Any], tag: str, length: int) -> dict[st
     return found
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while standard output and the filters of warnings are not the process's own: two threads that put back what
+each had found would leave those of the other."""
+
+
+class _OtherThreads(io.TextIOBase):
+    """Standard output for all threads but the one that made it."""
+
+    def __init__(self, output: Any) -> None:
+        self._output, self._silent = output, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        if self._output is None or threading.get_ident() == self._silent:
+            return len(text)
+        return int(self._output.write(text))
+
+    def flush(self) -> None:
+        if self._output is not None:
+            self._output.flush()
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep warnings, log lines and prints of nibabel and nifti_mrs from the user; faults are reported as DataError."""
@@ -181,13 +212,14 @@ def _quiet() -> Iterator[None]:
     def drop(_record: logging.LogRecord) -> bool:
         return False
 
-    logger.addFilter(drop)
-    try:
-        with catch_warnings(), redirect_stdout(io.StringIO()):
-            simplefilter("ignore")
-            yield
-    finally:
-        logger.removeFilter(drop)
+    with _ONE_AT_A_TIME:
+        logger.addFilter(drop)
+        try:
+            with catch_warnings(), redirect_stdout(_OtherThreads(sys.stdout)):
+                simplefilter("ignore")
+                yield
+        finally:
+            logger.removeFilter(drop)
 
 
 def _read(source: Source) -> Acquisition:
@@ -262,8 +294,7 @@ def _validated(image: Any, header: Mapping[str, Any], path: Path) -> tuple[NDArr
     try:
         opened = NIFTI_MRS(_as_known(image))
     except Exception as exc:  # nifti_mrs raises a dozen kinds, each about the header
-        reason = str(exc).strip().rstrip(".") or type(exc).__name__
-        raise DataError(f"the NIfTI-MRS header is not valid: {reason}", where=path) from exc
+        raise invalid_header(exc, path) from exc
     for number in range(len(image.shape) + 1, 8):
         if f"dim_{number}" in header and number > opened.ndim:
             raise DataError(f"the NIfTI-MRS header is not valid: dim_{number} has no data", where=path)
@@ -281,6 +312,9 @@ def _arrange(
     rest = [axis for axis in range(7) if axis not in (*order, 3)]
     lengths = [int(np.prod([data.shape[a] for a in axes[kind]], dtype=int)) for kind in ("edit", "coil", "dynamic")]
     fids = data.transpose(*rest, *order, 3).reshape(*lengths, data.shape[3])
+    labels = labels_for(header, axes["edit"][0] + 1 if axes["edit"] else None, lengths[0])
+    if labels is not None:
+        check_conditions(labels, path)
     if lengths[0] > 2:
         raise DataError(
             "more than two editing conditions (HERMES or HERCULES?)",
@@ -288,7 +322,6 @@ def _arrange(
             expected="2 (MEGA-PRESS)",
             got=lengths[0],
         )
-    labels = labels_for(header, axes["edit"][0] + 1 if axes["edit"] else None, lengths[0])
     if lengths[0] == 1 and labels is None and len(axes["dynamic"]) == 1:
         return split_dynamics(fids, header, axes["dynamic"][0] + 1, path)
     return fids, labels, None
@@ -317,7 +350,13 @@ def _axes(data: NDArray, header: Mapping[str, Any], path: Path) -> dict[str, lis
 def _check_values(fids: NDArray, path: Path) -> None:
     bad = int(np.count_nonzero(~np.isfinite(fids)))
     if bad:
-        raise DataError("NaN or infinite values in the data", where=path, got=f"{bad} of {fids.size} points")
+        held = ~np.isfinite(fids).all(axis=(1, 3))
+        raise DataError(
+            "NaN or infinite values in the data",
+            where=path,
+            got=f"{bad} of {fids.size} points, in {int(held.sum())} of {held.size} transients",
+            hint="Leave those transients out, or set them to zero: what is all zero is not counted",
+        )
     if not np.any(fids):
         raise DataError("all data are zero", where=path)
     for index, condition in enumerate(fids):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ MIN_POINTS = 256
 DWELL_RANGE_S = (5e-6, 5e-3)
 SHOWN_PPM = (0.2, 4.2)
 """What the spectral width must hold, ppm."""
+
+FARTHEST_CENTRE_PPM = 20.0
+"""Largest distance of the receiver's centre from water that is believed, ppm: farther off it was given in Hz."""
 
 LATEST_START_S = 0.02
 """Largest distance of the first point from the echo that is believed, s."""
@@ -41,6 +45,31 @@ def header_extension(image: Any, path: Path) -> dict[str, Any]:
     return header
 
 
+_TYPE_FAULT = re.compile(r"(\w+) must be a (?P<wanted>.*)\. \1 is a <class '(?P<kind>\w+)'>, with value (?P<value>.*)")
+"""How `nifti_mrs` says that an entry is of a wrong type: in names of Python's."""
+
+_TYPES = {
+    "float": "a number",
+    "int": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "an object",
+}
+
+
+def invalid_header(exc: Exception, path: Path) -> DataError:
+    """The error of a header that `nifti_mrs` does not take, in words of JSON."""
+    reason = str(exc).strip().rstrip(".") or type(exc).__name__
+    fault = _TYPE_FAULT.fullmatch(reason)
+    if fault is None:
+        return DataError(f"the NIfTI-MRS header is not valid: {reason}", where=path)
+    wanted = [_TYPES.get(name, name) for name in re.findall(r"<class '(\w+)'>", fault["wanted"])]
+    value = {"str": f"'{fault['value']}'", "NoneType": "null"}.get(fault["kind"], fault["value"])
+    expected = " or ".join(dict.fromkeys(wanted))
+    return DataError(f"the NIfTI-MRS header is not valid: {fault[1]}", where=path, expected=expected, got=value)
+
+
 def check_header(header: Mapping[str, Any], path: Path) -> None:
     """Raise a DataError for a nucleus other than 1H."""
     nucleus = header.get("ResonantNucleus")
@@ -60,8 +89,12 @@ def frequency_mhz(header: Mapping[str, Any], path: Path) -> float:
     value = header.get("SpectrometerFrequency")
     f0_mhz = _number(value[0] if isinstance(value, list) and value else value)
     low, high = F0_RANGE_MHZ
-    if f0_mhz is None:
+    if f0_mhz is None and value in (None, []):
         raise DataError("the header has no SpectrometerFrequency", where=path)
+    if f0_mhz is None:
+        raise DataError(
+            "SpectrometerFrequency is not a number", where=path, expected="MHz: [127.7]", got=json.dumps(value)
+        )
     if not low <= f0_mhz <= high:
         raise DataError(
             "wrong field strength", where=path, expected=f"3 T ({low:g}-{high:g} MHz)", got=f"{f0_mhz:g} MHz"
@@ -111,6 +144,13 @@ def dwell_s(image: Any, path: Path) -> float:
 
 def check_width(interval_s: float, f0_mhz: float, centre: float, path: Path) -> None:
     """Raise a DataError where the metabolites do not lie inside the spectral width."""
+    if not abs(centre - RECEIVER_PPM) < FARTHEST_CENTRE_PPM:
+        raise DataError(
+            "SpecFreqChemShift and RxOffset of the header are impossible",
+            where=path,
+            expected=f"a centre within {FARTHEST_CENTRE_PPM:g} ppm of water (both are in ppm, not Hz)",
+            got=f"{centre:g} ppm",
+        )
     half_ppm = 0.5 / interval_s / f0_mhz
     low, high = centre - half_ppm, centre + half_ppm
     if low > SHOWN_PPM[0] or high < SHOWN_PPM[1]:

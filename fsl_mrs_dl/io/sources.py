@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MRS_EXTENSION = 44
 """Code of the header extension of NIfTI-MRS."""
 
+_HEADER_SIZES = tuple(np.array(size, dtype=kind).tobytes() for size in (348, 540) for kind in ("<i4", ">i4"))
+"""What the first four bytes of NIfTI-1 and NIfTI-2 say, in either order of bytes."""
+
 
 def open_image(source: Source) -> tuple[Any, Path]:
     """The image of a source, values not read yet, and the path that messages and reports call it by.
@@ -92,6 +95,32 @@ def damaged(path: Path) -> DataError:
     return DataError("the file is truncated or damaged", where=path, hint="Copy or convert it again")
 
 
+def compressed(path: Path) -> bool | None:
+    """Whether a NIfTI file is compressed, by what it begins with; None where it begins like none."""
+    with path.open("rb") as stream:
+        if stream.read(4) in _HEADER_SIZES:
+            return False
+    try:
+        with gzip.open(path) as stream:
+            return True if stream.read(4) in _HEADER_SIZES else None
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
+def _check_ending(path: Path) -> None:
+    """Raise a DataError where a file is compressed and its name says that it is not, or the other way round.
+
+    Browsers that unpack what they download, and copies under another name, make such files.
+    """
+    found, name = compressed(path), path.name
+    if found is True and name.endswith(".nii"):
+        what = "the file is compressed, and its name does not say so"
+        raise DataError(what, where=path, hint=f"Rename it to {name}.gz")
+    if found is False and name.endswith(".gz"):
+        what = "the file is not compressed, though its name says so"
+        raise DataError(what, where=path, hint=f"Rename it to {name.removesuffix('.gz')}")
+
+
 def _open_file(path: Path) -> Any:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
@@ -109,6 +138,7 @@ def _open_file(path: Path) -> Any:
                 expected="a name ending in .nii or .nii.gz",
                 hint="Convert the scanner's data: fsl_mrs_dl convert",
             )
+        _check_ending(path)
         n_bytes = path.stat().st_size
         if path.name.endswith(".gz"):
             with gzip.open(path) as stream:  # to the end, where the checksum stands, which nibabel never reads

@@ -16,6 +16,7 @@ from typing import Any
 from fsl_mrs_dl.core.errors import ConfigError, DataError, MissingExtraError, nearest
 from fsl_mrs_dl.io.formats import FORMATS
 from fsl_mrs_dl.io.header import read_header
+from fsl_mrs_dl.io.sources import compressed
 from fsl_mrs_dl.io.spar import check_pair, completed, sdat_pair
 from fsl_mrs_dl.io.spec2nii_errors import explain
 
@@ -187,8 +188,10 @@ def _copy_of_nifti(path: Path, target: Path) -> Path:
     """
     if path.is_dir():
         raise DataError("is a folder", where=path, expected=FORMATS["nifti"].what)
-    opened: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
     try:
+        found = compressed(path)  # a copy may have lost or kept the .gz of its name
+        packed = path.name.lower().endswith(".gz") if found is None else found
+        opened: Callable[..., Any] = gzip.open if packed else open
         with opened(path, "rb") as stream, gzip.open(target, "wb", compresslevel=1) as copy:
             shutil.copyfileobj(stream, copy)
     except (OSError, EOFError, zlib.error) as error:

@@ -16,11 +16,15 @@ from fsl_mrs_dl.io import vendor
 from fsl_mrs_dl.io.edit_dimension import MrsFile, join, label, load, save, split, with_absolute_offsets
 from fsl_mrs_dl.io.edit_header import labels_for
 from fsl_mrs_dl.io.nifti import read_acquisition
+from fsl_mrs_dl.io.nifti_header import invalid_header
 from fsl_mrs_dl.preprocess.coils import combine_coils
 from fsl_mrs_dl.preprocess.conditions import assign_conditions
 
 ORDERS = {"on-off": ("ON", "OFF"), "off-on": ("OFF", "ON"), "auto": None}
 """What can be said of the order; ``auto`` tells it from NAA at 2.01 ppm."""
+
+OFFSET_RANGE_PPM = (-10.0, 20.0)
+"""Where an editing pulse may stand: wider than any protocol, and narrow enough to notice hertz."""
 
 _BESIDE = ("_ref", "_wref", "_ecc", "_quant", "_diff")
 
@@ -49,6 +53,12 @@ class Editing:
         if self.block is not None and self.block < 1:
             raise ConfigError("block= is out of range", expected="1 or more, or half", got=self.block)
         for name, pulse in self.pulses.items():
+            if not OFFSET_RANGE_PPM[0] <= pulse.get("PulseOffset", 0.0) <= OFFSET_RANGE_PPM[1]:
+                raise ConfigError(
+                    f"the chemical shift of the {name} pulse is impossible",
+                    expected=f"{OFFSET_RANGE_PPM[0]:g} to {OFFSET_RANGE_PPM[1]:g} ppm",
+                    got=f"{pulse['PulseOffset']:g}",
+                )
             if not 1e-3 <= pulse.get("PulseDuration", 0.014) <= 0.05:
                 raise ConfigError(
                     f"the duration of the {name} pulse is impossible",
@@ -166,9 +176,7 @@ def _save(file: MrsFile, target: Path, inputs: Sequence[Path | None]) -> None:
     except (FslMrsDlError, OSError):
         raise
     except Exception as error:  # nifti_mrs raises a dozen kinds, each about the header
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        where = next(path for path in inputs if path is not None)
-        raise DataError(f"the NIfTI-MRS header is not valid: {reason}", where=where) from error
+        raise invalid_header(error, next(path for path in inputs if path is not None)) from error
 
 
 def _check_arguments(paths: Sequence[Path], output: Path, on: Path | None, off: Path | None) -> None:
@@ -178,6 +186,8 @@ def _check_arguments(paths: Sequence[Path], output: Path, on: Path | None, off: 
         raise DataError("the folder does not exist", where=output.parent, hint="Create it first")
     if bool(paths) == (on is not None or off is not None) or (on is None) != (off is None):
         raise ConfigError("no scan was named, or two were", expected="one scan, or on= and off=")
+    if on is not None and off is not None and on.exists() and off.exists() and on.samefile(off):
+        raise ConfigError("on= and off= are one file", where=on, expected="two files, one of each condition")
 
 
 @contextmanager

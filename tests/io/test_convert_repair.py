@@ -50,6 +50,28 @@ def test_two_niftis_are_joined(tmp_path):
     assert load(tmp_path / "o.nii.gz").labels == ["OFF", "ON"]
 
 
+def test_one_file_is_no_two_conditions(tmp_path):
+    path = write_nifti(tmp_path / "off.nii.gz", pair_of()[0][None, None, None])
+    (tmp_path / "on.nii.gz").symlink_to(path)
+    with pytest.raises(ConfigError, match=r"on\.nii\.gz: on= and off= are one file; expected two files"):
+        convert_scan([], tmp_path / "o.nii.gz", Editing(), off=path, on=tmp_path / "on.nii.gz")
+    assert not (tmp_path / "o.nii.gz").exists()
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf"), 242.6, -351.0])
+def test_an_editing_pulse_stands_in_ppm(offset):
+    with pytest.raises(ConfigError, match="the chemical shift of the ON pulse is impossible; expected -10 to 20 ppm"):
+        Editing("on-off", pulses={"ON": {"PulseOffset": offset, "PulseDuration": 0.014}})
+    Editing("on-off", pulses={"ON": {"PulseOffset": -2.75}, "OFF": {"PulseOffset": 7.5}})  # from water, as GE has it
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("a.nii", "b.nii.gz"), ("a.nii.gz", "b.nii")])
+def test_a_name_that_lies_about_compression_is_no_matter(tmp_path, wrong, right):
+    path = pair_in("DIM_USER_0", tmp_path, name=right).rename(tmp_path / wrong)
+    convert_scan([path], tmp_path / "o.nii.gz", Editing("on-off"))
+    assert load(tmp_path / "o.nii.gz").labels == ["ON", "OFF"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(b"\x1f\x8b\x08 cut off", "the file is damaged"), (b"no NIfTI at all", "the file is damaged")]
 )

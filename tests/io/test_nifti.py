@@ -7,7 +7,10 @@ import gzip
 import itertools
 import json
 import logging
+import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import nibabel
 import numpy as np
@@ -17,7 +20,7 @@ from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, spectrum
 from fsl_mrs_dl.io import nifti
-from fsl_mrs_dl.io.nifti import read_acquisition, read_reference, reading_notes, write_spectrum
+from fsl_mrs_dl.io.nifti import _quiet, read_acquisition, read_reference, reading_notes, write_spectrum
 from tests.helpers import DWELL_S, EXAMPLE, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
 
 OFF_ON, ON_OFF = ("edit_off", "edit_on"), ("edit_on", "edit_off")
@@ -267,7 +270,41 @@ FAULTS = {
     "no frequency": ({"extension": b'{"ResonantNucleus": ["1H"]}'}, r"no SpectrometerFrequency"),
     "no intent": ({"intent": ""}, r"a NIfTI image without spectroscopy"),
     "bad tag": ({"data": FID[..., None], "dims": ["DIM_NONSENSE"]}, r"header is not valid: .*dim"),
-    "bad type": ({"header": {"EchoTime": "68"}}, r"header is not valid: EchoTime"),
+    "bad type": ({"header": {"EchoTime": "68"}}, r"header is not valid: EchoTime; expected a number; got '68'$"),
+    "null": ({"header": {"EchoTime": None}}, r"header is not valid: EchoTime; expected a number; got null$"),
+    "frequency as text": (
+        {"header": {"SpectrometerFrequency": ["127.7"]}},
+        r"SpectrometerFrequency is not a number; expected MHz: \[127\.7\]; got \[\"127\.7\"\]$",
+    ),
+    "centre in Hz": (
+        {"header": {"RxOffset": -210.0}},
+        r"SpecFreqChemShift and RxOffset .*in ppm, not Hz.*got -205\.35 ppm",
+    ),
+    "averages with DIFF": (
+        {
+            "data": np.stack([FID] * 3, -1),
+            "dims": EDIT,
+            "header": {"dim_5_header": {"EditCondition": ["ON", "OFF", "DIFF"]}},
+        },
+        r"a sum or a difference stands among .*got ON, OFF, DIFF\. Give OFF and ON alone, or DIFF alone$",
+    ),
+    "OFF and DIFF": (
+        {"data": np.stack([FID] * 2, -1), "dims": EDIT, "header": {"dim_5_header": {"EditCondition": ["OFF", "Diff"]}}},
+        r"a sum or a difference .*got OFF, Diff",
+    ),
+    "transients and sums": (
+        {
+            "data": np.stack([FID] * 4, -1),
+            "dims": ["DIM_DYN"],
+            "header": {"dim_5_header": {"EditCondition": ["SUM", "DIFF"] * 2}},
+        },
+        r"a sum or a difference .*got SUM, DIFF",
+    ),
+    "SUM alone": ({"header": {"EditCondition": ["SUM"]}}, r"a sum or a difference .*got SUM\."),
+    "transients with NaN": (
+        {"data": np.stack([FID, FID, spoiled(np.nan)], -1), "dims": ["DIM_DYN"]},
+        r"got 1 of \d+ points, in 1 of 3 transients\. Leave those transients out, or set them to zero",
+    ),
     "untagged axis": ({"data": np.stack([FID, FID], -1)}, r"header is not valid"),
     "NaN": ({"data": spoiled(np.nan)}, r"NaN or infinite values in the data; got 1 of 2048 points"),
     "Inf": ({"data": spoiled(np.inf)}, r"NaN or infinite values in the data; got 1 of 2048 points"),
@@ -303,6 +340,35 @@ def test_every_fault_is_one_clear_line(tmp_path, fault, read, capfd, caplog):
     assert "\n" not in str(info.value)
     assert (info.value.exit_code, caught, tuple(capfd.readouterr())) == (1, [], ("", ""))
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(("wrong", "right"), [(".nii", ".nii.gz"), (".nii.gz", ".nii")])
+def test_a_name_that_lies_about_compression_is_said_to_be_renamed(tmp_path, wrong, right):
+    path = write_nifti(tmp_path / f"scan{right}", FID).rename(tmp_path / f"scan{wrong}")
+    with pytest.raises(DataError, match=rf"scan{wrong}: the file is .*compressed.*Rename it to scan{right}$"):
+        read_acquisition(path)
+    path.rename(tmp_path / f"scan{right}")
+    assert read_acquisition(tmp_path / f"scan{right}").fids.shape[-1] == FID.shape[-1]
+
+
+def test_threads_that_read_leave_standard_output_and_warnings_alone(tmp_path):
+    header = {"Vendor": {"Value": 1}}  # nifti_mrs prints that there is no Description
+    paths = [write_nifti(tmp_path / f"{k}.nii.gz", FID, header=header) for k in range(24)]
+    output, filters = sys.stdout, list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        shapes = [found.fids.shape for found in pool.map(read_acquisition, paths)]
+    assert shapes == [(1, 1, 1, FID.shape[-1])] * 24
+    assert sys.stdout is output
+    assert warnings.filters == filters
+
+
+def test_what_another_thread_prints_while_a_file_is_read_is_printed(capsys):
+    with _quiet():
+        sys.stdout.write("swallowed\n")
+        other = threading.Thread(target=sys.stdout.write, args=("kept\n",))
+        other.start()
+        other.join()
+    assert capsys.readouterr().out == "kept\n"
 
 
 def test_plain_nifti(tmp_path):
