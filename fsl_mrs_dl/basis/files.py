@@ -30,6 +30,9 @@ from fsl_mrs_dl.physics.spins.user import to_fsl
 SMALLEST = 1e-4
 """Transitions below this part of a proton are left out of a compact basis."""
 
+_SAMPLING = ((1e-6, 0.05), (1.0, 2000.0), (0.0, 1000.0))
+"""What the dwell time (s), the frequency (MHz) and the width (Hz) of a basis can be: enough to notice other units."""
+
 
 @dataclass(frozen=True)
 class ConditionBasis:
@@ -183,7 +186,8 @@ def read_fsl_basis(folder: Path, names: Sequence[str] = ()) -> ConditionBasis:
     DataError
         When the folder holds no basis, a file is broken, or the files differ in sampling.
     """
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    # macOS puts ._NAME.json beside a file on other disks
+    files = sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
     if not files:
         raise DataError("no FSL-MRS basis here", where=folder, expected="a folder of JSON files, one per metabolite")
     needed = [file for file in files if file.stem in names]
@@ -199,6 +203,7 @@ def read_fsl_basis(folder: Path, names: Sequence[str] = ()) -> ConditionBasis:
             raise DataError("not a basis file of FSL-MRS", where=file, got=f"{type(error).__name__} {error}") from error
         if fid.ndim != 1 or not np.isfinite(fid).all():
             raise DataError("the basis signal is not a finite FID", where=file)
+        _check_sampling(this, file)
         if sampling is not None and this != sampling:
             raise DataError(
                 "sampling differs from the other files of the basis", where=file, expected=sampling, got=this
@@ -207,6 +212,17 @@ def read_fsl_basis(folder: Path, names: Sequence[str] = ()) -> ConditionBasis:
         fids.append(fid)
     assert sampling is not None
     return ConditionBasis(tuple(found), np.array(fids), sampling[1], sampling[2], sampling[3])
+
+
+def _check_sampling(sampling: tuple[int, float, float, float], file: Path) -> None:
+    """Raise a DataError where dwell time, frequency or width of a basis are impossible."""
+    for name, value, (low, high), unit in zip(
+        ("basis_dwell", "basis_centre", "basis_width"), sampling[1:], _SAMPLING, ("s", "MHz", "Hz"), strict=True
+    ):
+        if not low <= value <= high:
+            raise DataError(
+                f"{name} is impossible", where=file, expected=f"{low:g} to {high:g} {unit}", got=f"{value:g}"
+            )
 
 
 def save_line_basis(path: Path, basis: LineBasis) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +59,8 @@ def basis_signals(spectra: EditedSpectra, names: Sequence[str], basis: Path | No
     names : sequence of str
         Quantities wanted; those without a signal are left out.
     basis : Path, optional
-        FSL-MRS JSON folders ``edit_off`` and ``diff`` in one folder, or one folder for a single condition. The
-        shipped basis nearest in field otherwise.
+        FSL-MRS JSON folders ``edit_off`` and ``diff`` (or ``edit_on``) in one folder, or one folder for a single
+        condition. The shipped basis nearest in field otherwise.
 
     Raises
     ------
@@ -103,11 +103,18 @@ def _of_shipped(spectra: EditedSpectra, names: Sequence[str], conditions: Sequen
 
 
 def _of_user(spectra: EditedSpectra, names: Sequence[str], conditions: Sequence[str], basis: Path) -> _Simulated:
-    stored = {c: _stored(basis, c, spectra, len(conditions)) for c in conditions}
+    stored = {c: _named(_stored(basis, c, spectra, len(conditions)), names, basis) for c in conditions}
     there = set.intersection(*(set(own.names) for own in stored.values())) - set(BROAD_NAMES)
     simulated = tuple(name for name in names if name in there)
     if not simulated:
         raise DataError("the basis has none of the model's metabolites", where=basis, expected=", ".join(names))
+    if "GABA" in names and "GABA" not in simulated:
+        raise DataError(
+            "the basis has no GABA, which is what the data are edited for", where=basis, got=", ".join(simulated)
+        )
+    empty = [n for n in simulated if not any(own.fids[own.names.index(n)].any() for own in stored.values())]
+    if empty:
+        raise DataError("basis signals are all zero", where=basis, got=", ".join(empty))
     scale, centre_hz = _scale_to_naa(stored), float(ppm_to_hz(_MIDDLE_PPM, spectra.f0_mhz))
     fids = {}
     for condition, own in stored.items():
@@ -116,6 +123,26 @@ def _of_user(spectra: EditedSpectra, names: Sequence[str], conditions: Sequence[
         resampled = _resample(own.fids, own_dwell_s, spectra.n_points, spectra.dwell_s, centre_hz)
         fids[condition] = scale * resampled[[own.names.index(name) for name in simulated]]
     return _Simulated(simulated, fids, str(basis), lw_hz=max(own.lw_hz for own in stored.values()))
+
+
+def _named(stored: ConditionBasis, names: Sequence[str], basis: Path) -> ConditionBasis:
+    """A basis by the names that are wanted: NAA for naa, where there is no other NAA.
+
+    Raises
+    ------
+    DataError
+        When two of its signals have one name.
+    """
+    twice = next((name for name in stored.names if stored.names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"two files of the basis are called {twice} (basis_name)", where=basis, hint="Remove one of them"
+        )
+    wanted = {name.casefold(): name for name in names if name not in stored.names}
+    found = [wanted.get(name.casefold(), name) for name in stored.names]
+    # GLU and glu beside each other stay what they are
+    own = tuple(new if found.count(new) == 1 else old for old, new in zip(stored.names, found, strict=True))
+    return replace(stored, names=own)
 
 
 def _shipped(spectra: EditedSpectra) -> tuple[LineBasis, str]:
@@ -162,13 +189,19 @@ def check_basis_folder(basis: Path) -> None:
 
 def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: int) -> ConditionBasis:
     """One condition of the user's basis, checked against the data."""
-    folder = basis / condition if (basis / condition).is_dir() else basis
     check_basis_folder(basis)
-    if folder == basis and n_conditions > 1:
+    folder = basis / condition if (basis / condition).is_dir() else basis
+    if condition == "diff" and folder == basis and (basis / "edit_on").is_dir():
+        folder, stored = basis / "edit_on", _difference(basis)
+    elif folder == basis and n_conditions > 1:
         raise DataError(
-            "the basis has one condition, the data have two", where=basis, expected="sub-folders edit_off and diff"
+            "the basis does not have both conditions of the data",
+            where=basis,
+            expected="sub-folders edit_off and diff, or edit_off and edit_on",
+            got=", ".join(sorted(path.name for path in basis.iterdir() if path.is_dir())) or "no sub-folders",
         )
-    stored = read_fsl_basis(folder)
+    else:
+        stored = read_fsl_basis(folder)
     if abs(stored.f0_mhz - spectra.f0_mhz) > 0.01 * spectra.f0_mhz:
         raise DataError(
             "the basis is for another field",
@@ -187,6 +220,14 @@ def _stored(basis: Path, condition: str, spectra: EditedSpectra, n_conditions: i
             hint="Simulate the basis with more points",
         )
     return stored
+
+
+def _difference(basis: Path) -> ConditionBasis:
+    """DIFF of a basis that holds OFF and ON."""
+    off, on = (read_fsl_basis(basis / name) for name in ("edit_off", "edit_on"))
+    if (off.fids.shape, off.names, off.dwell_s, off.f0_mhz) != (on.fids.shape, on.names, on.dwell_s, on.f0_mhz):
+        raise DataError("edit_off and edit_on of the basis differ in their metabolites or sampling", where=basis)
+    return replace(on, fids=on.fids - off.fids)
 
 
 def _scale_to_naa(stored: Mapping[str, ConditionBasis]) -> float:

@@ -3,13 +3,14 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fsl_mrs_dl.basis.files import load_line_basis, read_fsl_basis, write_fsl_basis
+from fsl_mrs_dl.basis.files import LineBasis, load_line_basis, read_fsl_basis, write_fsl_basis
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.resources import basis_folder
@@ -220,6 +221,80 @@ def test_basis_folder_round_trip_and_errors(tmp_path):
     (tmp_path / "diff" / "GABA.json").write_text("{")
     with pytest.raises(DataError, match=r"GABA\.json"):
         read_fsl_basis(tmp_path / "diff")
+
+
+def _change(folder, change):
+    for path in folder.glob("*/*.json"):
+        content = json.loads(path.read_text())
+        change(content["basis"])
+        path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def user_basis(tmp_path):
+    lines, _ = _shipped(mixture())
+    chosen = LineBasis({name: lines.pairs[name] for name in CONC if name in lines.pairs}, lines.sequence)
+    write_fsl_basis(tmp_path / "basis", chosen, n_points=2048, dwell_s=DWELL_S, lw_hz=1.0)
+    return tmp_path / "basis"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "said"),
+    [
+        ("basis_dwell", 0.5, "basis_dwell is impossible; expected 1e-06 to 0.05 s; got 0.5"),
+        ("basis_dwell", float("nan"), "basis_dwell is impossible"),
+        ("basis_centre", 1.277e8, "basis_centre is impossible; expected 1 to 2000 MHz"),
+        ("basis_width", -1, "basis_width is impossible"),
+    ],
+)
+def test_a_basis_in_other_units_is_one_error(user_basis, entry, value, said):
+    _change(user_basis, lambda basis: basis.update({entry: value}))
+    with pytest.raises(DataError, match=said):
+        basis_signals(mixture(), list(CONC), user_basis)
+
+
+def test_a_basis_without_gaba_does_not_suit_edited_data(user_basis):
+    for path in user_basis.glob("*/GABA.json"):
+        path.unlink()
+    with pytest.raises(DataError, match="the basis has no GABA, which is what the data are edited for; got"):
+        basis_signals(mixture(), list(CONC), user_basis)
+
+
+def test_empty_and_double_signals_of_a_basis_are_named(user_basis):
+    def empty(basis):
+        if basis["basis_name"] == "GABA":
+            basis["basis_re"] = basis["basis_im"] = [0.0] * len(basis["basis_re"])
+
+    double = user_basis / "diff" / "Glutamate.json"
+    double.write_bytes((user_basis / "diff" / "Glu.json").read_bytes())
+    with pytest.raises(DataError, match="two files of the basis are called Glu"):
+        basis_signals(mixture(), list(CONC), user_basis)
+    double.unlink()
+    _change(user_basis, empty)
+    with pytest.raises(DataError, match="basis signals are all zero; got GABA"):
+        basis_signals(mixture(), list(CONC), user_basis)
+
+
+@pytest.mark.parametrize("kind", ["capitals", "OFF and ON", "files of macOS"])
+def test_odd_bases_are_as_good_as_the_plain_one(user_basis, kind):
+    plain = basis_signals(mixture(), list(CONC), user_basis)
+    if kind == "capitals":
+        _change(user_basis, lambda basis: basis.update(basis_name=basis["basis_name"].upper()))
+    elif kind == "OFF and ON":
+        shutil.rmtree(user_basis / "diff")
+    else:
+        (user_basis / "diff" / "._GABA.json").write_bytes(b"\0\5\26\7")
+    odd = basis_signals(mixture(), list(CONC), user_basis)
+    assert odd.names == plain.names
+    for condition, fids in plain.fids.items():
+        np.testing.assert_allclose(odd.fids[condition], fids, atol=1e-6 * np.abs(fids).max())
+
+
+def test_a_basis_of_one_condition_says_what_is_missing(user_basis):
+    shutil.rmtree(user_basis / "diff")
+    (user_basis / "edit_on").rename(user_basis / "on")
+    with pytest.raises(DataError, match=r"both conditions of the data; .* or edit_off and edit_on; got edit_off, on"):
+        basis_signals(mixture(), list(CONC), user_basis)
 
 
 def test_a_basis_that_is_not_there_is_called_that(tmp_path):
