@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -172,10 +172,12 @@ def simulate_basis(
 
 
 def _systems(metabolites: Sequence[str | SpinSystem] | None) -> tuple[SpinSystem, ...]:
-    wanted = BRAIN if metabolites is None else metabolites
-    if isinstance(wanted, str) or not wanted:
-        raise ConfigError("metabolites= is no list of names", expected='["GABA", "Glu"]', got=repr(wanted))
-    return tuple(load_system(given) if isinstance(given, str) else given for given in wanted)
+    given = BRAIN if metabolites is None else metabolites
+    # an array or a column of a table will do, too
+    wanted = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    if not wanted or not all(isinstance(name, str | SpinSystem) for name in wanted):
+        raise ConfigError("metabolites= is no list of names", expected='["GABA", "Glu"]', got=repr(given)[:80])
+    return tuple(load_system(str(name)) if isinstance(name, str) else name for name in wanted)
 
 
 def make_protocol(

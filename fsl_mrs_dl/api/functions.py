@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsl_mrs_dl.api.result import Fit
-from fsl_mrs_dl.core.arguments import path_of
+from fsl_mrs_dl.core.arguments import check_flag, path_of
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.models.calibrated import LoadedModel, load_model
@@ -76,6 +76,8 @@ def fit(
         A file cannot be used; the arguments make no sense together; the model is damaged or does not suit the data.
     """
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
+    check_flag(by_naa, "by_naa")
+    check_flag(any_protocol, "any_protocol")
     answering = None if model is None else open_model(model)
     fractions = None if tissue is None else _tissue(tissue)
     where = None if basis is None else path_of(basis, "basis")
@@ -127,7 +129,15 @@ def list_models() -> tuple[str, ...]:
 def _tissue(tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractions) -> TissueFractions:
     if isinstance(tissue, TissueFractions):
         return tissue
-    return tissue_fractions(tissue) if isinstance(tissue, Mapping) else read_tissue(path_of(tissue, "tissue"))
+    if isinstance(tissue, str | os.PathLike):
+        return read_tissue(path_of(tissue, "tissue"))
+    if isinstance(tissue, Mapping) or hasattr(tissue, "keys"):  # a row of a pandas table is no Mapping
+        return tissue_fractions(dict(tissue))
+    raise ConfigError(
+        "tissue= is neither a file nor a mapping",
+        expected='a path, or {"GM": 0.6, "WM": 0.3, "CSF": 0.1}',
+        got=type(tissue).__name__,
+    )
 
 
 def _described(value: Any) -> Any:

@@ -9,6 +9,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fsl_mrs_dl.core.errors import ConfigError, nearest
 
 
@@ -51,6 +53,12 @@ def check_number(
     ends = f"{int(low)} to {int(high)}" if whole else f"{low:g} to {high:g}"
     expected = f"{ends} {unit}".rstrip()
     raise ConfigError(f"{name}= {what}", expected=expected, got=repr(value), hint=hint)
+
+
+def check_flag(value: Any, name: str) -> None:
+    """Raise a `ConfigError` unless an argument is True or False; ``"no"`` would count as True."""
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise ConfigError(f"{name}= is neither True nor False", got=_kind(value))
 
 
 def check_choice(value: Any, name: str, known: Collection[str]) -> None:

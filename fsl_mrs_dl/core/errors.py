@@ -66,5 +66,5 @@ class MissingExtraError(FslMrsDlError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the member of `known` closest to `name`, or an empty string."""
     names = {entry.lower(): entry for entry in known}
-    match = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(str(name).lower(), list(names), n=1, cutoff=0.5)
     return f" (did you mean '{names[match[0]]}'?)" if match else ""

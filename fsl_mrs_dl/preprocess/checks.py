@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fsl_mrs_dl.core.data import Acquisition
+from fsl_mrs_dl.core.constants import F0_RANGE_MHZ
+from fsl_mrs_dl.core.data import CONDITIONS, Acquisition
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.io.nifti_header import DWELL_RANGE_S
 from fsl_mrs_dl.io.receiver import spiked_fids
 from fsl_mrs_dl.io.same_scan import magnets_differ, persons_differ, sessions_differ, voxels_differ
 from fsl_mrs_dl.preprocess.coils import agreement
@@ -37,7 +39,11 @@ def same_coils(acq: Acquisition, reference: Acquisition) -> bool:
 
 
 def check_values(acq: Acquisition, reference: Acquisition | None) -> None:
-    """Raise a DataError for too many conditions, FIDs that are not finite or all zero, or sampling that differs."""
+    """Raise a DataError for FIDs or sampling that no file has, too many conditions, or a reference that differs."""
+    for each in (acq, reference):
+        if each is not None:
+            _check_measured(each)
+    _check_names(acq)
     if acq.n_conditions not in (1, 2):
         raise DataError(
             "too many editing conditions", where=acq.source, expected="OFF and ON, or one", got=acq.n_conditions
@@ -55,6 +61,35 @@ def check_values(acq: Acquisition, reference: Acquisition | None) -> None:
             expected=f"{acq.dwell_s:g} s",
             got=f"{reference.dwell_s:g} s",
             hint="Give the reference of the same scan.",
+        )
+
+
+def _check_measured(acq: Acquisition) -> None:
+    """Raise a DataError for what `read_acquisition` never gives, and somebody who fills `Acquisition` in may."""
+    fids = np.asarray(acq.fids)
+    if fids.ndim != 4 or fids.dtype.kind != "c":
+        raise DataError(
+            "the FIDs are no complex array of four axes",
+            where=acq.source,
+            expected="conditions, coils, dynamics, points",
+            got=f"{fids.dtype} of shape {fids.shape}",
+        )
+    for name, value, (low, high) in (("dwell_s", acq.dwell_s, DWELL_RANGE_S), ("f0_mhz", acq.f0_mhz, F0_RANGE_MHZ)):
+        if not low <= value <= high:
+            raise DataError(
+                f"{name} is impossible", where=acq.source, expected=f"{low:g} to {high:g}", got=f"{value:g}"
+            )
+
+
+def _check_names(acq: Acquisition) -> None:
+    """Raise a DataError where the names of the conditions are not those of `CONDITIONS`, one for each."""
+    named = acq.conditions
+    if named is not None and (len(named) != acq.n_conditions or not set(named) <= set(CONDITIONS)):
+        raise DataError(
+            "the conditions are not named one by one",
+            where=acq.source,
+            expected=f"{acq.n_conditions} of {', '.join(CONDITIONS)}",
+            got=", ".join(named),
         )
 
 

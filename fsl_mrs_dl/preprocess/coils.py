@@ -55,7 +55,8 @@ def _leading(whitener: NDArray, signal: NDArray) -> tuple[NDArray, float]:
     # the early half carries the signal; averaging first would cancel drifting transients
     white = whitener @ np.moveaxis(signal[..., : max(n // 2, 1)], 1, 0).reshape(n_coils, -1)
     values, vectors = np.linalg.eigh(white @ white.conj().T)
-    return vectors[:, -1], float(values[-1] / max(values[-2], np.finfo(float).tiny))
+    with np.errstate(over="ignore"):  # coils of which all hold one signal leave nothing for a second
+        return vectors[:, -1], float(values[-1] / max(values[-2], np.finfo(float).tiny))
 
 
 def combine_coils(fids: NDArray, reference: NDArray | None = None) -> tuple[NDArray, NDArray]:
@@ -94,7 +95,7 @@ def combine_coils(fids: NDArray, reference: NDArray | None = None) -> tuple[NDAr
         raise DataError(
             "the water reference does not have the coils of the data",
             expected=f"{n_coils} coils",
-            got=reference.shape,
+            got=f"{reference.shape[1]} coils" if reference.ndim == 4 else reference.shape,
             hint="Give the reference of the same scan, or none.",
         )
     if n_coils == 1:

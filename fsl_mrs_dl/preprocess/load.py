@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from fsl_mrs_dl.core.arguments import check_flag
 from fsl_mrs_dl.core.data import Acquisition
 from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.threads import on_one_thread
@@ -52,6 +53,7 @@ def load(
     DataError
         When a file cannot be used.
     """
+    check_flag(by_naa, "by_naa")
     if (data_off is None) != (data_on is None):
         raise ConfigError("data_off= and data_on= are needed together")
     if data_off is not None and data_on is not None:

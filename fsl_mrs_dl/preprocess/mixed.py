@@ -153,7 +153,7 @@ def split_by_naa(acq: Acquisition) -> Acquisition:
     """
     if acq.n_conditions != 1 or acq.conditions is not None:
         raise DataError(
-            "--split-by-naa is for scans whose header does not tell ON from OFF",
+            "by_naa= is for scans whose header does not tell ON from OFF",
             where=acq.source,
             got=f"{acq.n_conditions} conditions" if acq.n_conditions != 1 else str(acq.conditions),
             hint="Leave it out",

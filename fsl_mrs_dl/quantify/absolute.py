@@ -277,7 +277,7 @@ def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") ->
     """
     values = {str(key).upper(): value for key, value in fractions.items()}
     try:
-        gm, wm, csf = (float(values[name]) for name in ("GM", "WM", "CSF"))
+        gm, wm, csf = (_fraction(values[name]) for name in ("GM", "WM", "CSF"))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             "not the fractions of three tissues",
@@ -288,7 +288,7 @@ def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") ->
     total = gm + wm + csf
     if min(gm, wm, csf) < 0 or not abs(total - 1) < 0.05:
         raise DataError(
-            "the tissue fractions do not add up to 1",
+            "the tissue fractions do not lie between 0 and 1 and add up to 1",
             where=where,
             expected="fractions, not per cent",
             got=f"GM {gm:g}, WM {wm:g}, CSF {csf:g}",
@@ -298,11 +298,26 @@ def tissue_fractions(fractions: Mapping[str, Any], where: object = "tissue=") ->
     return TissueFractions(gm / total, wm / total, csf / total)
 
 
+def _fraction(value: Any) -> float:
+    """A number, also one that is written as text; raises ValueError or TypeError for anything else."""
+    if isinstance(value, bool):
+        raise TypeError("a fraction is a number")
+    return float(value)
+
+
 def _from_json(path: Path) -> dict[str, Any]:
     return read_json_object(path, "file of tissue fractions", expected='{"GM": 0.5, "WM": 0.4, "CSF": 0.1}')
 
 
 def _from_csv(path: Path) -> dict[str, Any]:
     """FSL-MRS's table: a row per tissue, the fraction in the column 'Tissue volume fractions'."""
-    rows = list(csv.DictReader(io.StringIO(read_text(path, "table of tissue fractions"))))
+    table = csv.DictReader(io.StringIO(read_text(path, "table of tissue fractions")))
+    rows = list(table)
+    if "Tissue" not in (table.fieldnames or ()):
+        raise DataError(
+            "not the fractions of three tissues",
+            where=path,
+            expected="the columns 'Tissue' and 'Tissue volume fractions' of FSL-MRS's quantification_info.csv, or JSON",
+            got=", ".join(map(str, table.fieldnames or ())) or "nothing",
+        )
     return {str(row.get("Tissue", "")).upper(): row.get("Tissue volume fractions") for row in rows}

@@ -155,7 +155,7 @@ def told_protocol(
     if not folder.card.protocol:
         return Told()
     code = ProtocolCode.from_card(folder.card.protocol)
-    said = dict(options or {})
+    said = {name: value for name, value in (options or {}).items() if value is not None}
     described = said.pop("basis", None)
     features, source, fields = _known(spectra, basis or described, said)
     if features is None:

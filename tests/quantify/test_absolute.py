@@ -123,7 +123,10 @@ def test_fractions_are_read(tmp_path, name, content):
         ("t.json", '{"GM": 0.9, "WM": 0.3, "CSF": -0.2}', "add up to 1"),
         ("t.json", '{"GM": NaN, "WM": 0.3, "CSF": 0.7}', "add up to 1"),
         ("t.json", '{"GM": 0.05, "WM": 0, "CSF": 0.95}', "hardly any tissue"),
+        ("t.json", '{"GM": 1.1, "WM": -0.1, "CSF": 0}', "do not lie between 0 and 1"),
+        ("t.json", '{"GM": true, "WM": 0, "CSF": 0}', "not the fractions of three tissues"),
         ("t.csv", "a,b\n1,2\n", "three tissues"),
+        ("t.csv", "id,GM,WM,CSF\ns1,0.6,0.3,0.1\n", "the columns 'Tissue' and .*got id, GM, WM, CSF"),
     ],
 )
 def test_impossible_fractions_are_one_line(tmp_path, name, content, text):

@@ -48,6 +48,7 @@ def test_a_model_that_takes_no_protocol_is_not_told():
 
 
 def test_nothing_known_is_nothing_told(model):
+    assert told_protocol(SPECTRA, model, options={"vendor": None, "edit_duration_s": None}).source == "unknown"
     told = told_protocol(SPECTRA, model)
     assert told.source == "unknown"
     assert not told.inputs.any()
