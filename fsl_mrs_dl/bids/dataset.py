@@ -11,7 +11,7 @@ from typing import Any
 from fsl_mrs_dl.bids.index import Image, index_images, misnamed_scans
 from fsl_mrs_dl.bids.names import BidsName
 from fsl_mrs_dl.bids.reference import REFERENCE_SUFFIXES, like_reference, named_reference
-from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.errors import DataError, nearest
 from fsl_mrs_dl.core.reading import read_json_object
 from fsl_mrs_dl.io.header import is_edited, read_header
 
@@ -133,7 +133,7 @@ def find_scans(
     Raises
     ------
     NoInputError
-        When there is none.
+        When there is none, or a participant who is asked for is not in the dataset.
     """
     filters = filters or Filters()
     images = index_images(root)
@@ -154,7 +154,22 @@ def find_scans(
             expected="sub-*/[ses-*/]mrs/*_svs.nii.gz of MEGA-PRESS",
             hint="Check --participant-label and the other filters",
         )
+    _check_participants(root, filters.participant)
     return scans
+
+
+def _check_participants(root: Path, labels: Sequence[str]) -> None:
+    """Raise `NoInputError` for a participant who is asked for beside others, and is not in the dataset."""
+    known = sorted(path.name.removeprefix("sub-") for path in root.glob("sub-*") if path.is_dir())
+    missing = [label for label in labels if label.removeprefix("sub-") not in known]
+    if missing:
+        raise NoInputError(
+            f"no participant '{missing[0]}'{nearest(missing[0], known)}",
+            where=root,
+            expected=f"labels of {', '.join(known[:10])}{' ...' if len(known) > 10 else ''}",
+            got=", ".join(missing),
+            hint="Check --participant-label",
+        )
 
 
 def _by_name(images: Iterable[Image]) -> list[list[Image]]:

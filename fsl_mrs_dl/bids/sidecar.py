@@ -144,7 +144,7 @@ def _number(value: Any, key: str, where: object) -> float | None:
             f"{key} in the sidecar is impossible",
             where=where,
             expected=f"a number in {unit}, up to {highest:g}",
-            got=value,
+            got=repr(value),
         )
     return float(value)
 

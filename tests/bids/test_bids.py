@@ -143,6 +143,7 @@ def test_one_bad_scan_does_not_stop_the_others(study, tmp_path):
     [
         (lambda root: (root / "dataset_description.json").unlink(), (), 16, "not a BIDS dataset"),
         (lambda _: None, ("--participant-label", "09"), 66, "no edited spectroscopy"),
+        (lambda _: None, ("--participant-label", "01", "1", "sub-02"), 66, "no participant '1' (did you mean '01'?)"),
         (lambda _: None, ("--workers", "0"), 2, "--workers is out of range"),
         (lambda _: None, ("--n-threads", "0"), 2, "--n-threads is out of range"),
         (lambda _: None, ("--model", "nonesuch"), 2, "there is no model"),

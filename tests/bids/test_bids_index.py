@@ -54,6 +54,7 @@ def test_milliseconds_of_a_sidecar_become_seconds_and_fill_the_header(study):
         ("EditPulse", {"OFF": {"FrequencyOffset": 7.46, "PulseDuration": 20}}, r"expected 14 ms \(header\); got 20 ms"),
         ("EditPulse", {"ON": {"FrequencyOffset": 1.9, "PulseDuration": 0.014}}, "BIDS has PulseDuration in ms"),
         ("EchoTime", 68, "EchoTime in the sidecar is impossible; expected a number in s"),
+        ("EchoTime", "0.068", r"EchoTime in the sidecar is impossible; expected a number in s, up to 1; got '0\.068'"),
         ("RepetitionTime", "2 s", "RepetitionTime in the sidecar is impossible"),
     ],
 )
