@@ -361,6 +361,7 @@ GROUPS: Mapping[str, tuple[Case, ...]] = {
         Case("reference_clipped", _clipped_reference),
         Case("reference_other_scan", lambda: Scan(pair(), water=water(), water_f0_mhz=F0_MHZ + 0.0231)),
         Case("reference_coils", _wrong_coils),
+        Case("reference_scale", lambda: Scan(pair(), water=water(4.0))),
         Case("eddy_current_uncorrected", _noisy_reference),
         Case("water_suppression_poor", _strong_water),
         Case("first_order_phase", _late_start),

@@ -295,6 +295,13 @@ CATALOGUE: dict[str, Entry] = {
         "The values assume that protocol; compare echo time, editing pulses and vendor with the scanner's protocol,"
         " or do not give them.",
     ),
+    "reference_scale": Entry(
+        "caution",
+        "By the water reference, concentrations would be impossible: it has another scale than the data, and there are "
+        "no concentrations by water.",
+        "Ratios are not affected; data and reference must have been measured with the same receiver gain, or scaled by "
+        "it, and be converted in the same way.",
+    ),
 }
 """By code. Every flag that the program can raise stands here. A new one goes to the end, for LCModel's tables number
 flags by their place."""
@@ -339,6 +346,7 @@ RANKED_CAUTIONS: tuple[str, ...] = (
     "reference_clipped",
     "reference_coils",
     "reference_other_scan",
+    "reference_scale",
     "header_note",
 )
 """Every caution of `CATALOGUE`, the one that can spoil most first; a convention of ours."""

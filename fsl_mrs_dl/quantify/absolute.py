@@ -32,6 +32,10 @@ WATER_PROTONS = 2
 _WINDOW_S = (0.001, 0.02)
 """Part of the water signal from which its start is extrapolated: after the filter's rise, before the line's shape."""
 
+POSSIBLE_MM = (0.1, 2000.0)
+"""What the highest concentration in a voxel can be, mM: less does not show beside noise, and more is a syrup. In brains
+it is that of NAA, 8 to 15. Wide, for it is to find scales that differ by factors of hundreds. Our convention."""
+
 
 @dataclass(frozen=True)
 class TissueFractions:
@@ -156,7 +160,8 @@ def with_water(
     ----------
     quantification : Quantification
     data : Preprocessed
-        With a water reference; without one, or when refused, nothing is added. To a DIFF alone a flag is.
+        With a water reference; without one, or when refused, nothing is added. To a DIFF alone a flag is, and where
+        concentrations would be impossible.
     tissue : TissueFractions, optional
 
     Raises
@@ -177,11 +182,21 @@ def with_water(
     amplitude = water_amplitude(data.water_reference, spectra.dwell_s)
     scale = WaterScale(amplitude, spectra.te_s, spectra.tr_s, data.water_te_s, data.water_tr_s, tissue)
     estimates = (*quantification.estimates, *quantification.combinations)
+    highest_mm = _highest_mm(scale, estimates)
+    if highest_mm is not None and not POSSIBLE_MM[0] <= highest_mm <= POSSIBLE_MM[1]:
+        flag = Flag("reference_scale", f"up to {highest_mm:.2g} mM")
+        return replace(quantification, flags=(*quantification.flags, flag))
     return replace(
         quantification,
         absolute=scale.absolute(estimates),
         water=scale.describe([e.name for e in estimates if not e.flag]),
     )
+
+
+def _highest_mm(scale: WaterScale, estimates: Sequence[Estimate]) -> float | None:
+    """The highest concentration, mM with the voxel as pure water; None where nothing shows."""
+    plain = replace(scale, tissue=None).absolute(estimates)
+    return max((units["institutional"]["value"] for units in plain.values()), default=None)
 
 
 def _without_reference(spectra: EditedSpectra) -> DataError:

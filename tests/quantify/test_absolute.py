@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
-from fsl_mrs_dl.metabolites.relaxation import DEFAULT, TISSUES, relaxation_of
+from fsl_mrs_dl.metabolites.relaxation import DEFAULT, TISSUES, WATER_MOLALITY_MM, relaxation_of
 from fsl_mrs_dl.metabolites.table import TABLE
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.physics.simulate import voigt_decay
-from fsl_mrs_dl.quantify.absolute import TissueFractions, WaterScale, read_tissue, water_amplitude
+from fsl_mrs_dl.preprocess.pipeline import Preprocessed
+from fsl_mrs_dl.quantify.absolute import TissueFractions, WaterScale, read_tissue, water_amplitude, with_water
+from fsl_mrs_dl.quantify.result import Quantification
 from tests.program_helpers import run_program
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -194,3 +197,26 @@ def test_macromolecules_have_no_concentration_where_relaxation_is_corrected_for(
     assert set(plain.factors("MM30")) == {"institutional"}
     estimate = Estimate("MM30", 1.0, 0.1, (0.9, 1.1), (0.8, 1.2), "diff")
     assert corrected.absolute([estimate]) == {}
+
+
+def answer():
+    estimate = Estimate("NAA", 10.0, 1.0, (9.0, 11.0), (8.0, 12.0), "edit_off")
+    return Quantification((estimate,), (), ("Cr",), (), {}, {}, (), {}, ())
+
+
+@pytest.mark.parametrize(("gain", "possible"), [(1e-4, False), (1.0, True), (1e4, False)])
+def test_impossible_concentrations_are_a_caution_and_not_given(gain, possible):
+    size = 2.0 * WATER_MOLALITY_MM / 3.0  # NAA is then 30 mM
+    fid = gain * size * np.exp(-np.arange(2048) * 5e-4 / 0.06).astype(complex)
+    spectra = EditedSpectra(5e-4, 127.7, Path("scan.nii.gz"), edit_off=np.ones(8, complex), te_s=0.068, tr_s=2.0)
+    data = Preprocessed(spectra, water_reference=fid, water_te_s=0.068, water_tr_s=2.0)
+    given = answer()
+    for tissue in (None, TissueFractions(0.5, 0.4, 0.1)):
+        found = with_water(given, data, tissue)
+        flags = {flag.code for flag in found.flags}
+        assert ("reference_scale" in flags, bool(found.absolute), bool(found.water)) == (
+            not possible,
+            possible,
+            possible,
+        )
+        assert found.estimates == given.estimates
