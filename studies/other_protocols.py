@@ -3,9 +3,9 @@
 
 ``python studies/other_protocols.py MODEL BANKS OUT``
 
-Spectra of the model's own recipe, of healthy brains, but of protocols that it has not seen, in three kinds: TE 68 ms as
-most have it; TE 80 ms with symmetric editing, which suppresses macromolecules; and ideal refocusing, which stands for
-semi-LASER, whose adiabatic pulses are not simulated. The model is told nothing of the protocol, then all of it. Prints
+Spectra of the model's own recipe, of healthy brains, but of protocols that it has not seen, in four kinds: TE 68 ms as
+most have it; TE 80 ms with symmetric editing, which suppresses macromolecules; TE 68 ms with ideal refocusing, and with
+that of semi-LASER, by pairs of adiabatic pulses. The model is told nothing of the protocol, then all of it. Prints
 errors of ratios to Cr+PCr; the folders in OUT are those that ``fsl_mrs_dl validate`` writes, and
 ``tools/record_validation.py`` puts them into a card. The banks are simulated into BANKS where they are not there.
 """
@@ -34,6 +34,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "te68": {"long_share": 0.0},
     "te80_symmetric": {"long_share": 1.0, "symmetric_share": 1.0},
     "ideal_refocusing": {"long_share": 0.0, "refocusing": ("ideal",)},
+    "semi_laser": {
+        "long_share": 0.0,
+        "refocusing": ("adiabatic",),
+        "refocusing_tbw": (16.0, 28.0),
+        "refocusing_bandwidth_hz": (5000.0, 8000.0),
+        "edit_lag": (0.5, 1.0),
+        "n_positions": 48,
+    },
 }
 SHOWN = ("GABA+", "GABA", "Glx", "Glu", "Gln", "tNAA", "tCho", "Ins", "GSH")
 
@@ -73,6 +81,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2000, help="spectra of each kind")
     parser.add_argument("--members", type=int, default=48, help="protocols of each kind")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", nargs="*", choices=list(KINDS), default=list(KINDS), help="kinds")
     args = parser.parse_args()
     model = load_model(str(args.model))
     card = model.folder.card
@@ -80,6 +89,8 @@ def main() -> None:
     code = ProtocolCode.from_card(card.protocol)
     args.output.mkdir(parents=True, exist_ok=True)
     for number, (name, changes) in enumerate(KINDS.items()):
+        if name not in args.only:
+            continue
         other = recipe_of(recipe, changes, args.members, SEED + number)
         bank = bank_of_recipe(other, args.banks / name, args.workers)
         judge(model, Synthesiser(other, bank, code), args.n, args.output / name)

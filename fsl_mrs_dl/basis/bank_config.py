@@ -5,20 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from fsl_mrs_dl.core.config import check_seed
 from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays
+from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays, semi_laser_delays
 
 T = TypeVar("T")
-Refocusing = Literal["ideal", "slr", "sinc_gaussian"]
+Refocusing = Literal["ideal", "slr", "sinc_gaussian", "adiabatic"]
 EditShape = Literal["gaussian", "sinc_gaussian"]
 
 _SHORTEST_GAP_S = 2e-4
 """Least time between two pulses that a draw leaves."""
+
+_TRAIN_GAP_S = 5e-4
+"""Between the three adiabatic pulses that stand in place of the second refocusing pulse."""
 
 
 _RANGES = (
@@ -64,8 +67,8 @@ class BankConfig:
     edit_truncation : tuple of two float
         Of Gaussian pulses.
     b1_scale : tuple of two float
-    refocusing : tuple of {'ideal', 'slr', 'sinc_gaussian'}
-        Families of refocusing pulses, drawn with equal probability.
+    refocusing : tuple of {'ideal', 'slr', 'sinc_gaussian', 'adiabatic'}
+        Families of refocusing pulses, drawn with equal probability; adiabatic ones make a semi-LASER.
     refocusing_tbw : tuple of two float
     refocusing_bandwidth_hz : tuple of two float
         Full widths at half maximum of the refocusing profile; the duration follows, and is no longer than the first
@@ -140,20 +143,23 @@ class BankConfig:
         """Raise `ConfigError` where the shortest echo time has no room for an editing pulse."""
         for lag in self.edit_lag:
             delays_s = mega_delays(self.te_s[0], 2 * self.first_delay_s[1], lag)
-            shortest_s = self.refocusing_tbw[1] / self.refocusing_bandwidth_hz[1]
-            if not self._fitting(self.edit_duration_s, delays_s, shortest_s):
+            room_s = self._editing_room_s(delays_s, self.refocusing_tbw[1])
+            if min(self.edit_duration_s) > room_s:
                 raise ConfigError(
                     "no editing pulse of the bank fits its shortest echo time",
-                    expected=f"<= {2 * (min(delays_s[1], delays_s[4]) - _SHORTEST_GAP_S):.4g} s",
+                    expected=f"<= {max(0.0, room_s):.4g} s",
                     got=f"{min(self.edit_duration_s):.4g} s",
                     hint="Shorten the pulses or first_delay_s, or lengthen te_s",
                 )
 
-    @staticmethod
-    def _fitting(durations_s: Sequence[float], delays_s: Sequence[float], refocusing_s: float) -> list[float]:
-        """Durations of editing pulses that leave room for a refocusing pulse before them and for the echo after."""
-        free_s = min(delays_s[1] - refocusing_s / 2, delays_s[4]) - _SHORTEST_GAP_S
-        return [duration_s for duration_s in durations_s if duration_s <= 2 * free_s]
+    def _editing_room_s(self, delays_s: Sequence[float], tbw: float) -> float:
+        """The longest editing pulse beside a refocusing pulse as short as the bank allows.
+
+        A semi-LASER has a pulse and a half, and a gap, on either side of where the second one would stand.
+        """
+        shortest_s = tbw / self.refocusing_bandwidth_hz[1]
+        beside_s = 1.5 * shortest_s + _TRAIN_GAP_S if "adiabatic" in self.refocusing else shortest_s / 2
+        return 2 * (min(delays_s[1] - beside_s, delays_s[4]) - _SHORTEST_GAP_S)
 
     def draw(self) -> list[tuple[MegaPress, float]]:
         """The protocols, each with its temperature in degrees Celsius."""
@@ -168,28 +174,34 @@ class BankConfig:
         if long and rng.uniform() < self.symmetric_share:
             off_ppm = self.symmetric_off_ppm
         first_s = float(rng.uniform(*self.first_delay_s))
-        delays_s = mega_delays(te_s, 2 * first_s, float(rng.uniform(*self.edit_lag)))
+        lag = float(rng.uniform(*self.edit_lag))
+        delays_s = mega_delays(te_s, 2 * first_s, lag)
         tbw = float(rng.uniform(*self.refocusing_tbw))
         # a refocusing pulse as short as the bank allows fits beside every editing pulse that may be drawn
-        edit_s = float(rng.choice(self._fitting(durations_s, delays_s, tbw / self.refocusing_bandwidth_hz[1])))
+        room_s = self._editing_room_s(delays_s, tbw)
+        edit_s = float(rng.choice([duration_s for duration_s in durations_s if duration_s <= room_s]))
         refocusing_s = tbw / float(rng.uniform(*self.refocusing_bandwidth_hz))
-        room_s = 2 * min(first_s - _SHORTEST_GAP_S, delays_s[1] - edit_s / 2 - _SHORTEST_GAP_S)
-        protocol = MegaPress(
-            f0_mhz=self.f0_mhz[index % len(self.f0_mhz)],
-            delays_s=delays_s,
-            edit_on_ppm=float(rng.uniform(*self.edit_on_ppm)),
-            edit_off_ppm=float(rng.uniform(*off_ppm)),
-            edit_shape=_choice(self.edit_shape, rng),
-            edit_duration_s=edit_s,
-            edit_truncation=float(rng.uniform(*self.edit_truncation)),
-            refocusing=_choice(self.refocusing, rng),
-            refocusing_duration_s=min(refocusing_s, room_s),
-            refocusing_tbw=tbw,
-            b1_scale=float(rng.uniform(*self.b1_scale)),
-            transmitter_ppm=float(rng.uniform(*self.transmitter_ppm)),
-            n_positions=self.n_positions,
-        )
-        return protocol, float(rng.uniform(*self.temperature_c))
+        fields: dict[str, Any] = {
+            "f0_mhz": self.f0_mhz[index % len(self.f0_mhz)],
+            "delays_s": delays_s,
+            "edit_on_ppm": float(rng.uniform(*self.edit_on_ppm)),
+            "edit_off_ppm": float(rng.uniform(*off_ppm)),
+            "edit_shape": _choice(self.edit_shape, rng),
+            "edit_duration_s": edit_s,
+            "edit_truncation": float(rng.uniform(*self.edit_truncation)),
+            "refocusing": _choice(self.refocusing, rng),
+            "refocusing_tbw": tbw,
+            "b1_scale": float(rng.uniform(*self.b1_scale)),
+            "transmitter_ppm": float(rng.uniform(*self.transmitter_ppm)),
+            "n_positions": self.n_positions,
+        }
+        free_s = delays_s[1] - edit_s / 2 - _SHORTEST_GAP_S
+        lasting_s = min(refocusing_s, 2 * free_s, 2 * (first_s - _SHORTEST_GAP_S))
+        if fields["refocusing"] == "adiabatic":
+            lasting_s = min(lasting_s, (free_s - _TRAIN_GAP_S) / 1.5)
+            fields["delays_s"] = semi_laser_delays(te_s, 2 * first_s, lag, 2 * (lasting_s + _TRAIN_GAP_S,))
+        fields["refocusing_duration_s"] = lasting_s
+        return MegaPress(**fields), float(rng.uniform(*self.temperature_c))
 
 
 def _choice(options: tuple[T, ...], rng: np.random.Generator) -> T:

@@ -100,7 +100,7 @@ def write_fsl_basis(
     systems = {name: load_system(name) for name in basis.names}
     for condition in CONDITIONS:
         signals = basis.condition(condition, n_points, dwell_s, lw_hz=lw_hz)
-        name = f"MEGA-PRESS {condition}"
+        name = f"{basis.sequence.name} {condition}"
         sequence = describe(experiments.get(condition), name, signals)
         write_fsl_folder(folder / condition, signals, sequence=sequence, systems=systems)
 

@@ -20,7 +20,8 @@ from fsl_mrs_dl.physics.spins import load_system
 BODY_C = 37.0
 _DWELL_S = 5e-4
 _N_POINTS = 1024
-_N_POSITIONS = 12
+_N_POSITIONS, _N_POSITIONS_ADIABATIC = 12, 48
+"""Across each slice; those of adiabatic pulses have steeper edges."""
 
 
 def nominal_features(protocols: tuple[MegaPress, ...], folder: Path, workers: int = 1) -> NDArray:
@@ -30,6 +31,12 @@ def nominal_features(protocols: tuple[MegaPress, ...], folder: Path, workers: in
     for _ in run_jobs([job for job in jobs if not job.path.exists()], workers):
         pass
     return np.stack([features_of(load_line_basis(job.path)) for job in jobs])
+
+
+def nominal(protocol: MegaPress) -> MegaPress:
+    """The protocol as it is described: with nominal B1, on as coarse a grid as its slices allow."""
+    n_positions = _N_POSITIONS_ADIABATIC if protocol.refocusing == "adiabatic" else _N_POSITIONS
+    return dataclasses.replace(protocol, b1_scale=1.0, n_positions=n_positions)
 
 
 def features_of(basis: LineBasis) -> NDArray:
@@ -50,7 +57,7 @@ class _Job:
     path: Path
 
     def run(self) -> None:
-        nominal = dataclasses.replace(self.protocol, b1_scale=1.0, n_positions=_N_POSITIONS)
+        sequence = nominal(self.protocol)
         systems = [load_system(name).at_temperature(BODY_C) for name in DESCRIBED]
-        pairs = {system.name: simulate_metabolite(system, nominal) for system in systems}
-        save_line_basis(self.path, LineBasis(pairs, nominal))
+        pairs = {system.name: simulate_metabolite(system, sequence) for system in systems}
+        save_line_basis(self.path, LineBasis(pairs, sequence))

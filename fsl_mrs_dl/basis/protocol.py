@@ -151,7 +151,9 @@ class Protocol:
 
     def name(self, condition: str) -> str:
         """What to call the sequence of a condition."""
-        given = str(next(iter(self.sources.values())).get("sequenceName", "")) if self.sources else "MEGA-PRESS"
+        given = self.mega.name if self.mega is not None else ""
+        if self.sources:
+            given = str(next(iter(self.sources.values())).get("sequenceName", ""))
         return f"{given} {condition}" if len(self.experiments) == 2 else given
 
     def bases(

@@ -55,6 +55,7 @@ PROTOCOL_FIELDS = {
     "edit_on": "edit_on_ppm",
     "edit_off": "edit_off_ppm",
     "edit_duration": "edit_duration_s",
+    "semi_laser": "semi_laser",
 }
 """Arguments of `fsl_mrs_dl.physics.sequences.mega_press` by the options that give them."""
 
@@ -62,6 +63,16 @@ PROTOCOL_FIELDS = {
 def given(args: argparse.Namespace, fields: Mapping[str, str]) -> dict[str, Any]:
     """The options that were given, by the names that `fields` has for them."""
     return {field: getattr(args, name) for name, field in fields.items() if getattr(args, name, None) is not None}
+
+
+def add_semi_laser(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """``--semi-laser``, beside the other options of a protocol."""
+    parser.add_argument(
+        "--semi-laser",
+        action="store_true",
+        default=None,
+        help="localised by semi-LASER: adiabatic refocusing pulses at its times",
+    )
 
 
 def add_told_protocol(parser: argparse.ArgumentParser) -> None:

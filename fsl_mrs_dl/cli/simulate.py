@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
+from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, add_semi_laser, given
 
 if TYPE_CHECKING:
     from fsl_mrs_dl.basis.protocol import Protocol
@@ -54,6 +54,7 @@ def _add_protocol(source: argparse._ArgumentGroup) -> None:
         "--edit-off", type=float, metavar="PPM", help="frequency of the editing pulse in edit_off (default 7.5)"
     )
     source.add_argument("--edit-duration", type=float, metavar="S", help="duration of an editing pulse in s")
+    add_semi_laser(source)
     source.add_argument("--edit-pulse", type=Path, metavar="FILE", help="waveform of the editing pulse")
     source.add_argument("--refocusing-pulse", type=Path, metavar="FILE", help="waveform of the refocusing pulses")
     source.add_argument("--refocusing-duration", type=float, metavar="S", help="duration of --refocusing-pulse in s")
@@ -73,7 +74,9 @@ def _add_protocol(source: argparse._ArgumentGroup) -> None:
         metavar="MM",
         help="slice thicknesses in mm, for the record: gradients scale with them, signals do not change",
     )
-    source.add_argument("--positions", type=int, metavar="N", help="positions across each slice (default 24)")
+    source.add_argument(
+        "--positions", type=int, metavar="N", help="positions across each slice (default 24; 48 of semi-LASER)"
+    )
     source.add_argument(
         "--autophase",
         type=float,

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, given
+from fsl_mrs_dl.cli.arguments import PROTOCOL_FIELDS, add_semi_laser, given
 from fsl_mrs_dl.cli.printing import add_json, print_json
 from fsl_mrs_dl.physics.vendors import VENDORS
 
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--vendor", choices=sorted(VENDORS), help="timing and refocusing pulses (default: any)")
     for option, unit, text in _PROTOCOL:
         own.add_argument(option, type=float, metavar=unit, help=text)
+    add_semi_laser(own)
     own.add_argument("--kind", metavar="KIND", help="kind of sample: brain or phantom")
     own.add_argument("--steps", type=int, metavar="N", help="training steps (default 3000)")
     own.add_argument("--members", type=int, metavar="N", help="number of protocols to simulate (default 96)")

@@ -113,20 +113,22 @@ def _about(fields: Mapping[str, Any], base: BankConfig, n_members: int) -> BankC
         known["edit_duration_s"] = (protocol.edit_duration_s,)
     elif te_s >= base.long_te_s[0]:
         known["edit_duration_s"] = base.long_edit_duration_s
-    return replace(base, **known, **(_of_vendor(protocol) if "vendor" in fields else {}))
+    semi_laser = protocol.refocusing == "adiabatic"
+    return replace(base, **known, **(_of_sequence(protocol) if semi_laser or "vendor" in fields else {}))
 
 
-def _of_vendor(protocol: MegaPress) -> dict[str, Any]:
-    """Ranges of timing and refocusing about those of a vendor's sequence."""
+def _of_sequence(protocol: MegaPress) -> dict[str, Any]:
+    """Ranges of timing and refocusing about those of a vendor's sequence, or of semi-LASER."""
     first_s, early_s = protocol.delays_s[:2]
     lag = 1 - (sum(protocol.delays_s) / 4 - early_s) / first_s
     bandwidth_hz = protocol.refocusing_tbw / protocol.refocusing_duration_s
     return {
-        "refocusing": ("slr",),
+        "refocusing": (protocol.refocusing,),
         "refocusing_tbw": _around(protocol.refocusing_tbw, _TBW * protocol.refocusing_tbw),
         "refocusing_bandwidth_hz": _around(bandwidth_hz, _BANDWIDTH * bandwidth_hz),
         "first_delay_s": _around(first_s, _FIRST_DELAY_S),
         "edit_lag": (max(0.0, lag - _LAG), min(1.0, lag + _LAG)),
+        "n_positions": protocol.n_positions,
     }
 
 
@@ -146,11 +148,12 @@ def describe(config: TrainConfig) -> str:
     bank, optimiser = config.recipe.bank, config.optimiser
     low, high = (f"{1e3 * te_s:.1f}" for te_s in bank.te_s)
     fields = ", ".join(f"{f0_mhz:g}" for f0_mhz in bank.f0_mhz)
+    localised = " by semi-LASER" if bank.refocusing == ("adiabatic",) else ""
     durations = ", ".join(f"{1e3 * duration_s:g}" for duration_s in sorted(set(bank.edit_duration_s)))
     return "\n".join(
         (
             f"quantities: {', '.join(config.recipe.outputs)}",
-            f"protocols:  {bank.n_members} about TE {low} to {high} ms, {fields} MHz, "
+            f"protocols:  {bank.n_members} about TE {low} to {high} ms{localised}, {fields} MHz, "
             f"editing pulses of {durations} ms at {bank.edit_on_ppm[0]:.2f} to {bank.edit_on_ppm[1]:.2f} ppm (ON) and "
             f"{bank.edit_off_ppm[0]:.2f} to {bank.edit_off_ppm[1]:.2f} ppm (OFF)",
             f"training:   {optimiser.n_steps} steps of {optimiser.batch_size} spectra, from the weights of "

@@ -267,9 +267,34 @@ def test_a_protocol_is_taken_from_a_sidecar_and_options_win(tmp_path):
     )
 
 
+def test_semi_laser_is_an_option_and_its_files_are_read_again(tmp_path):
+    arguments = ("--semi-laser", "--te", 0.074, "--edit-duration", 0.014, "--metabolites", "NAA")
+    done = call(*arguments, "--compact", tmp_path / "b.npz", "--output", tmp_path / "b", *QUICK)
+    assert done.returncode == 0, done.stderr
+    stored = load_line_basis(tmp_path / "b.npz")
+    expected = mega_press(0.074, edit_duration_s=0.014, semi_laser=True, n_positions=8)
+    assert stored.sequence == expected
+    sequence = json.loads((tmp_path / "b" / "edit_on" / "NAA.json").read_text())["seq"]
+    assert (sequence["sequenceName"], len(sequence["RF"])) == ("MEGA-sLASER edit_on", 7)
+    # a sequence file with the same fields is the same protocol
+    (tmp_path / "own.json").write_text(json.dumps(dataclasses.asdict(expected)))
+    done = call("--sequence", tmp_path / "own.json", "--metabolites", "NAA", "--output", tmp_path / "c", *QUICK[2:])
+    assert done.returncode == 0, done.stderr
+    found, again = (read_fsl_basis(tmp_path / name / "diff").fids for name in ("b", "c"))
+    np.testing.assert_allclose(again, found, atol=1e-9 * np.abs(found).max())
+    # FSL-MRS's form of it, which says it in pulses alone and means over the field, gives the same signal
+    source = tmp_path / "seq.json"
+    source.write_text(json.dumps(sequence))
+    done = call("--sequence", source, "--metabolites", "NAA", "--output", tmp_path / "d", *QUICK[2:])
+    assert done.returncode == 0, done.stderr
+    on, again = (read_fsl_basis(tmp_path / name).fids for name in ("b/edit_on", "d"))
+    assert np.linalg.norm(1.8**2 * again - on) < 1e-4 * np.linalg.norm(on)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
+        (("--semi-laser", "--vendor", "ge"), 2, "another vendor"),
         (("--metabolites", "GABBA"), 2, "did you mean 'GABA'"),
         (("--metabolites", "Cr,Cr"), 2, "named twice"),
         (("--vendor", "bruker"), 2, "unknown vendor"),

@@ -178,7 +178,7 @@ def test_unknown_metabolite_names_the_nearest():
         ({"delays_s": [0.005, 0.017]}, "five"),
         ({"edit_duration_s": 0.05}, "shorter than the halves"),
         ({"f0_mhz": "3T"}, "number"),
-        ({"refocusing": "adiabatic"}, "one of 'ideal', 'slr'"),
+        ({"refocusing": "spiral"}, "one of 'ideal', 'slr'"),
     ],
 )
 def test_sequence_errors_name_the_setting(values, text):

@@ -23,6 +23,8 @@ PROTOCOLS = [
     {"te_s": 0.08, "f0_mhz": 123.2, "vendor": "siemens", "edit_off_ppm": 1.5, "edit_duration_s": 0.02},
     {"te_s": 0.07, "f0_mhz": 127.7},
     {"vendor": "ge"},
+    {"te_s": 0.08, "vendor": "philips", "semi_laser": True},
+    {"semi_laser": True},
 ]
 
 
@@ -44,6 +46,7 @@ def test_the_ranges_hold_the_protocol_and_can_be_drawn(fields, kind):
         assert bank.edit_duration_s == (fields["edit_duration_s"],)
     drawn = [protocol for protocol, _ in bank.draw()]
     assert len(drawn) == 40
+    assert ({p.name for p in drawn} == {"MEGA-sLASER"}) == ("semi_laser" in fields)
     for protocol in drawn:
         assert inside(sum(protocol.delays_s), bank.te_s)
         assert inside(protocol.edit_off_ppm, bank.edit_off_ppm)

@@ -3,7 +3,7 @@
 
 from fsl_mrs_dl.physics.sequences.experiment import Block, Experiment, IdealPulse
 from fsl_mrs_dl.physics.sequences.mega_press import MegaPress, Waveform
-from fsl_mrs_dl.physics.sequences.presets import MM_SUPPRESSED_OFF_PPM, mega_delays, mega_press
+from fsl_mrs_dl.physics.sequences.presets import MM_SUPPRESSED_OFF_PPM, mega_delays, mega_press, semi_laser_delays
 
 __all__ = [
     "MM_SUPPRESSED_OFF_PPM",
@@ -14,4 +14,5 @@ __all__ = [
     "Waveform",
     "mega_delays",
     "mega_press",
+    "semi_laser_delays",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MEGA-PRESS: what a protocol is described by.
+"""MEGA-PRESS, and MEGA editing with semi-LASER: what a protocol is described by.
 
 Mescher M, Merkle H, Kirsch J, Garwood M, Gruetter R (1998) Simultaneous in vivo spectral editing and water
 suppression, NMR Biomed 11:266-272, doi 10.1002/(SICI)1099-1492(199810)11:6<266::AID-NBM530>3.0.CO;2-J.
@@ -7,7 +7,6 @@ suppression, NMR Biomed 11:266-272, doi 10.1002/(SICI)1099-1492(199810)11:6<266:
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,9 +19,23 @@ from fsl_mrs_dl.core.errors import ConfigError
 from fsl_mrs_dl.physics import pulses
 from fsl_mrs_dl.physics.pulses import ShapedPulse
 from fsl_mrs_dl.physics.sequences.experiment import Block, Experiment, IdealPulse
+from fsl_mrs_dl.physics.sequences.selective import selective_pulse
 
 Condition = Literal["edit_off", "edit_on"]
 CONDITIONS: tuple[Condition, Condition] = ("edit_off", "edit_on")
+
+_Role = tuple[Literal["refocusing", "editing"], int, int]
+"""A pulse after excitation: what for, along which axis (editing pulses along none: -1), coherence order after it."""
+
+_PRESS: tuple[_Role, ...] = (("refocusing", 1, 1), ("editing", -1, 1), ("refocusing", 2, -1), ("editing", -1, -1))
+_SEMI_LASER: tuple[_Role, ...] = (
+    ("refocusing", 1, 1),
+    ("editing", -1, 1),
+    ("refocusing", 1, -1),
+    ("refocusing", 2, 1),
+    ("refocusing", 2, -1),
+    ("editing", -1, -1),
+)
 
 TE_RANGE_S = (5e-3, 1.0)
 """Echo times that a protocol may have; what lies beyond was meant in another unit."""
@@ -76,15 +89,18 @@ class MegaPress:
     """A MEGA-PRESS protocol: 90 - refocusing - editing - refocusing - editing - readout.
 
     The editing pulses are shaped. Excitation and refocusing are ideal, or shaped pulses with slice gradients (x, y, z
-    in this order) whose profiles are averaged over.
+    in this order) whose profiles are averaged over. With adiabatic refocusing it is MEGA-semi-LASER (Andreychenko et
+    al. 2012, Magn Reson Med 68:1018-1025, doi 10.1002/mrm.24131): two pulses along y, of which the second stands with
+    two along z in place of the second refocusing pulse, as in Hui et al. 2022 (doi 10.1002/mrm.29370).
 
     Parameters
     ----------
     f0_mhz : float
         Proton frequency in MHz.
-    delays_s : tuple of five float
-        Centre to centre: excitation to first refocusing, to first editing, to second refocusing, to second editing,
-        to the top of the echo; s. Their sum is the echo time.
+    delays_s : tuple of five float, of seven with adiabatic refocusing
+        Centre to centre: excitation to first refocusing, to first editing, to second refocusing (with adiabatic
+        refocusing: to second, third, fourth), to second editing, to the top of the echo; s. Their sum is the echo
+        time.
     edit_on_ppm, edit_off_ppm : float
         Centres of the editing pulse in the two conditions.
     edit_duration_s : float
@@ -95,10 +111,10 @@ class MegaPress:
         Shape of the editing pulses; 'waveform' takes `edit_waveform`.
     edit_waveform : Waveform, optional
         Editing pulse on resonance.
-    refocusing : {'ideal', 'slr', 'sinc_gaussian', 'waveform'}
+    refocusing : {'ideal', 'slr', 'sinc_gaussian', 'waveform', 'adiabatic'}
         Instantaneous 180 degree rotations, or shaped pulses with slice selection: linear-phase SLR pulses, Gaussian
-        windowed sincs, or `refocusing_waveform`. (Pulses whose phase is not linear across their band would dephase
-        the voxel, since each axis has one of them only.)
+        windowed sincs, `refocusing_waveform`, or pairs of adiabatic full passages. (Other pulses whose phase is not
+        linear across their band would dephase the voxel, since each axis has one of them only.)
     refocusing_duration_s, refocusing_tbw : float
         Duration (s), and its product with the full width at half maximum of the refocusing profile (that of the
         waveform with 'waveform').
@@ -135,7 +151,7 @@ class MegaPress:
     edit_truncation: float = 0.05
     edit_shape: Literal["gaussian", "sinc_gaussian", "waveform"] = "gaussian"
     edit_waveform: Waveform | None = None
-    refocusing: Literal["ideal", "slr", "sinc_gaussian", "waveform"] = "ideal"
+    refocusing: Literal["ideal", "slr", "sinc_gaussian", "waveform", "adiabatic"] = "ideal"
     refocusing_duration_s: float = 0.0065
     refocusing_tbw: float = 6.0
     refocusing_waveform: Waveform | None = None
@@ -152,8 +168,12 @@ class MegaPress:
     edit_phase_zero_at: Literal["centre", "start"] = "centre"
 
     def __post_init__(self) -> None:
-        if len(self.delays_s) != 5 or min(self.delays_s) <= 0:
-            raise ConfigError("delays_s must hold five positive delays", got=self.delays_s)
+        n_delays = len(self._roles) + 1
+        if len(self.delays_s) != n_delays or min(self.delays_s) <= 0:
+            number = {5: "five", 7: "seven"}[n_delays]
+            raise ConfigError(
+                f"delays_s must hold {number} positive delays with {self.refocusing} refocusing", got=self.delays_s
+            )
         if not 0.5 <= self.f0_mhz / 127.7 <= 2.5:
             raise ConfigError("f0_mhz is not a proton frequency of a human scanner", expected="MHz", got=self.f0_mhz)
         positive = (
@@ -223,6 +243,11 @@ class MegaPress:
         return from_mapping(cls, values, where)
 
     @property
+    def name(self) -> str:
+        """What to call it: ``MEGA-PRESS`` or ``MEGA-sLASER``."""
+        return "MEGA-sLASER" if self.refocusing == "adiabatic" else "MEGA-PRESS"
+
+    @property
     def te_s(self) -> float:
         """Echo time in s."""
         return sum(self.delays_s)
@@ -243,13 +268,13 @@ class MegaPress:
             return None
         if self.refocusing_waveform is not None:
             return self.refocusing_waveform.pulse().scaled(self.b1_scale)
-        return _selective(self.refocusing, self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
+        return selective_pulse(self.refocusing, self.refocusing_duration_s, self.refocusing_tbw).scaled(self.b1_scale)
 
     def excitation_pulse(self) -> ShapedPulse | None:
         """The excitation pulse about y, B1 scale included; None when ideal."""
         if self.excitation == "ideal":
             return None
-        pulse = _selective("excitation", self.excitation_duration_s, self.excitation_tbw)
+        pulse = selective_pulse("excitation", self.excitation_duration_s, self.excitation_tbw)
         return replace(pulse, w1_hz=1j * pulse.w1_hz).scaled(self.b1_scale)
 
     def edit_offset_hz(self, condition: Condition) -> float:
@@ -268,12 +293,17 @@ class MegaPress:
         return np.abs(pulse.spinor(offset_hz.ravel())[0]).reshape(offset_hz.shape) ** 4
 
     @property
+    def _roles(self) -> tuple[_Role, ...]:
+        """The pulses after excitation."""
+        return _SEMI_LASER if self.refocusing == "adiabatic" else _PRESS
+
+    @property
     def _half_durations_s(self) -> tuple[float, ...]:
-        """Time from the centre to the end of the five pulses; of excitation, from its effective centre."""
+        """Time from the centre to the end of each pulse; of excitation, from its effective centre."""
         excitation_s = 0.0 if self.excitation == "ideal" else self._rephasing * self.excitation_duration_s
         refocusing_s = 0.0 if self.refocusing == "ideal" else self.refocusing_duration_s / 2
-        edit_s = self.edit_duration_s / 2
-        return (excitation_s, refocusing_s, edit_s, refocusing_s, edit_s)
+        half_s = {"refocusing": refocusing_s, "editing": self.edit_duration_s / 2}
+        return (excitation_s, *(half_s[role] for role, _, _ in self._roles))
 
     @property
     def _rephasing(self) -> float:
@@ -281,7 +311,7 @@ class MegaPress:
         if self.excitation == "ideal":
             return 0.5
         bandwidth_hz = self.excitation_tbw / self.excitation_duration_s
-        pulse = _selective("excitation", self.excitation_duration_s, self.excitation_tbw)
+        pulse = selective_pulse("excitation", self.excitation_duration_s, self.excitation_tbw)
         return pulses.rephasing_fraction(pulse, -0.4 * bandwidth_hz, 0.4 * bandwidth_hz)
 
     def experiments(self) -> tuple[Experiment, Experiment]:
@@ -293,40 +323,47 @@ class MegaPress:
         refocus: dict[str, Any] = {} if crushed else {"phases_deg": (0.0, 90.0), "receiver": (1.0, -1.0)}
         excitation, refocusing = self.excitation_pulse(), self.refocusing_pulse()
 
-        first = [
-            self._excitation_block(excitation, free_s[0], keep_order=-1 if crushed else None),
-            self._refocusing_block(refocusing, 1, free_s[1], keep_order=1 if crushed else None, **refocus),
-        ]
-        second = self._refocusing_block(refocusing, 2, free_s[3], keep_order=-1 if crushed else None, **refocus)
-        edit_filter = crushed or self.edit_crushers
-        selective = [thickness for thickness in (excitation is not None, *2 * [refocusing is not None]) if thickness]
+        first = self._excitation_block(excitation, free_s[0], keep_order=-1 if crushed else None)
+        # conditions share these blocks
+        shared = {
+            index: self._refocusing_block(
+                refocusing, axis, free_s[index], keep_order=order if crushed else None, **refocus
+            )
+            for index, (role, axis, order) in enumerate(self._roles, start=1)
+            if role == "refocusing"
+        }
+        selective = [pulse for pulse in (excitation, refocusing, refocusing) if pulse is not None]
         cells = (np.arange(self.n_positions) + 0.5) / self.n_positions - 0.5
         x, y, z = (cells * self.fov_slices * thickness_mm * 1e-3 for thickness_mm in self.voxel_mm)
-        experiments = []
-        for condition in CONDITIONS:
-            pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition), self.edit_phase_zero_at)
-            phases_deg = ((0.0,), (0.0,)) if crushed else ((0.0, 90.0), (0.0, 90.0, 180.0, 270.0))
-            edits = [
-                Block(
-                    pulse,
-                    free_s[index],
-                    keep_order=order if edit_filter else None,
-                    phases_deg=phases,
-                    receiver=(1.0,) * len(phases),
-                )
-                for index, order, phases in ((2, 1, phases_deg[0]), (4, -1, phases_deg[1]))
-            ]
-            experiments.append(
-                Experiment(
-                    (*first, edits[0], second, edits[1]),
-                    self.f0_mhz,
-                    self.transmitter_ppm,
-                    (x, y, z),
-                    # mean over the field times its extent in slices = integral over position per slice width
-                    scale=self.fov_slices ** len(selective),
-                )
+        experiments = [
+            Experiment(
+                (first, *(blocks[index] for index in sorted(blocks))),
+                self.f0_mhz,
+                self.transmitter_ppm,
+                (x, y, z),
+                # mean over the field times its extent in slices = integral over position per slice width
+                scale=self.fov_slices ** len(selective),
             )
+            for blocks in ({**shared, **self._editing_blocks(condition, free_s)} for condition in CONDITIONS)
+        ]
         return experiments[0], experiments[1]
+
+    def _editing_blocks(self, condition: Condition, free_s: list[float]) -> dict[int, Block]:
+        """The two editing pulses of a condition, by their place in the sequence."""
+        pulse = self.editing_pulse().shifted(self.edit_offset_hz(condition), self.edit_phase_zero_at)
+        crushed = self.selection == "crushers"
+        cycles = ((0.0,), (0.0,)) if crushed else ((0.0, 90.0), (0.0, 90.0, 180.0, 270.0))
+        places = [(i, order) for i, (role, _, order) in enumerate(self._roles, start=1) if role == "editing"]
+        return {
+            index: Block(
+                pulse,
+                free_s[index],
+                keep_order=order if crushed or self.edit_crushers else None,
+                phases_deg=phases,
+                receiver=(1.0,) * len(phases),
+            )
+            for (index, order), phases in zip(places, cycles, strict=True)
+        }
 
     def _excitation_block(self, pulse: ShapedPulse | None, delay_s: float, **selection: Any) -> Block:
         if pulse is None:
@@ -346,41 +383,3 @@ class MegaPress:
         gradient = [0.0, 0.0, 0.0]
         gradient[axis] = self.refocusing_tbw / self.refocusing_duration_s / (self.voxel_mm[axis] * 1e-3)
         return Block(pulse, delay_s, (gradient[0], gradient[1], gradient[2]), **selection)
-
-
-@functools.lru_cache(maxsize=64)
-def _selective(kind: str, duration_s: float, time_bandwidth: float) -> ShapedPulse:
-    """A slice-selective pulse about x whose profile has the full width at half maximum that is asked for.
-
-    A design's own time-bandwidth product is that of its filter; the profile of a refocusing pulse is narrower.
-    """
-    purpose: Any = "excitation" if kind == "excitation" else "refocusing"
-    nominal = time_bandwidth
-    try:
-        for _ in range(8):
-            if kind == "sinc_gaussian":
-                pulse = pulses.sinc_gaussian_pulse(duration_s, time_bandwidth=nominal, n_steps=128)
-            else:
-                pulse = pulses.slr_pulse(duration_s, nominal, purpose)
-            found = _time_bandwidth(pulse, purpose, time_bandwidth)
-            if abs(found - time_bandwidth) < 1e-4 * time_bandwidth:
-                break
-            nominal *= time_bandwidth / found
-    except ValueError as error:
-        raise ConfigError(f"{kind} pulse: {error}", hint="Choose a time-bandwidth product of 3 or more") from error
-    return pulse
-
-
-def _time_bandwidth(pulse: ShapedPulse, purpose: Any, expected: float) -> float:
-    """What `fsl_mrs_dl.physics.pulses.properties` says of a pulse with a symmetric profile.
-
-    Only the flank where it is expected is looked at: a bank designs hundreds of pulses, several times each.
-    """
-    offset_hz = np.linspace(0.0, 1.2 * expected / pulse.duration_s, 241)
-    values = pulses.profile(pulse, offset_hz, purpose)
-    half = values.max() / 2
-    last = int(np.flatnonzero(values >= half)[-1])
-    if last + 1 == len(values):
-        return 2.4 * expected
-    share = (values[last] - half) / (values[last] - values[last + 1])
-    return float(2 * pulse.duration_s * (offset_hz[last] + share * (offset_hz[1] - offset_hz[0])))

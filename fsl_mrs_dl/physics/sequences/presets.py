@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MEGA-PRESS from what a user knows: echo time, vendor, field, voxel, pulses.
+"""MEGA-PRESS and MEGA-semi-LASER from what a user knows: echo time, vendor, field, voxel, pulses.
 
 Waveforms are our own: linear-phase SLR pulses of the vendor's duration and bandwidth, and a Gaussian of 14 ms for
 editing, whose inversion profile is 90 Hz wide (MRSCloud's pulse for Philips and GE: 88 Hz).
@@ -65,6 +65,57 @@ def mega_delays(te_s: float, first_echo_s: float, edit_lag: float = 0.5) -> tupl
     return delays_s
 
 
+SEMI_LASER_FIRST_ECHO_S, SEMI_LASER_EDIT_LAG = 0.0101376, 0.86053
+"""Of MRSCloud's MEGA-semi-LASER of Philips at TE 80 ms (doi 10.1002/mrm.29370, functions/sim_signals_sLASER.m)."""
+
+SEMI_LASER_TRAIN_S = (0.0046125, 0.0066806)
+"""From the second to the third and to the fourth refocusing pulse there, centre to centre."""
+
+SEMI_LASER_DURATION_S, SEMI_LASER_BANDWIDTH_HZ = 0.0045, 8000.0
+"""Of its refocusing pulses: those are gradient modulated, which lowers their peak; ours, of constant gradient, have the
+same width."""
+
+
+_SEMI_LASER_POSITIONS = 48
+"""Across each slice: the edges of these are steeper, and at 24 positions GABA's DIFF is off by 0.7 %."""
+
+
+def semi_laser_delays(
+    te_s: float,
+    first_echo_s: float = SEMI_LASER_FIRST_ECHO_S,
+    edit_lag: float = SEMI_LASER_EDIT_LAG,
+    train_s: tuple[float, float] = SEMI_LASER_TRAIN_S,
+) -> tuple[float, ...]:
+    """Delays of MEGA-semi-LASER from the echo time.
+
+    The second, third and fourth refocusing pulse refocus like one that stands as far after the second as the fourth
+    after the third; this one takes the place of MEGA-PRESS's second, see `mega_delays`.
+
+    Parameters
+    ----------
+    te_s, first_echo_s, edit_lag : float
+        As of `mega_delays`.
+    train_s : tuple of two float
+        Second to third and third to fourth refocusing pulse, centre to centre, s.
+
+    Returns
+    -------
+    delays_s : tuple of seven float
+        As `MegaPress` takes them with adiabatic refocusing.
+
+    Raises
+    ------
+    ConfigError
+        When the echo time is too short.
+    """
+    first_s, early_s, late_s, second_s, last_s = mega_delays(te_s, first_echo_s, edit_lag)
+    before_s, after_s = train_s
+    delays_s = (first_s, early_s, late_s - after_s, before_s, after_s, second_s - before_s, last_s)
+    if min(delays_s) <= 0:
+        raise ConfigError("the echo time is too short for four refocusing pulses", got=f"{1e3 * te_s:.4g} ms")
+    return delays_s
+
+
 def mega_press(
     te_s: float = 0.068,
     *,
@@ -76,6 +127,7 @@ def mega_press(
     edit_duration_s: float | None = None,
     edit_pulse: ShapedPulse | None = None,
     refocusing_pulse: ShapedPulse | None = None,
+    semi_laser: bool = False,
     **others: Any,
 ) -> MegaPress:
     """A protocol from what is known of it; what is not given is the vendor's.
@@ -96,35 +148,66 @@ def mega_press(
         Of each editing pulse; the vendor's otherwise, and `LONG_EDIT_S` from `LONG_ECHO_S` on.
     edit_pulse, refocusing_pulse : ShapedPulse, optional
         Waveforms on resonance, as `fsl_mrs_dl.io.read_pulse` gives them, in place of designed ones.
+    semi_laser : bool
+        Refocus by two pairs of adiabatic pulses at the times of `semi_laser_delays`, not the vendor's; GE's order of
+        pulses is not known here.
     **others
         Further fields of `MegaPress`; they win over the vendor's.
 
     Raises
     ------
     ConfigError
-        For an unknown vendor or field, or pulses that do not fit into the echo time.
+        For an unknown vendor or field, pulses that do not fit into the echo time or do not go with `semi_laser`.
     """
     preset = _preset(vendor, te_s, edit_duration_s)
+    localised = (_semi_laser if semi_laser else _press)(vendor, te_s, refocusing_pulse)
     fields: dict[str, Any] = {
         "f0_mhz": preset.f0_mhz if f0_mhz is None else f0_mhz,
-        "delays_s": mega_delays(te_s, preset.first_echo_s, preset.edit_lag),
         "edit_on_ppm": edit_on_ppm,
         "edit_off_ppm": edit_off_ppm,
         "edit_shape": preset.edit_shape,
         "edit_duration_s": _edit_duration_s(preset, te_s) if edit_duration_s is None else edit_duration_s,
-        "refocusing": "slr",
-        "refocusing_duration_s": preset.refocusing_duration_s,
-        "refocusing_tbw": preset.refocusing_duration_s * preset.refocusing_bandwidth_hz,
         "voxel_mm": voxel_mm,
+        **localised,
     }
     if edit_pulse is not None:
         _check_duration(edit_pulse, edit_duration_s)
         fields |= _waveform("edit", "edit_shape", edit_pulse)
-    if refocusing_pulse is not None:
-        fields |= _waveform("refocusing", "refocusing", refocusing_pulse)
-        bandwidth_hz = properties(refocusing_pulse).bandwidth_hz
-        fields["refocusing_tbw"] = bandwidth_hz * refocusing_pulse.duration_s
     return MegaPress.from_dict({**fields, **others}, "mega_press")
+
+
+def _press(vendor: str, te_s: float, refocusing_pulse: ShapedPulse | None) -> dict[str, Any]:
+    """Fields of `MegaPress` for a vendor's timing and refocusing pulses, or those of a file."""
+    preset = VENDORS[vendor]
+    fields = {
+        "delays_s": mega_delays(te_s, preset.first_echo_s, preset.edit_lag),
+        "refocusing": "slr",
+        "refocusing_duration_s": preset.refocusing_duration_s,
+        "refocusing_tbw": preset.refocusing_duration_s * preset.refocusing_bandwidth_hz,
+    }
+    if refocusing_pulse is None:
+        return fields
+    tbw = properties(refocusing_pulse).bandwidth_hz * refocusing_pulse.duration_s
+    return {**fields, **_waveform("refocusing", "refocusing", refocusing_pulse), "refocusing_tbw": tbw}
+
+
+def _semi_laser(vendor: str, te_s: float, refocusing_pulse: ShapedPulse | None) -> dict[str, Any]:
+    """Fields of `MegaPress` for a semi-LASER."""
+    if vendor == "ge":
+        raise ConfigError(
+            "the order of pulses in GE's semi-LASER is not simulated", hint="Take another vendor, or a --sequence file"
+        )
+    if refocusing_pulse is not None:
+        raise ConfigError(
+            "a refocusing pulse of a file does not go with semi-LASER", hint="Its adiabatic pulses are designed here"
+        )
+    return {
+        "delays_s": semi_laser_delays(te_s),
+        "refocusing": "adiabatic",
+        "refocusing_duration_s": SEMI_LASER_DURATION_S,
+        "refocusing_tbw": SEMI_LASER_DURATION_S * SEMI_LASER_BANDWIDTH_HZ,
+        "n_positions": _SEMI_LASER_POSITIONS,
+    }
 
 
 def _preset(vendor: str, te_s: float, edit_duration_s: float | None) -> Vendor:
