@@ -396,6 +396,7 @@ GROUPS: Mapping[str, tuple[Case, ...]] = {
     ),
     "protocol": (
         Case("echo_time", lambda: Scan(pair()[0], conditions=("edit_off",), header={"EchoTime": 0.030})),
+        Case("localisation", lambda: Scan(pair(), sidecar={"SequenceName": "eja_svs_mslaser"})),
         Case("target", lambda: Scan(pair(), sidecar={"EditTarget": "GSH"})),
         Case("bands", lambda: Scan(pair(), header=pulses(ON={"PulseOffset": [1.9, 4.56]}))),
         Case("pulse_place", lambda: Scan(pair(), header=pulses(ON={"PulseOffset": 4.56}))),

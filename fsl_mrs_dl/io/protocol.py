@@ -12,6 +12,7 @@ import numpy as np
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.reading import read_json_object
 from fsl_mrs_dl.io.edit_header import edit_pulses, unusable_pulses
+from fsl_mrs_dl.io.localisation import SEMI_LASER, told_localisation
 from fsl_mrs_dl.io.nifti import read_acquisition
 
 _VENDORS = {"siemens": "siemens", "philips": "philips", "gemedical": "ge", "gehealth": "ge", "generalelectric": "ge"}
@@ -29,7 +30,8 @@ def protocol_like(path: Path) -> dict[str, Any]:
     Returns
     -------
     fields : dict
-        Of ``te_s, f0_mhz, vendor, voxel_mm, edit_on_ppm, edit_off_ppm, edit_duration_s``, those that the file has.
+        Of ``te_s, f0_mhz, vendor, voxel_mm, edit_on_ppm, edit_off_ppm, edit_duration_s, semi_laser``, those that the
+        file has.
 
     Raises
     ------
@@ -50,6 +52,9 @@ def protocol_like(path: Path) -> dict[str, Any]:
     if vendor is not None:
         fields["vendor"] = vendor
     fields |= _of_pulses(pulses)
+    localised = told_localisation(header)
+    if localised is not None and localised[0] == SEMI_LASER:
+        fields["semi_laser"] = True
     if "te_s" not in fields and "f0_mhz" not in fields:
         raise DataError(
             "the file tells nothing of its protocol", where=path, expected="EchoTime, SpectrometerFrequency"

@@ -14,6 +14,7 @@ from typing import Any
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.io.edit_header import unusable_pulses
+from fsl_mrs_dl.io.localisation import REFOCUSING_PULSES, told_localisation
 from fsl_mrs_dl.quantify.result import Quantification
 
 METABOLITES_PPM = (0.5, 4.4)
@@ -26,6 +27,7 @@ nearer ones are a caution, as their shape matters as much as their length."""
 
 REASONS: Mapping[str, str] = {
     "echo_time": "the echo time is {te_ms:.4g} ms{alone}; the model was trained on {low:.4g} to {high:.4g} ms",
+    "localisation": "the voxel was localised by {found} ({entry} of the header); the model was trained on {trained}",
     "target": "{names} was edited",
     "bands": "the editing pulse {label} has several bands",
     "pulse_place": "the {name} pulse stood at {shift_ppm:g} ppm; the model was trained on {trained}",
@@ -92,7 +94,7 @@ def completed(spectra: EditedSpectra, protocol: Mapping[str, Any] | None) -> Edi
 
 def differences(spectra: EditedSpectra, ranges: Mapping[str, Sequence[float]]) -> list[str]:
     """How the protocol differs from what a model was trained on (`ranges` of its card), in words."""
-    reasons = [*_echo_time(spectra, ranges), *_target(spectra.header)]
+    reasons = [*_echo_time(spectra, ranges), *_localisation(spectra.header, ranges), *_target(spectra.header)]
     bands = [note for note in unusable_pulses(spectra.header) if "bands" in note]
     if bands:
         return [*reasons, *bands]
@@ -129,6 +131,17 @@ def _echo_time(spectra: EditedSpectra, ranges: Mapping[str, Sequence[float]]) ->
     low, high = (1e3 * float(limit) for limit in ranges["te_s"])
     alone = ", and nothing shows that it was edited" if spectra.present == ("edit_off",) else ""
     return [REASONS["echo_time"].format(te_ms=1e3 * spectra.te_s, alone=alone, low=low, high=high)]
+
+
+def _localisation(header: Mapping[str, Any], ranges: Mapping[str, Sequence[float]]) -> list[str]:
+    """PRESS or semi-LASER, where the model was trained on the other one; a card without a word of it is of PRESS."""
+    told = told_localisation(header)
+    low, high = ranges.get("refocusing_pulses", (2, 2))
+    trained = [name for name, pulses in REFOCUSING_PULSES.items() if low <= pulses <= high]
+    if told is None or told[0] in trained:
+        return []
+    found, entry = told
+    return [REASONS["localisation"].format(found=found, entry=entry, trained=" and ".join(trained))]
 
 
 def _target(header: Mapping[str, Any]) -> list[str]:

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsl_mrs_dl.basis.files import LineBasis, read_fsl_basis
-from fsl_mrs_dl.basis.nominal import BODY_C, features_of
+from fsl_mrs_dl.basis.nominal import BODY_C, features_of, nominal
 from fsl_mrs_dl.core.arguments import check_choice, check_mapping, check_number
 from fsl_mrs_dl.core.constants import NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
+from fsl_mrs_dl.io.localisation import SEMI_LASER, told_localisation
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.inputs import NetworkInput
 from fsl_mrs_dl.models.novelty import strangeness
@@ -47,8 +48,6 @@ PROTOCOL_RANGES: Mapping[str, tuple[float, float, str]] = {
 
 CONTRADICTION = "contradiction_of_protocol"
 """Name of the check of what was told against the spectrum."""
-
-_N_POSITIONS = 12
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def _known(
 
 
 def _of_header(spectra: EditedSpectra) -> dict[str, Any]:
-    """Those of `OPTIONS` that the header or sidecar says.
+    """Those of `OPTIONS` that the header or sidecar says, and whether it was a semi-LASER.
 
     Not the vendor: each has had several MEGA-PRESS sequences, whose timings the manufacturer's name does not tell.
     """
@@ -200,14 +199,16 @@ def _of_header(spectra: EditedSpectra) -> dict[str, Any]:
         "edit_off_ppm": off.get("shift_ppm"),
         "edit_duration_s": on.get("duration_s"),
     }
-    return {name: value for name, value in said.items() if value is not None}
+    known = {name: value for name, value in said.items() if value is not None}
+    localised = told_localisation(spectra.header)
+    return {**known, "semi_laser": True} if localised is not None and localised[0] == SEMI_LASER else known
 
 
 @functools.lru_cache(maxsize=32)
 def _simulated(f0_mhz: float, fields: tuple[tuple[str, Any], ...]) -> NDArray:
     """Features of a simulated protocol; the data sets of a study share it."""
     values = dict(fields)
-    sequence = mega_press(values.pop("te_s", 0.068), f0_mhz=f0_mhz, n_positions=_N_POSITIONS, **values)
+    sequence = nominal(mega_press(values.pop("te_s", 0.068), f0_mhz=f0_mhz, **values))
     systems = [load_system(name).at_temperature(BODY_C) for name in DESCRIBED]
     return features_of(LineBasis({s.name: simulate_metabolite(s, sequence) for s in systems}, sequence))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fsl_mrs_dl.core.constants import GAMMA_H_MHZ_PER_T
 from fsl_mrs_dl.core.files import write_json
+from fsl_mrs_dl.io.localisation import PRESS, REFOCUSING_PULSES, SEMI_LASER
 from fsl_mrs_dl.metabolites.sums import REFERENCES
 from fsl_mrs_dl.models.card import CARD_FILE
 from fsl_mrs_dl.models.folder import open_model
@@ -28,7 +29,7 @@ def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
     bank = recipe.bank
     # the long echo times of a bank are its minority, on which a network errs more: data of them are flagged
     durations_s = (*bank.edit_duration_s, *(bank.long_edit_duration_s if bank.long_share else ()))
-    return {
+    ranges = {
         "f0_mhz": (min(bank.f0_mhz) - 1.0, max(bank.f0_mhz) + 1.0),
         "te_s": (bank.te_s[0] - 0.002, bank.te_s[1] + 0.002),
         "fwhm_hz": (recipe.line_shape.width_hz[0], recipe.line_shape.brain_width_hz[1]),
@@ -37,6 +38,17 @@ def training_ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
         "edit_on_ppm": (bank.edit_on_ppm[0], bank.edit_on_ppm[1]),
         "edit_duration_s": (min(durations_s), max(durations_s)),
     }
+    localised = _localisations(recipe)
+    if localised != (PRESS,):
+        pulses = [float(REFOCUSING_PULSES[name]) for name in localised]
+        ranges["refocusing_pulses"] = (min(pulses), max(pulses))
+    return ranges
+
+
+def _localisations(recipe: Recipe) -> tuple[str, ...]:
+    """PRESS, semi-LASER or both: whatever is not adiabatic refocusing stands for PRESS."""
+    families = set(recipe.bank.refocusing)
+    return (*((PRESS,) if families - {"adiabatic"} else ()), *((SEMI_LASER,) if "adiabatic" in families else ()))
 
 
 def known_limits(recipe: Recipe) -> tuple[str, ...]:
@@ -55,8 +67,9 @@ def _protocol(recipe: Recipe) -> str:
         echo += f" or {_span_ms(bank.long_te_s)}"
         if bank.symmetric_share:
             off += f" (at the longer TE also {_span(bank.symmetric_off_ppm, digits=2)})"
+    sequences = " and ".join(f"MEGA-{name}" for name in _localisations(recipe))
     return (
-        f"trained on MEGA-PRESS at {_span(fields_t)} T with TE {echo} ms, editing pulses at "
+        f"trained on {sequences} at {_span(fields_t)} T with TE {echo} ms, editing pulses at "
         f"{_span(bank.edit_on_ppm, digits=2)} ppm (ON) and {off} ppm (OFF)"
     )
 

@@ -165,6 +165,13 @@ def test_a_bids_sidecar_has_milliseconds(tmp_path):
     assert isinstance(mega_press(**fields), MegaPress)
 
 
+def test_a_sidecar_that_names_semi_laser_is_simulated_so(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({"EchoTime": 0.074, "PulseSequenceType": "MEGA-sLASER"}))
+    fields = protocol_like(tmp_path / "s.json")
+    assert fields == {"te_s": 0.074, "semi_laser": True}
+    assert mega_press(**fields).name == "MEGA-sLASER"
+
+
 def test_a_nifti_header_has_seconds(tmp_path):
     header = {
         "EchoTime": 0.068,

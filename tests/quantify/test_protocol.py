@@ -12,6 +12,7 @@ import pytest
 
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.flags import Flag
+from fsl_mrs_dl.io.localisation import told_localisation
 from fsl_mrs_dl.quantify.protocol import completed, differences, unknowns, with_protocol
 from tests.helpers import EXAMPLE, pair_of, write_nifti
 from tests.report_helpers import full
@@ -37,6 +38,7 @@ def spectra(te_s=0.068, pulse=None, header=None, **fids):
         (spectra(pulse=pulses(on=4.56)), "ON pulse stood at 4.56 ppm"),
         (spectra(pulse=pulses(off=1.5)), "OFF pulse stood at 1.5 ppm"),
         (spectra(pulse=pulses(duration_s=0.04)), "pulse lasted 40 ms"),
+        (spectra(header={"SequenceName": "eja_svs_mslaser"}), "localised by semi-LASER (SequenceName of the header)"),
         (spectra(header={"EditTarget": "GSH"}), "GSH was edited"),
         (spectra(header={"EditPulse": {"ON": {"PulseOffset": [1.9, 4.56]}}}), "several bands"),
     ],
@@ -64,6 +66,7 @@ def test_what_the_model_was_not_trained_on_is_refused(data, words):
         spectra(pulse=pulses(off=-3.0)),
         spectra(pulse=pulses(on=7.5, off=1.9)),
         spectra(header={"EditTarget": ["GABA+"]}),
+        spectra(header={"SequenceName": "svs_edit", "ProtocolName": "Pain_laser_MEGA-PRESS"}),
         spectra(te_s=None, pulse={}),
     ],
 )
@@ -75,6 +78,40 @@ def test_a_model_that_was_trained_wider_answers_more():
     wide = {**RANGES, "te_s": (0.0655, 0.0825), "edit_off_ppm": (1.45, 7.6)}
     assert differences(spectra(te_s=0.08, pulse=pulses(off=1.5)), wide) == []
     assert len(differences(spectra(te_s=0.08, pulse=pulses(off=1.5)), RANGES)) == 2
+
+
+def test_a_model_of_semi_laser_answers_semi_laser():
+    own = {**RANGES, "refocusing_pulses": (4.0, 4.0)}
+    both = {**RANGES, "refocusing_pulses": (2.0, 4.0)}
+    laser, press = (spectra(header={"PulseSequenceType": f"MEGA-{name}"}) for name in ("sLASER", "PRESS"))
+    assert [len(differences(data, own)) for data in (laser, press)] == [0, 1]
+    assert "localised by PRESS" in differences(press, own)[0]
+    assert differences(press, own)[0].endswith("the model was trained on semi-LASER")
+    assert [len(differences(data, both)) for data in (laser, press, spectra())] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ({"SequenceName": "%CustomerSeq%\\svs_slaserVOI_dkd2"}, "semi-LASER"),
+        ({"SequenceName": "oslaser"}, "semi-LASER"),
+        ({"PulseSequenceType": "MEGA-sLASER"}, "semi-LASER"),
+        ({"PulseSequenceType": "HERMES", "ProtocolName": "MEGA_sLASER_TE80"}, "semi-LASER"),
+        ({"ProtocolName": "gaba semi-LASER"}, "semi-LASER"),
+        ({"SeriesDescription": "MRS_mslaser_acc"}, "semi-LASER"),
+        # the name of the sequence counts before what people write
+        ({"ProtocolName": "sLASER_old", "SequenceName": "mega_press_univ"}, "PRESS"),
+        ({"SequenceName": "svs_se", "ProtocolName": "GABA_MEGA-PRESS_ACC"}, "PRESS"),
+        ({"ProtocolName": "jpress_TE68"}, "PRESS"),
+        ({"ProtocolName": "laser pain, blood pressure, his laser"}, None),
+        ({"ProtocolName": "express depression"}, None),
+        ({"SequenceName": 7, "ProtocolName": ["sLASER"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_localisation_is_read_where_it_is_told(header, found):
+    told = told_localisation(header)
+    assert (told and told[0]) == found
 
 
 def test_what_the_user_says_fills_the_header_up_and_does_not_replace_it():

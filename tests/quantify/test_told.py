@@ -75,6 +75,19 @@ def test_header_goes_before_the_users_words_and_both_are_told(bases, model):
     np.testing.assert_array_equal(named.inputs, silent.inputs)
 
 
+def test_a_semi_laser_is_told_as_one(model):
+    header = {"SequenceName": "svs_mslaser"}
+    spectra = dataclasses.replace(SPECTRA, edit_pulse=PULSES, header=header)
+    told = told_protocol(spectra, model)
+    assert (told.source, told.fields["semi_laser"]) == ("header", True)
+    assert told.distance > 2 * told_protocol(dataclasses.replace(SPECTRA, edit_pulse=PULSES), model).distance
+    sequence = mega_press(f0_mhz=127.7, edit_duration_s=0.014, semi_laser=True)
+    systems = [load_system(name).at_temperature(BODY_C) for name in DESCRIBED]
+    code = ProtocolCode.from_card(model.card.protocol)
+    pairs = {s.name: simulate_metabolite(s, sequence) for s in systems}
+    assert told.distance == pytest.approx(code.distance(features_of(LineBasis(pairs, sequence))), rel=1e-3)
+
+
 def test_a_basis_goes_before_everything(bases, model, tmp_path):
     write_fsl_basis(tmp_path, bases[1])
     told = told_protocol(dataclasses.replace(SPECTRA, edit_pulse=PULSES), model, basis=tmp_path)
