@@ -194,24 +194,31 @@ def read_fsl_basis(folder: Path, names: Sequence[str] = ()) -> ConditionBasis:
     files = needed if names and len(needed) == len(names) else files
     found, fids, sampling = [], [], None
     for file in files:
-        try:
-            entry: dict[str, Any] = read_json(file, "basis")["basis"]
-            fid = np.array(entry["basis_re"], dtype=float) - 1j * np.array(entry["basis_im"], dtype=float)
-            this = (len(fid), float(entry["basis_dwell"]), float(entry["basis_centre"]), float(entry["basis_width"]))
-            found.append(str(entry["basis_name"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError("not a basis file of FSL-MRS", where=file, got=f"{type(error).__name__} {error}") from error
-        if fid.ndim != 1 or not np.isfinite(fid).all():
-            raise DataError("the basis signal is not a finite FID", where=file)
-        _check_sampling(this, file)
+        name, fid, this = _read_signal(file)
         if sampling is not None and this != sampling:
             raise DataError(
                 "sampling differs from the other files of the basis", where=file, expected=sampling, got=this
             )
         sampling = this
+        found.append(name)
         fids.append(fid)
     assert sampling is not None
     return ConditionBasis(tuple(found), np.array(fids), sampling[1], sampling[2], sampling[3])
+
+
+def _read_signal(file: Path) -> tuple[str, NDArray, tuple[int, float, float, float]]:
+    """Name, FID and sampling (points, dwell time, field, width) of a file of FSL-MRS's basis."""
+    try:
+        entry: dict[str, Any] = read_json(file, "basis")["basis"]
+        fid = np.array(entry["basis_re"], dtype=float) - 1j * np.array(entry["basis_im"], dtype=float)
+        sampling = (len(fid), float(entry["basis_dwell"]), float(entry["basis_centre"]), float(entry["basis_width"]))
+        name = str(entry["basis_name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError("not a basis file of FSL-MRS", where=file, got=f"{type(error).__name__} {error}") from error
+    if fid.ndim != 1 or not np.isfinite(fid).all():
+        raise DataError("the basis signal is not a finite FID", where=file)
+    _check_sampling(sampling, file)
+    return name, fid, sampling
 
 
 def _check_sampling(sampling: tuple[int, float, float, float], file: Path) -> None:
