@@ -147,6 +147,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
     from fsl_mrs_dl.api.basis import check_compact, simulate_basis
     from fsl_mrs_dl.core.errors import ConfigError
     from fsl_mrs_dl.core.files import new_output_folder
+    from fsl_mrs_dl.core.unfinished import unfinished_folder
     from fsl_mrs_dl.reports.manifest import entry_names
 
     if args.positions is not None and not 8 <= args.positions <= 4096:
@@ -158,7 +159,7 @@ def _basis_set(args: argparse.Namespace, workers: int) -> None:
         if target is not None and target.is_dir():
             raise ConfigError(f"--{name} names a folder", where=target, expected="a file")
     args.output = args.output.resolve()
-    scratch = args.output.with_name(args.output.name + ".partial")
+    scratch = unfinished_folder(args.output)
     _check_inputs(args, scratch)
     systems = _systems(args)
     protocol = _protocol(args)

@@ -17,6 +17,11 @@ from fsl_mrs_dl.core.storage import cannot_write
 log = logging.getLogger(__name__)
 
 
+def unfinished_folder(output: Path) -> Path:
+    """Where an interrupted command keeps what it has done towards `output`."""
+    return output.with_name(output.name + ".partial")
+
+
 def key_of(record: Any) -> str:
     """SHA-256 of what the work is made from, given as JSON has it."""
     return hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode()).hexdigest()

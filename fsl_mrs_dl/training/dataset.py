@@ -23,7 +23,7 @@ from fsl_mrs_dl.core.errors import ConfigError, DataError
 from fsl_mrs_dl.core.files import check_replaceable, new_output_folder, write_json
 from fsl_mrs_dl.core.progress import Pace
 from fsl_mrs_dl.core.storage import writing_to
-from fsl_mrs_dl.core.unfinished import claim, key_of
+from fsl_mrs_dl.core.unfinished import claim, key_of, unfinished_folder
 from fsl_mrs_dl.core.workers import run_calls
 from fsl_mrs_dl.synthesise.recipe import Recipe
 from fsl_mrs_dl.synthesise.synthesiser import SynthesisedBatch, Synthesiser
@@ -40,11 +40,6 @@ _STAMP, _DONE, _MAKER = "data_set.json", "done.json", "synthesiser.pickle"
 """Files of an unfinished data set: what it is of, how much of it is there, and what its workers make it with."""
 
 _ARRAYS = ("channels", "present", "target", "conc_mm", "scale", "is_brain")
-
-
-def unfinished_folder(output: Path) -> Path:
-    """Where an interrupted `write_dataset` leaves what it has."""
-    return output.with_name(output.name + ".partial")
 
 
 def write_dataset(

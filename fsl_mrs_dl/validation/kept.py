@@ -16,7 +16,7 @@ from typing import Any
 from fsl_mrs_dl import __version__
 from fsl_mrs_dl.core.errors import FslMrsDlError
 from fsl_mrs_dl.core.files import write_text
-from fsl_mrs_dl.core.unfinished import claim, key_of
+from fsl_mrs_dl.core.unfinished import claim, key_of, unfinished_folder
 from fsl_mrs_dl.models.calibrated import LoadedModel
 from fsl_mrs_dl.models.estimate import Estimate
 from fsl_mrs_dl.models.folder import sha256
@@ -27,11 +27,6 @@ STAMP = "validation.json"
 """File of an unfinished validation that says what it is of."""
 
 _INTERVALS = ("interval68", "interval95")
-
-
-def unfinished_folder(output: Path) -> Path:
-    """Where an interrupted `validate` leaves what it has."""
-    return output.with_name(output.name + ".partial")
 
 
 def key_of_cases(

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.unfinished import unfinished_folder
 from fsl_mrs_dl.models.estimate import Estimate
-from fsl_mrs_dl.validation.kept import KeptCases, key_of_cases, program_versions, unfinished, unfinished_folder
+from fsl_mrs_dl.validation.kept import KeptCases, key_of_cases, program_versions, unfinished
 from fsl_mrs_dl.validation.outputs import Case
 from fsl_mrs_dl.validation.programs.lcmodel import LCModel
 from fsl_mrs_dl.validation.run import Truth
