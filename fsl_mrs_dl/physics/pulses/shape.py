@@ -82,10 +82,6 @@ class ShapedPulse:
         alpha, beta = self.spinor(offset_hz)
         return np.abs(alpha) ** 2 - np.abs(beta) ** 2
 
-    def refocusing_profile(self, offset_hz: NDArray) -> NDArray:
-        """Fraction ``|beta|^2`` of transverse magnetisation that is refocused between crushers."""
-        return np.abs(self.spinor(offset_hz)[1]) ** 2
-
 
 def step_spinors(w1_hz: NDArray, offset_hz: NDArray, step_s: float) -> tuple[NDArray, NDArray]:
     """Cayley-Klein parameters of constant steps, exact, broadcast over both arguments.
