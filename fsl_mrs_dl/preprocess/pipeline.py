@@ -14,8 +14,8 @@ from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.record import Coils, EddyCurrent, LineWidth, OnOffAlignment, Record, ResidualWater, Transients
-from fsl_mrs_dl.preprocess.align import align_transients, apply_alignment, comparable
-from fsl_mrs_dl.preprocess.average import average_transients
+from fsl_mrs_dl.preprocess.align import apply_alignment
+from fsl_mrs_dl.preprocess.averages import Averages, average_conditions
 from fsl_mrs_dl.preprocess.checks import (
     check_belongs,
     check_values,
@@ -28,7 +28,6 @@ from fsl_mrs_dl.preprocess.checks import (
 )
 from fsl_mrs_dl.preprocess.coils import apply_weights, combine_coils
 from fsl_mrs_dl.preprocess.eddy import correct_eddy
-from fsl_mrs_dl.preprocess.groups import averages_without, blocks
 from fsl_mrs_dl.preprocess.labels import as_transients, reference_as_transients
 from fsl_mrs_dl.preprocess.mixed import check_mixed
 from fsl_mrs_dl.preprocess.orientation import offset_of
@@ -48,9 +47,6 @@ measurably from 15.5 Hz on (Tsai et al. 2016, Sci Rep 6:24564, doi 10.1038/srep2
 MANY_REJECTED = 0.25
 """Share of rejected transients that calls for caution: noise then grows by more than 15 %, and a subject who moved so
 often hardly lay still in the rest. Our convention."""
-
-MIN_SIMILARITY = 0.3
-"""Median correlation of the aligned transients with their target below which alignment is not to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -88,59 +84,7 @@ class Preprocessed:
     width_after_hz: float = float("nan")
 
 
-@dataclass(frozen=True)
-class _Averaged:
-    """Averages of each condition in the order of the file, with what was found on the way.
-
-    `without_group` holds them without one group of transients each, shape ``(n_conditions, n_groups, n)``.
-    """
-
-    fids: NDArray
-    without_group: NDArray
-    unaligned: NDArray
-    shifts_hz: list[NDArray]
-    phases_rad: list[NDArray]
-    rejected: list[tuple[int, ...]]
-    failed: bool
-
-
-def _average(acq: Acquisition, fids: NDArray) -> _Averaged:
-    """Align and average the transients (n_conditions, n_dynamics, n) of each condition."""
-    means, plain, shifts, phases, rejected, failed = [], [], [], [], [], False
-    parts: list[tuple[NDArray, NDArray, NDArray]] = []
-    counts = acq.counts or (fids.shape[1],) * len(fids)
-    for condition in (rows[:count] for rows, count in zip(fids, counts, strict=True)):
-        # what a stopped scan leaves empty would dilute the mean
-        there = np.flatnonzero(np.any(condition, axis=-1))
-        if not there.size:
-            raise DataError("every transient of a condition is zero", where=acq.source)
-        shift, phase = np.zeros((2, len(condition)))
-        kept, out = condition[there], np.setdiff1d(np.arange(len(condition)), there)
-        if len(kept) == 1:
-            means.append(kept[0])
-            parts.append((kept, kept, there))
-        else:
-            work = comparable(kept, acq.dwell_s, acq.f0_mhz)
-            found = align_transients(kept, acq.dwell_s, acq.f0_mhz, prepared=work)
-            aligned = apply_alignment(kept, acq.dwell_s, found.shift_hz, found.phase_rad)
-            compare = apply_alignment(work, acq.dwell_s, found.shift_hz, found.phase_rad)
-            mean = average_transients(aligned, compare)
-            failed |= bool(np.median(found.similarity) < MIN_SIMILARITY)
-            shift[there], phase[there] = found.shift_hz, found.phase_rad
-            out = np.union1d(out, there[list(mean.rejected)])
-            means.append(mean.fid)
-            used = np.delete(np.arange(len(there)), mean.rejected)
-            parts.append((aligned[used], compare[used], there[used]))
-        plain.append(kept.mean(axis=0))
-        shifts.append(shift)
-        phases.append(phase)
-        rejected.append(tuple(int(index) for index in out))
-    groups = blocks([index for *_, index in parts])
-    without = np.stack([averages_without(*part, groups) for part in parts])
-    return _Averaged(np.stack(means), without, np.stack(plain), shifts, phases, rejected, failed)
-
-
-def _placed(acq: Acquisition, mean: _Averaged) -> tuple[_Averaged, list[Flag]]:
+def _placed(acq: Acquisition, mean: Averages) -> tuple[Averages, list[Flag]]:
     """The averages as if their first point had been taken at the echo, with lines near their places."""
     flags, rows = [], np.concatenate([mean.fids[:, None], mean.unaligned[:, None], mean.without_group], axis=1)
     if acq.start_s:
@@ -175,7 +119,7 @@ def _combined_reference(reference: Acquisition, weights: NDArray | None) -> NDAr
     return np.mean(out, axis=0)
 
 
-def _transient_flags(mean: _Averaged, order: tuple[str, ...]) -> list[Flag]:
+def _transient_flags(mean: Averages, order: tuple[str, ...]) -> list[Flag]:
     flags = []
     total = sum(shift.size for shift in mean.shifts_hz)
     left_out = sum(len(indices) for indices in mean.rejected)
@@ -199,7 +143,7 @@ def _eddy_flags(water: NDArray | None, why_not: str) -> list[Flag]:
     return [Flag("eddy_current_uncorrected", why_not) if why_not else Flag("eddy_current_corrected")]
 
 
-def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
+def _edited_pair(acq: Acquisition, mean: Averages, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
     from fsl_mrs_dl.io.nifti import reading_notes
     from fsl_mrs_dl.preprocess.conditions import assign_conditions
 
@@ -221,7 +165,7 @@ def _edited_pair(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tu
     return _spectra(acq, fids, flags, record), order
 
 
-def _single(acq: Acquisition, mean: _Averaged, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
+def _single(acq: Acquisition, mean: Averages, water: NDArray | None) -> tuple[EditedSpectra, tuple[str, ...]]:
     from fsl_mrs_dl.preprocess.conditions import classify_single
 
     fids, why_not = correct_eddy(np.concatenate([mean.fids, mean.without_group[0]]), water, acq.dwell_s)
@@ -291,7 +235,7 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     if acq.n_conditions == 1 and acq.conditions is None:
         check_mixed(labelled, fids[0, 0])
     water = _water_of(reference, weights if together else None, acq.dwell_s)
-    mean, placing_flags = _placed(acq, _average(acq, fids[:, 0]))
+    mean, placing_flags = _placed(acq, average_conditions(acq, fids[:, 0]))
     spectra, order = (_edited_pair if acq.n_conditions == 2 else _single)(acq, mean, water)
     spectra = reference_spectra(spectra)
     flags = [*placing_flags, *clipped_flags, *reference_flags, *label_flags, *header_flags(acq, reference)]
@@ -317,7 +261,7 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     return replace(result, spectra=replace(spectra, history=_recorded(spectra.history, result, acq.fids.shape[1])))
 
 
-def _by_condition(mean: _Averaged, order: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _by_condition(mean: Averages, order: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """What `Preprocessed` holds of each condition's transients."""
     found: dict[str, Any] = {
         "unaligned": mean.unaligned,

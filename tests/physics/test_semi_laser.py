@@ -11,7 +11,7 @@ from scipy.linalg import expm
 from fsl_mrs_dl.basis.bank_config import BankConfig
 from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.errors import ConfigError
-from fsl_mrs_dl.physics.pulses import gaussian_pulse, hyperbolic_secant_pulse, properties, slr_refocusing
+from fsl_mrs_dl.physics.pulses import gaussian_pulse, hyperbolic_secant_pulse, profile, properties, slr_refocusing
 from fsl_mrs_dl.physics.sequences import MegaPress, mega_delays, mega_press, semi_laser_delays
 from fsl_mrs_dl.physics.simulate import Numerics, simulate_metabolite
 from fsl_mrs_dl.physics.simulate.operators import build_operators
@@ -51,8 +51,8 @@ def test_the_transmit_field_matters_little_and_the_phase_much():
     pulse = hyperbolic_secant_pulse(0.0045, 36.0)
     offset_hz = np.linspace(-3000, 3000, 61)
     for b1_scale in (0.9, 1.0, 1.3):
-        assert pulse.scaled(b1_scale).refocusing_profile(offset_hz).min() > 0.98
-    assert slr_refocusing(0.0045, 6.0).scaled(1.3).refocusing_profile(np.zeros(1))[0] < 0.9
+        assert profile(pulse.scaled(b1_scale), offset_hz, "refocusing").min() > 0.98
+    assert profile(slr_refocusing(0.0045, 6.0).scaled(1.3), np.zeros(1), "refocusing")[0] < 0.9
     phases = np.unwrap(np.angle(pulse.spinor(offset_hz)[1] ** 2))
     assert np.ptp(phases) > 2 * np.pi, "one pulse alone would dephase the slice"
 
