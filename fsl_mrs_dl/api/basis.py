@@ -32,18 +32,20 @@ _OF_FILE = ("sequence_off", "autophase_ppm", "n_positions")
 
 @dataclass(frozen=True, eq=False)
 class BasisSet(Mapping[str, ConditionBasis]):
-    """A simulated basis set: a mapping of a condition (``edit_off``, ``edit_on``, ``diff``) to its `ConditionBasis`.
+    """A simulated basis set: maps each condition (``edit_off``, ``edit_on``, ``diff``) to its `ConditionBasis`.
 
     Parameters
     ----------
     bases : mapping of str to ConditionBasis
         Names, FIDs (complex, shape ``(n_metabolites, n_points)``) and sampling of each condition.
     protocol : Protocol
+        What was simulated: sequence and sampling.
     systems : tuple of SpinSystem
+        The molecules, in the order of the FIDs.
     signals : mapping
-        The lines of each metabolite, exact at any sampling.
+        The lines (frequencies and amplitudes) of each metabolite, from which FIDs of any sampling can be made.
     macromolecules : {"separate", "tied"}, optional
-        How they were added; None where they were not.
+        How macromolecules were added; None if they were not.
     """
 
     bases: Mapping[str, ConditionBasis]
@@ -66,12 +68,12 @@ class BasisSet(Mapping[str, ConditionBasis]):
         return f"<BasisSet of {', '.join(self.bases)}: {names}>"
 
     def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write FSL-MRS's JSON files, whole or not at all; returns the folder.
+        """Write FSL-MRS's JSON files, complete or not at all; returns the folder.
 
         Raises
         ------
         DataError
-            When something else is there, or it cannot be written.
+            When the folder exists and is no output of this program, or when it cannot be written.
         """
         target = path_of(folder, "folder")
         with new_output_folder(target, overwrite=overwrite, names=entry_names()) as scratch:
@@ -79,7 +81,7 @@ class BasisSet(Mapping[str, ConditionBasis]):
         return target
 
     def write_into(self, folder: Path) -> None:
-        """Write the files of `write` into a folder that is there."""
+        """Write the files of `write` into an existing folder."""
         write_basis_set(folder, self.bases, self.protocol, self.systems)
         settings = {
             "sequence": self.protocol.description,
@@ -91,7 +93,7 @@ class BasisSet(Mapping[str, ConditionBasis]):
         write_json(folder / ("simulation.json" if len(self.bases) > 1 else "simulation.txt"), settings)
 
     def write_lcmodel(self, path: str | os.PathLike[str]) -> list[Path]:
-        """Write LCModel's ``.BASIS``, of an edited pair for DIFF with OFF and ON beside; returns the files."""
+        """Write LCModel's ``.BASIS`` (for an edited pair DIFF, with OFF and ON beside it); returns the files."""
         return write_lcmodel(path_of(path, "path"), self.bases, self.protocol)
 
     def write_compact(self, path: str | os.PathLike[str]) -> None:
@@ -100,14 +102,14 @@ class BasisSet(Mapping[str, ConditionBasis]):
         Raises
         ------
         ConfigError
-            When the protocol is one of FSL-MRS's sequence files.
+            When the protocol is a sequence file of FSL-MRS.
         """
         check_compact(self.protocol)
         write_compact(path_of(path, "path"), self.signals, self.protocol)
 
 
 def check_compact(protocol: Protocol) -> None:
-    """Raise `ConfigError` where the protocol has no compact form."""
+    """Raise `ConfigError` if the protocol has no compact form."""
     if protocol.mega is None:
         raise ConfigError("compact= holds two conditions of MEGA-PRESS", hint="Leave it out with FSL-MRS's sequences")
 
@@ -126,28 +128,28 @@ def simulate_basis(
     keep: str | os.PathLike[str] | None = None,
     **fields: Any,
 ) -> BasisSet:
-    """Simulate a basis set with full density matrices, shaped pulses and slice profiles.
+    """Simulate a basis set with density matrices, shaped pulses and slice profiles.
 
     Parameters
     ----------
     sequence : path-like, MegaPress or Protocol, optional
-        JSON of a sequence (fields of `MegaPress`, or a sequence of FSL-MRS), or the object. Otherwise `fields` and
-        `like` name the protocol.
+        A JSON file with a sequence (the fields of `MegaPress`, or a sequence file of FSL-MRS), or the object. Without
+        it, `like` and `fields` describe the protocol.
     like : path-like, optional
-        NIfTI-MRS file or BIDS sidecar to take timing, field and editing pulses from; `fields` win.
+        NIfTI-MRS file or BIDS sidecar from which to take timing, field and editing pulses; `fields` override them.
     metabolites : sequence of str or SpinSystem, optional
-        All brain metabolites otherwise.
+        All brain metabolites by default.
     macromolecules : {"separate", "tied"}, optional
-        Add FSL-MRS's default macromolecules, the co-edited line at 3.0 ppm as MM30 or tied to MM09.
+        Add FSL-MRS's default macromolecules, with the co-edited line at 3.0 ppm as MM30 or tied to MM09.
     n_points, dwell_s, lw_hz : int and float, optional
-        Points of each FID (4096), sampling interval in s (0.0005), Lorentzian width in Hz (2).
+        Points of each FID (default 4096), sampling interval in s (0.0005), Lorentzian line width in Hz (2).
     workers : int
-        Processes; the result does not depend on their number.
+        Number of processes; the result does not depend on it.
     keep : path-like, optional
-        Folder for metabolites that are done, so that a run that was stopped goes on from there; remove it at the end.
+        Folder for finished metabolites, from which an interrupted run resumes; remove it at the end.
     **fields
-        Arguments of `fsl_mrs_dl.physics.sequences.mega_press` (``vendor``, ``te_s``, ``edit_on_ppm`` ...); with one
-        of FSL-MRS's files ``sequence_off`` and ``autophase_ppm``.
+        Arguments of `fsl_mrs_dl.physics.sequences.mega_press` (``vendor``, ``te_s``, ``edit_on_ppm`` ...); for
+        FSL-MRS's sequence files ``sequence_off`` and ``autophase_ppm``.
 
     Returns
     -------
@@ -156,7 +158,7 @@ def simulate_basis(
     Raises
     ------
     ConfigError, DataError
-        An unknown metabolite, vendor or field, a value out of range, a protocol given twice; a file cannot be read.
+        An unknown metabolite, vendor or field, a value out of range, a protocol given twice; an unreadable file.
     """
     check_number(workers, "workers", 1, 1024, whole=True)
     if macromolecules is not None:

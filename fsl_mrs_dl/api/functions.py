@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`fit` and what belongs to it: from a file, or an object in memory, to a `Fit`."""
+"""`fit`, `open_model` and `list_models`: from a file, or an object in memory, to a `Fit`."""
 
 from __future__ import annotations
 
@@ -46,34 +46,35 @@ def fit(
     data : path-like, nifti_mrs.NIFTI_MRS, nibabel image or the result of `load`, optional
         Raw data, an averaged OFF/ON pair, a DIFF or an edit_off.
     data_off, data_on : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
-        The two conditions in files of their own, in place of `data`.
+        OFF and ON, if they are separate files; in place of `data`.
     h2o : path-like, nifti_mrs.NIFTI_MRS or nibabel image, optional
-        Unsuppressed water reference: for eddy currents, coils, and concentrations by water.
+        Unsuppressed water reference, used to combine coils, to correct eddy currents and for concentrations by water.
     by_naa : bool
-        ON and OFF lie among the transients of `data` without a label: tell each by NAA, which is missing in ON.
+        Whether ON and OFF are mixed among the transients of `data` without labels, and are to be separated by NAA,
+        which is missing in ON.
     tissue : path-like or mapping, optional
-        Fractions ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}`` of the voxel, or a file of them (JSON, or FSL-MRS's
-        quantification_info.csv), to correct concentrations by water for. Needs `h2o`.
+        Volume fractions of the voxel, ``{"GM": 0.6, "WM": 0.3, "CSF": 0.1}``, or a file with them (JSON, or FSL-MRS's
+        quantification_info.csv). Concentrations by water are corrected for them. Needs `h2o`.
     model : str, path-like or the result of `open_model`, optional
-        Name of a model (`list_models`) or folder of any; otherwise chosen by the kind of sample, brain or solution.
+        Name of a model (see `list_models`) or a model folder; chosen by the kind of sample by default.
     basis : path-like, optional
-        FSL-MRS basis for the classical fits beside the network; a model that is told the protocol learns it there.
+        FSL-MRS basis for the classical fits beside the network. A model that takes the protocol as an input gets it
+        from this basis.
     protocol : mapping, optional
-        What the header does not say of the protocol, for such a model: some of ``te_s``, ``vendor``, ``edit_on_ppm``,
+        The protocol for such a model, where the header does not say it: any of ``te_s``, ``vendor``, ``edit_on_ppm``,
         ``edit_off_ppm``, ``edit_duration_s``.
     any_protocol : bool
-        Answer data of an echo time or an editing that the model was not trained on, with a caution; they are refused
-        otherwise.
+        Whether to quantify, with a caution, data whose echo time or editing the model was not trained on.
 
     Returns
     -------
     Fit
-        With estimates, or refused (`Fit.refused`).
+        The estimates with their intervals, or a refusal without estimates (see `Fit.refused`).
 
     Raises
     ------
     DataError, ConfigError, ModelError
-        A file cannot be used; the arguments make no sense together; the model is damaged or does not suit the data.
+        A file cannot be used; an argument is wrong; the model is damaged or does not suit the data.
     """
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
     check_flag(by_naa, "by_naa")
@@ -102,12 +103,17 @@ def _prepared(
 
 
 def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> LoadedModel:
-    """A model with its network in memory, to be given to `fit` again and again.
+    """Open a model, with its network in memory, to use it for many scans.
 
     Parameters
     ----------
     model : str, path-like or LoadedModel, optional
-        Name of a model (`list_models`), or folder of any; the one for brains otherwise.
+        Name of a model (see `list_models`) or a model folder; ``invivo``, the model for brains, by default.
+
+    Returns
+    -------
+    LoadedModel
+        To be given to `fit` as `model`.
 
     Raises
     ------
@@ -122,7 +128,7 @@ def open_model(model: str | os.PathLike[str] | LoadedModel | None = None) -> Loa
 
 
 def list_models() -> tuple[str, ...]:
-    """Names of the models that there are, shipped ones first, as `fit` and `open_model` take them."""
+    """Names of all available models, shipped ones first, as `fit` and `open_model` take them."""
     return tuple(known_models())
 
 
@@ -141,7 +147,7 @@ def _tissue(tissue: str | os.PathLike[str] | Mapping[str, float] | TissueFractio
 
 
 def _described(value: Any) -> Any:
-    """An argument as it is written down: plain values and paths as they are, objects by what they are called."""
+    """An argument as it is recorded: plain values and paths unchanged, objects by their name."""
     if isinstance(value, str | os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):

@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The answer for one data set.
+    """The result of `fsl_mrs_dl.fit` for one data set.
 
     Parameters
     ----------
     quantification : Quantification
+        Estimates, flags, and the fits beside the network.
     data : Preprocessed
-        What was quantified: spectra, water reference, what alignment found.
+        The data that were quantified: spectra, water reference, results of the alignment.
     arguments : mapping
-        Those of `fsl_mrs_dl.fit` that were given, as text where they are files.
+        Arguments of `fsl_mrs_dl.fit` that were given; files as text.
     """
 
     quantification: Quantification
@@ -49,37 +50,40 @@ class Fit:
 
     @property
     def reason(self) -> str:
-        """Why the data were refused; empty where they were not."""
+        """Why the data were refused; empty if they were not."""
         return next((flag.detail for flag in self.flags if flag.severity == "refused"), "")
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """What was noticed: `code`, `severity` ('info', 'caution', 'refused'), `detail` and `sentence` of each."""
+        """Remarks on the data and the result.
+
+        Each has a `code`, a `severity` ('info', 'caution' or 'refused'), a `detail` and a `sentence`.
+        """
         return self.quantification.flags
 
     @property
     def spectra(self) -> EditedSpectra:
         """The preprocessed spectra.
 
-        `edit_off`, `edit_on`, `diff` (FIDs, complex, shape ``(n_points,)``) as far as they are there; `dwell_s`,
-        `f0_mhz`.
+        `edit_off`, `edit_on` and `diff` are complex FIDs of shape ``(n_points,)``, or None where they were not
+        measured; `dwell_s` is the sampling interval in s, `f0_mhz` the spectrometer frequency in MHz.
         """
         return self.data.spectra
 
     @cached_property
     def raw(self) -> Estimates:
-        """Raw amplitudes (per unit of the basis, FSL-MRS's raw concentrations) by name."""
+        """Raw amplitudes by name: per unit of the basis, like FSL-MRS's raw concentrations."""
         return Estimates(tables.all_estimates(self.quantification), "raw amplitudes", self._without)
 
     @cached_property
     def ratios(self) -> Estimates:
-        """Ratios to the internal reference (Cr+PCr; NAA for a DIFF alone) by name."""
+        """Concentration ratios to the internal reference (Cr+PCr; NAA for a DIFF alone) by name."""
         q = self.quantification
         found = () if self.refused else q.ratios()
         return Estimates(found, f"ratios to {q.reference_name}", self._without or "the reference was not measured")
 
     def ratios_to(self, reference: str) -> Estimates:
-        """Ratios to one of the references by its short name: ``tCr`` or ``tNAA`` (as in quantities.json).
+        """Concentration ratios to one of the references, ``tCr`` or ``tNAA`` (short names as in quantities.json).
 
         Raises
         ------
@@ -100,27 +104,27 @@ class Fit:
 
     @cached_property
     def concentrations(self) -> Estimates:
-        """Concentrations by the water reference, by name.
+        """Concentrations relative to the water reference, by name.
 
-        In mMol/kg of tissue water where tissue fractions were given, else in institutional units; empty without a
-        water reference. See `concentrations_in`.
+        In mMol/kg of tissue water if tissue fractions were given, else in institutional units; empty without a
+        water reference. `concentrations_in` has other units.
         """
         units = self.concentration_units
         return self.concentrations_in(units[0]) if units else Estimates((), "concentrations by water", self._dry)
 
     @property
     def concentration_units(self) -> tuple[str, ...]:
-        """Units that there are concentrations in, the one of `concentrations` first."""
+        """Available units of concentration, the one of `concentrations` first."""
         found = self.quantification.absolute.values()
         return tuple(shown for unit, shown in tables.WATER_UNITS.items() if any(unit in entry for entry in found))
 
     def concentrations_in(self, unit: str) -> Estimates:
-        """Concentrations by water in a unit of `concentration_units`; not every metabolite has every unit.
+        """Concentrations in one of `concentration_units`, by name; not every metabolite has every unit.
 
         Raises
         ------
         UnknownNameError
-            When there are none in this unit.
+            When there are no concentrations in this unit.
         """
         known = self.concentration_units
         if unit not in known:
@@ -133,11 +137,11 @@ class Fit:
         return Estimates(found, f"concentrations by water ({unit})", self._dry)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of ``quantities.json``: plain types only, no NaN (None instead). See docs/trust.md."""
+        """The content of ``quantities.json``: plain Python types, with None in place of NaN."""
         return tables.quantities(self.quantification, data=str(self.spectra.source), reproduce=self.reproduce)
 
     def to_frame(self) -> DataFrame:
-        """A pandas table, one row for each metabolite and unit; without rows when refused.
+        """A pandas table with one row per metabolite and unit; empty if the data were refused.
 
         Columns: ``metabolite, value, unit, sd, lo68, hi68, lo95, hi95, subspectrum, flag``. A metabolite that is not
         visible has one row with NaN and a flag.
@@ -160,16 +164,16 @@ class Fit:
         return draw_summary(self.quantification, self.spectra.source.name)
 
     def write(self, folder: str | os.PathLike[str], *, report: bool = False, overwrite: bool = False) -> Path:
-        """Write the output folder of ``fsl_mrs_dl fit``, whole or not at all.
+        """Write the output folder of ``fsl_mrs_dl fit``, complete or not at all.
 
         Parameters
         ----------
         folder : path-like
-            To be made; its parent has to exist.
+            Folder to create; its parent must exist.
         report : bool
-            Whether ``report.html`` is wanted.
+            Whether to write ``report.html`` too.
         overwrite : bool
-            Whether an earlier output of this program may be replaced.
+            Whether to replace an earlier output of this program.
 
         Returns
         -------
@@ -179,7 +183,7 @@ class Fit:
         Raises
         ------
         DataError
-            When something else or an input is there, or it cannot be written.
+            When the folder exists and is no output of this program or holds an input, or when it cannot be written.
         """
         from fsl_mrs_dl.core.files import new_output_folder
         from fsl_mrs_dl.reports.manifest import entry_names
@@ -198,7 +202,7 @@ class Fit:
         options: Mapping[str, Any] | None = None,
         reproduce: str | None = None,
     ) -> None:
-        """Write the files of `write` into an empty folder that is there; making it appear is the caller's part.
+        """Write the files of `write` into an existing, empty folder; the caller moves it into place.
 
         Parameters
         ----------
@@ -234,7 +238,7 @@ class Fit:
         return f"<Fit of {source} by {self.quantification.model['name']}: {len(self.ratios)} ratios>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the main values, and what was noticed."""
+        """For notebooks: the main values and all cautions."""
         from fsl_mrs_dl.reports.figures import format_value, headline
 
         q, escape = self.quantification, html.escape

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the user's files to spectra that are ready for `quantify`."""
+"""`load`: from the user's files to preprocessed spectra."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ def load(
     Parameters
     ----------
     data : path-like, nifti_mrs.NIFTI_MRS, nibabel image or Acquisition, optional
-        Raw data, an averaged pair, a DIFF or an edit_off. With `data_off` and `data_on` it is not needed.
+        Raw data, an averaged OFF/ON pair, a DIFF or an edit_off; not needed with `data_off` and `data_on`.
     data_off, data_on : as `data`, optional
-        The two conditions in files of their own, both or none.
+        OFF and ON, if they are separate files; both or none.
     h2o : as `data`, optional
         Unsuppressed water reference, raw or averaged.
     by_naa : bool
-        Deal the transients of `data` out to ON and OFF by the NAA of each, see `fsl_mrs_dl.preprocess.mixed`.
+        Whether ON and OFF are mixed among the transients of `data` without labels, and are to be separated by NAA
+        (see `fsl_mrs_dl.preprocess.mixed`).
 
     Returns
     -------
@@ -49,7 +50,7 @@ def load(
     Raises
     ------
     ConfigError
-        When the combination of files makes no sense.
+        When the combination of arguments is wrong.
     DataError
         When a file cannot be used.
     """
