@@ -112,7 +112,7 @@ def test_test_and_retest_is_shown_where_something_was_repeated():
 
 def test_figures_are_those_of_the_scans():
     made = [scan(1, Glx=1.0), scan(2, Glx=3.0)]
-    found = cells(page_of(made).split("<h2>Figures of all scans")[1])
+    found = cells(page_of(made).split("<h2>Summary statistics")[1])
     assert found[:7] == ["Glx /Cr+PCr", "2", "2.00", "1.50 – 2.50", "2.00", "1.41", "71"]
 
 
