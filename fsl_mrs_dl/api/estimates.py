@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Estimates by the name of the metabolite, with an error that says why a name is not there."""
+"""`Estimates`: a mapping from names of metabolites to estimates, with errors that say why a name is missing."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bases that somebody would have for the protocols of a bank: nominal B1, shifts of the table, body temperature."""
+"""Bases as a user would have them for the protocols of a bank: nominal B1, tabulated shifts, body temperature."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A basis set: every molecule through every condition, several at once, kept as they come: a stop costs little."""
+"""Simulation of a basis set: molecules in parallel, each kept when it is done, so that a run can resume."""
 
 from __future__ import annotations
 

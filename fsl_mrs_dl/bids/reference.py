@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The water reference of a scan: by its sidecar's ReferenceSignal, else by its name. Never that of somebody else."""
+"""The water reference of a scan: by its sidecar's ReferenceSignal, else by its name; never of another participant."""
 
 from __future__ import annotations
 

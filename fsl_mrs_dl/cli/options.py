@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From arguments of Python to options of the command line: errors of the library name the former.
+"""Names of Python arguments in error messages, translated to the options of the command line.
 
 The library writes ``data_off=``, ``order='on-off'`` or ``overwrite=True``; somebody at the command line reads
 ``--data-off``, ``--order on-off`` and ``--overwrite``.

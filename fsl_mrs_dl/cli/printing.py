@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--json``: what a command found, for a script."""
+"""``--json``: the result of a command, for scripts."""
 
 from __future__ import annotations
 

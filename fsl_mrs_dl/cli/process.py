@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process of ours sets before anything heavy is imported; workers and other children inherit it."""
+"""Settings of our processes, made before heavy imports; workers and other children inherit them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line at the bottom of a terminal that says how far a command is; nothing where nobody watches."""
+"""A progress line at the bottom of a terminal; nothing if the output is not a terminal."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every room needs: errors, configuration, constants, units, data objects, flags, files."""
+"""Shared by all sub-packages: errors, configuration, constants, units, data objects, flags, files."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of the Python API whose kind or size is wrong are said by name."""
+"""Checks of the type and range of arguments of the Python API."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures that look the same everywhere: an Agg canvas, matplotlib's defaults, nothing of the user's settings.
+"""Figures that look the same everywhere: an Agg canvas and matplotlib's defaults, without the user's settings.
 
 Neither MPLBACKEND (that of Jupyter names a module that may not be installed here) nor a ``matplotlibrc`` (TeX, another
 format, huge letters) reaches them, and nothing of matplotlib's state in the process is changed.

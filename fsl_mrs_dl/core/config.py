@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen dataclasses from mappings: every key must be known, every value of the right kind."""
+"""Frozen dataclasses from mappings: every key must be known, every value of the right type."""
 
 from __future__ import annotations
 

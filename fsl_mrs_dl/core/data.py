@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two data objects that travel down the pipeline: what was read, and what is ready for the network."""
+"""The two data objects of the pipeline: what was read, and what is ready for the network."""
 
 from __future__ import annotations
 

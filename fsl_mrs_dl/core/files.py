@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing so that nobody ever sees half a file or half a folder: fill a temporary sibling, then move it into place."""
+"""Atomic writing of files and folders: a temporary sibling is filled, then moved into place."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of flags: all that a new one needs stands here, and reports, tables and pages read it."""
+"""The catalogue of flags, from which reports, tables and pages take severity, sentence and meaning."""
 
 from __future__ import annotations
 

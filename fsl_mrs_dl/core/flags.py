@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flags: what the program noticed about the data, in a code for machines and a sentence for people."""
+"""Flags: remarks on data and results, as a code for programs and a sentence for people."""
 
 from __future__ import annotations
 

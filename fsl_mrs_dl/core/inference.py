@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only door to onnxruntime: its telemetry is switched off before it is imported.
+"""The only module that imports onnxruntime, whose telemetry is switched off before.
 
 Builds of onnxruntime from 1.2x on collect telemetry, on Linux too: the import alone writes an identifier of the machine
 and a database of events below ``~/.cache/Microsoft``, to be sent later. `disable_telemetry_events` comes too late for

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run at a time in a folder that a run goes on from."""
+"""Locks: only one run at a time may resume in a folder."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a long task goes, and how long it will still take."""
+"""Speed and remaining time of long tasks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading text, JSON and TOML that people wrote, with the byte order mark that editors and Excel put first."""
+"""Reading text, JSON and TOML written by people, also with the byte order mark of editors and Excel."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was done to a scan before it was quantified, and what was found on the way: one typed entry for each step."""
+"""The record of preprocessing: what each step did to a scan and what it found, one typed entry per step."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the shipped bases and weights lie: package data of an installation, or the checkout's own folders."""
+"""Location of the shipped bases and weights: package data of an installation, or folders of the checkout."""
 
 from __future__ import annotations
 

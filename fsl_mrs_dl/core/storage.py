@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk, a quota, a read-only or failing one: told from other errors, whichever library met it."""
+"""Recognition of storage errors (full disk, quota, read-only or failing disk), whichever library raised them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linear algebra on one thread, in the process of somebody else too."""
+"""Linear algebra on one thread, also within other programs' processes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders in which an interrupted command finds what it had done already."""
+"""Folders in which an interrupted command keeps its finished work."""
 
 from __future__ import annotations
 

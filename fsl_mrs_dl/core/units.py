@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one owner of the sign of the ppm axis, and the conversions between ppm and Hz.
+"""The sign of the ppm axis, defined only here, and conversions between ppm and Hz.
 
 Inside the package a FID is ``sum a exp(+2i pi (delta - 4.65) f0 t)``: a positive frequency of ``fft(fid)`` is a
 higher chemical shift. That is what `nifti_mrs` and FSL-MRS objects hand out; the array in a NIfTI-MRS file is its

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Independent jobs in several processes, which end with the one that started them."""
+"""Independent jobs in several processes, which end when their parent ends."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FSL-MRS's own arguments, checked before it makes its output folder: it would find the mistakes after."""
+"""Checks of FSL-MRS's own arguments before it makes its output folder."""
 
 from __future__ import annotations
 

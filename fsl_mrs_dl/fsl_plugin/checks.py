@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check before fsl_mrs or fsl_mrsi writes anything: what would go wrong later ends the program now."""
+"""Checks before fsl_mrs or fsl_mrsi writes anything: errors that would come later end the program now."""
 
 from __future__ import annotations
 

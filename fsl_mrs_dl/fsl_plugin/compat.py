@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which FSL-MRS the back end can work with, told from what is there and not from a version number.
+"""Whether the installed FSL-MRS is supported, judged by its functions rather than its version number.
 
 Measured: 2.2.0, 2.3.0 and 2.4.11 work. A version number alone would not do: an FSL-MRS that was built outside of its
 git repository calls itself ``0+unknown``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OFF and ON spectra that belong to FSL-MRS's ``diff.nii.gz``: its neighbours, or the files that the user names.
+"""The OFF and ON spectra of FSL-MRS's ``diff.nii.gz``: files beside it, or files that the user names.
 
 ``fsl_mrs_preproc_edit`` writes ``edit_0``, ``edit_1`` and ``diff = (edit_1 - edit_0) / 2`` into one folder, in the
 order of the raw file, whichever that is. Neighbours are believed only where they subtract to the data; which of them

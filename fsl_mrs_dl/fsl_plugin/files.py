@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FSL-MRS's tables with a cell for all that was asked for, and files beside them: quantities.json and lcmodel/."""
+"""FSL-MRS's tables, complete with all requested columns, and our files beside them: quantities.json, lcmodel/."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each function of FSL-MRS's basis stands for: outputs of the network, or something that is fitted beside them.
+"""The role of each function of FSL-MRS's basis: held at outputs of the network, or fitted beside them.
 
 Metabolites whose lines lie on each other share a sum (Cr and PCr, GPC and PCh, NAA and NAAG). Where the basis has one
 function for a pair of which the network knows both, that function fits both lines and carries the sum. Where the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of FSL-MRS's programs asks, and for which model."""
+"""Which FSL-MRS program is calling, and with which model."""
 
 from __future__ import annotations
 

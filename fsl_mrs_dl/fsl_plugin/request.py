@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FSL-MRS was asked for, and the network's answer to the data that it was given."""
+"""The request to FSL-MRS (options, files), and the network's answer to its data."""
 
 from __future__ import annotations
 

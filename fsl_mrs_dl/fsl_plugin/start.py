@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits, in every Python of the environment, for FSL-MRS to import its module of fits.
+"""The import hook that waits, in every Python of the environment, for FSL-MRS to import its fitting module.
 
 The line in ``fsl_mrs_dl.pth`` puts a finder of modules into `sys.meta_path` that answers for that one module only, with
 `find` of a copy of this module that is installed beside it: to import even a small module at the start of every Python

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many transients a scanner had averaged before it wrote a file, as its text header says."""
+"""Number of transients that the scanner averaged before it wrote a file, from its text header."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a NIfTI-MRS header says of the editing: which condition is which, and where the pulses stood.
+"""Editing information in a NIfTI-MRS header: which condition is which, and the editing pulses.
 
 EditCondition (usually in a ``dim_N_header``) gives each condition a name, EditPulse gives the pulse of each name:
 NIfTI-MRS standard, https://github.com/wtclarke/mrs_nifti_standard.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The header extension of a NIfTI-MRS file alone, without its data: what a file says of itself, quickly."""
+"""The header extension of a NIfTI-MRS file, read without the data."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether two files are of one voxel of one person in one magnet, as far as both tell."""
+"""Whether two files are from the same voxel, person and magnet, as far as their headers say."""
 
 from __future__ import annotations
 

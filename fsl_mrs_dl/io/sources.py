@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller may name as data: a file, a `nifti_mrs.NIFTI_MRS` or a nibabel image; all end as one kind of image.
+"""Accepted data sources (a file, a `nifti_mrs.NIFTI_MRS`, a nibabel image), converted to one kind of image.
 
 The array in a NIfTI-MRS file is the conjugate of what `nifti_mrs` hands out. `stored_image` is the one place where an
 object of `nifti_mrs` is turned back, and `fsl_mrs_dl.io.nifti` the one that turns what is stored into the sign of

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it means when spec2nii gives up: its own message, or what kind of file it was that it cannot read."""
+"""Explanations for failures of spec2nii: its own message, or the kind of file that it cannot read."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is reported beside single metabolites: sums, ratios to a reference, and what the network was shown."""
+"""Reported sums and references of ratios, and the conditions that a network was shown."""
 
 from __future__ import annotations
 

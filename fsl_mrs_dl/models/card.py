@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model card: what a model is, what it was trained on, how far it was tested. Read once, typed and frozen."""
+"""The model card: what a model is, what it was trained on and how it was tested, as frozen dataclasses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which models there are by name: the shipped ones, and those that a user or a site has added."""
+"""Available models by name: shipped ones, and those added by a user or a site."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is estimated of one metabolite: value, spread and intervals; sums and ratios of such."""
+"""`Estimate`: value, spread and intervals of one metabolite; sums and ratios of estimates."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Add models from a folder or a ZIP file: checked whole before anything of them is found by name.
+"""Adding models from a folder or a ZIP file, after they were checked completely.
 
 Only the card and the files that it names are taken. Nothing is unpickled, no path of a ZIP file is followed, and no
 more is unpacked than a model can hold.

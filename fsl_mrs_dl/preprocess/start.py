@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FIDs whose first point was not taken at the echo: put back to it.
+"""Correction of FIDs whose acquisition did not start at the echo.
 
 A start `s` after the echo turns a line at frequency `f` by ``2 pi f s``, a phase of first order. Undoing that phase
 alone leaves the first points empty and bends the baseline, so the missing points are taken from a model of the FID

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of a measurement that show in its spectra: each a figure, flagged beyond its threshold in `limits`."""
+"""Artefacts that show in the spectra: a quality figure for each, flagged beyond its threshold in `limits`."""
 
 from __future__ import annotations
 

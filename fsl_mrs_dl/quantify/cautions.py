@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an answer is given with caution: ranges that were left, a picture that does not fit, fits that disagree."""
+"""Cautions about an answer: data outside the training ranges, a poor fit, fits that disagree."""
 
 from __future__ import annotations
 

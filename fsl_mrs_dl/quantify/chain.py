@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps from prepared spectra to the whole answer, in the one order in which every caller takes them."""
+"""The steps from preprocessed spectra to the complete result, in the order that all callers share."""
 
 from __future__ import annotations
 

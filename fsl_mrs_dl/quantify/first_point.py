@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A first point that was not taken at the echo, and that no header tells: seen by what it does to the whole spectrum.
+"""Detection, from the spectrum, of an acquisition that did not start at the echo without the header saying so.
 
 A start `s` after the echo turns every line by ``2 pi f s``. Phases of single lines tell half a millisecond only where
 no neighbour turns them (`fsl_mrs_dl.preprocess.start`); the fit of everything known has the neighbours.

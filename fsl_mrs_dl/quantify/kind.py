@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a spectrum is that of a brain or of a solution, how sure that is, and whether a model was trained on such."""
+"""Brain or solution: the kind of sample, its probability, and whether a model was trained on it."""
 
 from __future__ import annotations
 

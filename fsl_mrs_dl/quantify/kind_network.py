@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How probable it is that a spectrum is a brain's: a small network, trained on synthesised spectra of any line shape.
+"""The small network that estimates the probability that a spectrum is from a brain.
 
 A classical fit cannot tell: with another line shape than the sample's it gives choline and Ins what is left over. The
 network was shown Voigt and asymmetric lines of 0.3 to 13 Hz with every perturbation on, brains and solutions of GABA,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From where on an answer is given with caution, and from where on it is refused: every threshold of `quantify`.
+"""All thresholds of `quantify`: when a result has a caution, and when data are refused.
 
 Where the literature has no threshold, `studies/flag_curves.py` made the curve of error against figure from which it
 was read (`docs/flags.md`).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which shipped model answers where none was named: that of the kind of sample. `fit` and the plug-in both ask here."""
+"""Choice of the shipped model by the kind of sample, when none was named; for `fit` and the plug-in."""
 
 from __future__ import annotations
 

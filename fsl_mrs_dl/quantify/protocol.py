@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a data set was measured as the spectra were that its model was trained on; else it is refused.
+"""Comparison of a data set's protocol with the training of its model; refusal if they differ.
 
 The echo time and the editing decide how coupled metabolites look. A network that never saw them answers all the same,
 with the numbers of another experiment.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From spectra that are ready to the answer: network, consistency fit, classical fit, flags or refusal."""
+"""From preprocessed spectra to the result: network, consistency fit, classical fit, flags or refusal."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why data are refused: what no model could answer for."""
+"""Reasons for refusing data that no model could quantify."""
 
 from __future__ import annotations
 

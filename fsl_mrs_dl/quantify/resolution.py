@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which quantities the data do not tell: their estimate is little better than a constant would be.
+"""Quantities that the data do not resolve: their estimate is little better than a constant guess.
 
 Three signs, each from the model card or from the scan itself: the spread that the network predicts for this scan is as
 large as the error of a constant; on a set of known concentrations the model erred as much as a constant; or the signal

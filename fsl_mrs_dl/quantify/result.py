@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a quantification is made of: estimates with intervals, the pictures behind them, and what was noticed."""
+"""`Quantification`: estimates with intervals, the curves behind them, and flags."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the transients of a scan say about its error: the answer without one group of them each (jackknife).
+"""The error of a scan from the scatter of its transients, by the jackknife over groups of them.
 
 The network knows white noise and what it was trained with. A head that moves or suppression that varies makes
 transients differ by more, which their average no longer shows. What changes as slowly as the scan is long is seen in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network is told of a data set's protocol, and from where it is known.
+"""The protocol of a data set as an input of the network, and where it comes from.
 
 From the first that says enough: the basis that the user gives, the header or sidecar, the user's own words. Otherwise
 nothing is told, and the intervals are those of an unknown protocol.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is shown of a panel, before anything is drawn: curves on one axis, where they are cut, and the labels of peaks.
+"""Curves of a panel, before drawing: common axis, cut-off and labels of peaks.
 
 fit_summary.png and the report draw what stands here, so that they cannot tell of one fit in two ways. There are three
 drawings of it, for three places: matplotlib for a picture and for papers; paths in SVG, which the report has without

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FSL-MRS's ``fsl_mrs_summarise`` needs to show a folder of `fit` beside its own: data, basis, parameters.
+"""Data, basis and parameters, for FSL-MRS's ``fsl_mrs_summarise`` to show a folder of `fit`.
 
 That program takes every folder with a ``concentrations.csv`` for one of FSL-MRS, and makes the fit again from the data,
 the basis and the parameters. Ours is made of the fitted functions, in their fitted line shape, frequency and phase, so

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one list of what `fit` leaves in its output folder: names, what they are, who writes them, and when.
+"""The list of all files in the output folder of `fit`: names, descriptions and writers.
 
 The folder's writer, ``--overwrite``, the BIDS derivatives and the tables of README and docs all read `OUTPUTS`.
 """

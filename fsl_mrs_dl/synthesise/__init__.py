@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spectra for training, of a bank of bases and with everything that disturbs them."""
+"""Synthesis of training spectra from a bank of bases, with perturbations."""

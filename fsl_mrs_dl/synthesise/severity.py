@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How bad the scan is that a spectrum stands for: most scans of a study are good in every respect at once.
+"""Severity of the perturbations of a spectrum: most scans of a study are good in every respect at once.
 
 The ranges of the perturbations reach as far as bad scans do. Were each drawn apart, hardly any training spectrum would
 be undisturbed in all of them, and a network would never learn how exact a good spectrum allows it to be.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network is told of a spectrum's protocol, and how often it is told."""
+"""The protocol as an input of the network in training, and how often it is given."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals that keep their promise on spectra the network was not trained on.
+"""Calibration of intervals on spectra that the network was not trained on.
 
 Split conformal prediction with the predicted spread as the scale (Lei et al. 2018, J Am Stat Assoc 113:1094, doi
 10.1080/01621459.2017.1307116): the half width of an interval is the predicted standard deviation times the quantile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which device trains."""
+"""Choice of the training device."""
 
 from __future__ import annotations
 

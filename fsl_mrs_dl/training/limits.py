@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recipe makes of a model: the ranges that an input is compared with, and the limits that its card names."""
+"""Training ranges and known limits of a model, derived from its recipe, for the card."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ratios are off by: the part of the training loss that is in the units of what is reported.
+"""The part of the training loss that measures errors of the reported ratios.
 
 Amplitudes and their sums are weighed by the spread of all training spectra, in which a small concentration counts
 little and an error that numerator and reference share counts twice. A study reads ratios, and their relative errors.

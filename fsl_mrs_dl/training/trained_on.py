@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model was trained on, for the scripts beside this one."""
+"""The configuration and bank that a model was trained on, for studies and tools."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of estimated ratios to the reference, in percent: what a study of one metabolite reads.
+"""Errors of estimated ratios to the reference, in percent.
 
 The max-normalised errors of `fsl_mrs_dl.validation.metrics` compare with the paper; these compare with practice, in
 which values are given relative to Cr+PCr (to NAA where there is a DIFF alone), and GABA with what is co-edited with it.

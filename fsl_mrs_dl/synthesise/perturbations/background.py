@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies under the lines and over them: smooth baseline, the tail of removed water, noise."""
+"""Background signals: smooth baseline, the tail of removed water, noise."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scanner and processing leave behind: errors of frequency and phase, ON/OFF mismatch, eddy currents, drift."""
+"""Imperfections of scanner and processing: frequency, phase, ON/OFF mismatch, eddy currents, drift."""
 
 from __future__ import annotations
 

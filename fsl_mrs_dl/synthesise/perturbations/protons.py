@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Groups of protons that relax apart, and what stands near water and is weakened.
+"""Groups of protons with relaxation of their own, and weakening of lines near water.
 
 Protons, not molecules, have a T2. Molecules are taken apart into the groups of `fsl_mrs_dl.metabolites.protons`, each
 with its width and its decay over TE. What is quantified stays the amplitude of the first group: the methyl line of Cr,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each perturbation of the training spectra buys: one training for each."""
+"""The effect of each group of perturbations, measured by one training for each."""
