@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -16,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import fsl_mrs_dl
 from fsl_mrs_dl.cli.main import build_parser
 from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from fsl_mrs_dl.core.resources import shipped_models, weights_folder
@@ -116,6 +118,62 @@ def _documented(doc: str) -> dict[str, str]:
             current = [name.strip() for name in line.partition(" : ")[0].split(",")]
             said.update({name: [] for name in current})
     return {name: " ".join(filter(None, lines)) for name, lines in said.items()}
+
+
+def api(name: str) -> str:
+    """An object of `fsl_mrs_dl`, from its docstring: a function with its parameters, a class with what it offers."""
+    thing = getattr(fsl_mrs_dl, name)
+    summary, sections = _numpydoc(inspect.getdoc(thing) or "")
+    call = f"fsl_mrs_dl.{name}" if inspect.isclass(thing) else f"fsl_mrs_dl.{name}{_signature(thing)}"
+    parts = [f"### `{name}`", f"```python\n{call}\n```", escape(summary, quote=False)]
+    if inspect.isclass(thing):
+        return "\n\n".join([*parts, _table(("attribute", "what"), _members(thing))])
+    if "Parameters" in sections:
+        rows = [
+            (f"`{head.partition(' : ')[0]}`", head.partition(" : ")[2], escape(text, quote=False))
+            for head, text in _entries(sections["Parameters"])
+        ]
+        parts.append(_table(("parameter", "type", "what"), rows))
+    for title in ("Returns", "Raises"):
+        lines = [f"- `{head}`: {text}".removesuffix(": ") for head, text in _entries(sections.get(title, ""))]
+        parts += [f"{title}:\n\n" + "\n".join(lines)] if lines else []
+    return "\n\n".join(parts)
+
+
+def _numpydoc(doc: str) -> tuple[str, dict[str, str]]:
+    """What a docstring says before its sections, and the sections by their titles."""
+    summary, *rest = re.split(r"^([A-Z][\w ]+)\n-{3,}\n", doc, flags=re.MULTILINE)
+    return summary.strip(), dict(zip(rest[::2], rest[1::2], strict=True))
+
+
+def _entries(section: str) -> list[tuple[str, str]]:
+    """The entries of a section of numpydoc: the line that names one, and its text."""
+    found: list[tuple[str, list[str]]] = []
+    for line in filter(str.strip, section.splitlines()):
+        if line.startswith(" ") and found:
+            found[-1][1].append(line.strip())
+        else:
+            found.append((line.strip(), []))
+    return [(head, " ".join(text)) for head, text in found]
+
+
+def _signature(thing: Callable[..., Any]) -> str:
+    """The arguments of a function with their defaults; what they may be stands in the table."""
+    plain = inspect.signature(thing)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in plain.parameters.values() if p.name != "self"]
+    return str(plain.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def _members(kind: type[Any]) -> Iterator[tuple[str, str]]:
+    """Public attributes and methods of a class, in the order of its source."""
+    for name, member in vars(kind).items():
+        said = _numpydoc(inspect.getdoc(member) or "")[0].partition("\n\n")[0].replace("\n", " ")
+        if name.startswith("_") or not said:
+            continue
+        if inspect.isfunction(member):
+            yield f"`{name}{_signature(member)}`", escape(said, quote=False)
+        elif isinstance(member, property | functools.cached_property):
+            yield f"`{name}`", escape(said, quote=False)
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -254,6 +312,7 @@ def _cell(text: str) -> str:
 
 
 PARTS: Mapping[str, Callable[..., str]] = {
+    "api": api,
     "purpose": purpose,
     "options": options,
     "fields": fields,

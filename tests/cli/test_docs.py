@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages in docs/: none is missing or forgotten, and what they print can be run."""
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import fsl_mrs_dl
 from fsl_mrs_dl.cli.main import COMMANDS, build_parser
 from fsl_mrs_dl.core.flag_catalogue import CATALOGUE
 from tests.helpers import docs_generated
@@ -69,6 +71,16 @@ def test_trust_explains_every_flag(generated):
     for code in CATALOGUE:
         assert f"| `{code}` |" in page
     assert "<!--" not in page
+
+
+def test_the_reference_has_every_name_of_the_api_with_its_parameters(generated):
+    page = generated.filled((DOCS / "api.md").read_text("utf-8"))
+    for name in fsl_mrs_dl.__all__:
+        assert name == "__version__" or f"### `{name}`" in page, name
+    for parameter in inspect.signature(fsl_mrs_dl.fit).parameters:
+        assert re.search(rf"^\| `[^`]*\b{parameter}\b[^`]*` \| .+ \| .+ \|$", page, re.MULTILINE), parameter
+    for attribute in ("`ratios`", "`write(folder, *, report=False, overwrite=False)`"):
+        assert f"| {attribute} |" in page
 
 
 def test_an_unknown_directive_is_an_error(generated):
