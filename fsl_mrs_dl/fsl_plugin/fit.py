@@ -297,7 +297,7 @@ def _nothing(problem: FslProblem) -> NuisanceFit:
     g, n = problem.n_groups, problem.basis.shape[1]
     width = np.full(g, 5.0)
     eps = np.zeros(n if problem.free_shift else g)
-    return NuisanceFit(np.zeros(n), 1.0, width, width, eps, 0.0, 0.0, np.zeros(problem.regressors.shape[1]), 0.0, 0)
+    return NuisanceFit(np.zeros(n), 1.0, width, width, eps, 0.0, 0.0, np.zeros(problem.regressors.shape[1]), 0.0)
 
 
 def _with_sane_amplitude(solution: NuisanceFit, held: NDArray, expected: float | None) -> tuple[NuisanceFit, list[str]]:

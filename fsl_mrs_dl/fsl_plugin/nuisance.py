@@ -88,7 +88,6 @@ class NuisanceFit:
     phi1: float
     baseline: NDArray
     left: float
-    evaluations: int
 
     def vector(self, *, gaussian: bool) -> NDArray:
         """All parameters in FSL-MRS's order."""
@@ -115,7 +114,7 @@ def fit_nuisance(problem: FslProblem, held: NDArray) -> NuisanceFit:
     state = _State(problem, np.asarray(held, float))
     x0, low, high, scale = state.start()
     solution = least_squares(state.residual, x0, bounds=(low, high), x_scale=scale, max_nfev=60, xtol=1e-7, ftol=1e-8)
-    return state.answer(solution.x, int(solution.nfev))
+    return state.answer(solution.x)
 
 
 class _State:
@@ -207,7 +206,7 @@ class _State:
     def residual(self, x: NDArray) -> NDArray:
         return self.solve(x)[1] / self.unit
 
-    def answer(self, x: NDArray, evaluations: int) -> NuisanceFit:
+    def answer(self, x: NDArray) -> NuisanceFit:
         amplitudes, rest = self.solve(x)
         power = float(np.sum(self._project(self.data) ** 2))
         concentrations = amplitudes[0] * self.known
@@ -226,7 +225,6 @@ class _State:
             phi1,
             baseline,
             float(np.sum(rest**2)) / power if power > 0 else 0.0,
-            evaluations,
         )
 
 

@@ -32,14 +32,11 @@ class Average:
         Indices left out.
     weights : float array, shape ``(n_dynamics,)``
         Sum 1; 0 for those left out.
-    z_score : float array, shape ``(n_dynamics,)``
-        Robust z score of the distance to the median.
     """
 
     fid: NDArray
     rejected: tuple[int, ...]
     weights: NDArray
-    z_score: NDArray
 
 
 def average_transients(fids: NDArray, compare: NDArray | None = None, *, reject_z: float = REJECT_Z) -> Average:
@@ -66,30 +63,38 @@ def average_transients(fids: NDArray, compare: NDArray | None = None, *, reject_
     -----
     Weighting by similarity to the median: Mikkelsen et al. 2020, NMR Biomed 33:e4368, doi 10.1002/nbm.4368.
     """
-    n_dyn = fids.shape[0]
     compare = fids if compare is None else compare
     finite = np.all(np.isfinite(fids), axis=-1) & np.all(np.isfinite(compare), axis=-1)
-    distance = np.full(n_dyn, np.inf)
-    good = compare[finite]
-    if good.size:
-        target = np.median(good.real, axis=0) + 1j * np.median(good.imag, axis=0)
-        distance[finite] = np.sqrt(np.mean(np.abs(good - target) ** 2, axis=-1))
-    z_score = np.zeros(n_dyn)
-    if finite.sum() >= MIN_FOR_REJECTION:
-        typical = np.median(distance[finite])
-        spread = 1.4826 * np.median(np.abs(distance[finite] - typical))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z_score = np.where(distance > typical, (distance - typical) / max(spread, 1e-12 * typical, 1e-300), 0.0)
-        out = (z_score > reject_z) & (distance > MIN_EXCESS * typical)
-        weights = (typical / np.maximum(distance, 1e-300)) ** 2 if typical > 0 else np.ones(n_dyn)
-        weights = np.clip(weights, 0.5, 2.0)
-    else:
-        out, weights = np.zeros(n_dyn, bool), np.ones(n_dyn)
-    out = out | ~finite
+    far, weights = _far_and_weights(_distances(compare, finite), finite, reject_z)
+    out = far | ~finite
     if out.all():
         out = ~finite
     weights = np.where(out, 0.0, weights)
     total = weights.sum()
     weights = weights / total if total > 0 else weights
     mean = np.einsum("d,dn->n", weights[~out], fids[~out])
-    return Average(mean, tuple(int(i) for i in np.flatnonzero(out)), weights, z_score)
+    return Average(mean, tuple(int(i) for i in np.flatnonzero(out)), weights)
+
+
+def _distances(compare: NDArray, finite: NDArray) -> NDArray:
+    """Distance of each transient to the median one, root mean square over the points; infinite if it is not finite."""
+    distance = np.full(len(compare), np.inf)
+    good = compare[finite]
+    if good.size:
+        target = np.median(good.real, axis=0) + 1j * np.median(good.imag, axis=0)
+        distance[finite] = np.sqrt(np.mean(np.abs(good - target) ** 2, axis=-1))
+    return distance
+
+
+def _far_and_weights(distance: NDArray, finite: NDArray, reject_z: float) -> tuple[NDArray, NDArray]:
+    """Which transients are too far from the median one, and the weights of all, relative to the typical transient."""
+    n_dynamics = len(distance)
+    if finite.sum() < MIN_FOR_REJECTION:
+        return np.zeros(n_dynamics, bool), np.ones(n_dynamics)
+    typical = np.median(distance[finite])
+    spread = 1.4826 * np.median(np.abs(distance[finite] - typical))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z_score = np.where(distance > typical, (distance - typical) / max(spread, 1e-12 * typical, 1e-300), 0.0)
+    far = (z_score > reject_z) & (distance > MIN_EXCESS * typical)
+    weights = (typical / np.maximum(distance, 1e-300)) ** 2 if typical > 0 else np.ones(n_dynamics)
+    return far, np.clip(weights, 0.5, 2.0)

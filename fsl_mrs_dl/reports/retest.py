@@ -56,8 +56,6 @@ class Agreement:
         95 % interval of the bias (Student's t).
     limits : tuple of float
         Bias ± 1.96 standard deviations.
-    limits_half_width : float
-        Half width of the 95 % interval of either limit, ``t sqrt(3 sd² / n)``.
     """
 
     means: NDArray
@@ -66,7 +64,6 @@ class Agreement:
     sd: float
     bias95: tuple[float, float]
     limits: tuple[float, float]
-    limits_half_width: float
 
 
 @dataclass(frozen=True)
@@ -183,5 +180,4 @@ def limits_of_agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
         sd=sd,
         bias95=(bias - half, bias + half),
         limits=(bias - _Z * sd, bias + _Z * sd),
-        limits_half_width=t * sd * math.sqrt(3 / n),
     )
