@@ -71,7 +71,7 @@ def add_semi_laser(parser: argparse.ArgumentParser | argparse._ArgumentGroup) ->
         "--semi-laser",
         action="store_true",
         default=None,
-        help="localised by semi-LASER: adiabatic refocusing pulses at its times",
+        help="semi-LASER localisation, with adiabatic refocusing pulses (default: PRESS)",
     )
 
 
