@@ -22,6 +22,9 @@ from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.files import atomic_path
 
 _MAX_BYTES = 512 * 2**20
+_MAX_WIDTH_PPM = 0.5
+"""Of the lines of a basis: wider than any, and narrow enough to notice hertz."""
+
 _NAMELIST = re.compile(
     r"[$&](SEQPAR|BASIS1|NMUSED|BASIS)\b((?:'[^'\n]*'|[^'])*?)(?:[$&]END\b|/(?=\s|$))", re.IGNORECASE
 )
@@ -142,8 +145,11 @@ def read_lcmodel_basis(path: Path) -> ConditionBasis:
     half = fids.shape[1] // 2
     if np.linalg.norm(fids[:, half:]) < 1e-3 * np.linalg.norm(fids):
         fids = fids[:, :half]
-    lw_hz = _number(header, "FWHMBA", path, 0.0) * f0_mhz
-    return ConditionBasis(tuple(names), fids, dwell_s, f0_mhz, lw_hz)
+    width_ppm = _number(header, "FWHMBA", path, 0.0)
+    if not 0 <= width_ppm <= _MAX_WIDTH_PPM:
+        expected = f"0 to {_MAX_WIDTH_PPM:g} ppm"
+        raise DataError("FWHMBA is out of range", where=path, expected=expected, got=f"{width_ppm:g}")
+    return ConditionBasis(tuple(names), fids, dwell_s, f0_mhz, width_ppm * f0_mhz)
 
 
 def _numbers(spectrum: NDArray) -> list[str]:
@@ -164,8 +170,10 @@ def _blocks(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _floats(body: str, path: Path, names: list[str]) -> NDArray:
-    # numbers may touch where a minus sign fills their field, and Fortran may write D exponents
-    separated = re.sub(r"(?<=\d)-(?=\d*\.)", " -", body.replace("D", "E").replace("d", "e"))
+    # numbers may touch where a minus sign fills their field, and Fortran may write D exponents, or leave out the E of
+    # one of three digits; DOS ended files with Control-Z
+    separated = re.sub(r"(?<=\d)-(?=\d*\.)", " -", body.replace("D", "E").replace("d", "e").replace("\x1a", " "))
+    separated = re.sub(r"(?<=[\d.])([+-]\d{3})(?![\d.])", r"E\1", separated)
     try:
         values = np.array(separated.split(), dtype=float)
     except ValueError as error:
@@ -185,7 +193,7 @@ def _number(entries: dict[str, str], key: str, path: Path, default: float | None
         number = float(value.upper().replace("D", "E"))
     except ValueError as error:
         raise DataError(f"{key} is not a number", where=path, got=value) from error
-    if not np.isfinite(number) or (key in ("VOLUME", "CONC") and number == 0):
+    if not np.isfinite(number) or (key in ("VOLUME", "CONC", "TRAMP") and number == 0):
         raise DataError(f"{key} is not usable", where=path, got=value)
     return number
 

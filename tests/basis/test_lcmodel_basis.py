@@ -97,6 +97,9 @@ def test_scale_and_unpadded_files_are_understood(basis, tmp_path):
         (lambda t: t.replace("BADELT = 0.0005,", ""), "BADELT is missing"),
         (lambda t: t.replace("HZPPPM = 1", "HZPPPM = nan"), "HZPPPM"),
         (lambda t: t.replace("CONC = 1.", "CONC = 0."), "CONC is not usable"),
+        (lambda t: t.replace("TRAMP = 1.", "TRAMP = 0."), "TRAMP is not usable"),
+        (lambda t: re.sub(r"FWHMBA = \S+", "FWHMBA = 2.0,", t), "FWHMBA is out of range; expected 0 to 0.5 ppm; got 2"),
+        (lambda t: re.sub(r"FWHMBA = \S+", "FWHMBA = -1.,", t), "FWHMBA is out of range"),
         (lambda t: t.replace("E+00", "E+x0", 1), "not numbers"),
         (lambda t: t.replace("ISHIFT = 0", "ISHIFT = a", 1), "ISHIFT is not a number"),
     ],
@@ -117,6 +120,7 @@ def test_broken_files_are_one_line(file, change, text):
         lambda text: text.replace(" $", "&").replace("&END", "/"),
         lambda text: "\ufeff" + text,
         lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "\x1a",
     ],
 )
 def test_namelists_of_new_fortran_and_of_editors_are_understood(file, change):
@@ -125,6 +129,17 @@ def test_namelists_of_new_fortran_and_of_editors_are_understood(file, change):
     after = read_lcmodel_basis(file)
     assert after.names == before.names
     np.testing.assert_array_equal(after.fids, before.fids)
+
+
+def test_exponents_of_three_digits_may_lack_their_letter(file):
+    before = read_lcmodel_basis(file)
+    text = file.read_text()
+    first = re.search(r"[-+]?\d\.\d{5}E[-+]\d\d", text).group()
+    file.write_text(text.replace(first, "0.12345-102", 1))
+    small = read_lcmodel_basis(file)
+    file.write_text(text.replace(first, "0.0", 1))
+    np.testing.assert_allclose(small.fids, read_lcmodel_basis(file).fids, atol=1e-90)
+    assert small.names == before.names
 
 
 def test_missing_file(tmp_path):
