@@ -131,12 +131,17 @@ def _offset_and_duration(pulse: Mapping[str, Any]) -> tuple[Any, Any]:
 
     NIfTI-MRS writes PulseOffset and seconds, BIDS writes FrequencyOffset and milliseconds.
     """
-    offset, duration = pulse.get("PulseOffset"), pulse.get("PulseDuration")
+    offset, duration = _alone(pulse.get("PulseOffset")), _alone(pulse.get("PulseDuration"))
     if offset is None and "FrequencyOffset" in pulse:
-        offset = pulse["FrequencyOffset"]
+        offset = _alone(pulse["FrequencyOffset"])
         if isinstance(duration, int | float) and not isinstance(duration, bool):
             duration = 1e-3 * duration
     return offset, duration
+
+
+def _alone(value: Any) -> Any:
+    """The one value of a list of one, as some programs write every number; else the value itself."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _by_pulse(pulse: Mapping[str, Any]) -> str | None:
@@ -217,8 +222,12 @@ def _edit_pulse(label: str, pulse: Mapping[str, Any], notes: list[str]) -> dict[
     entry: dict[str, float] = {}
     if isinstance(offset, int | float):
         entry["shift_ppm"] = float(offset)
+    elif isinstance(offset, str):
+        notes.append(f"PulseOffset '{offset}' of {label} is text, not a number; it was not used")
     if isinstance(duration, int | float) and 1e-3 <= duration <= 0.05:
         entry["duration_s"] = float(duration)
+    elif isinstance(duration, str):
+        notes.append(f"PulseDuration '{duration}' of {label} is text, not a number; it was not used")
     elif duration is not None:
         notes.append(f"PulseDuration {duration} s of {label} is impossible (wrong unit?); it was not used")
     return entry

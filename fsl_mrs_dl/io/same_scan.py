@@ -34,6 +34,23 @@ _DIGITS = 6
 PERSON = ("PatientID", "PatientName", "PatientDoB", "PatientSex")
 """Entries of NIfTI-MRS that tell one person from another."""
 
+NOBODY = (
+    "anon",
+    "anonym",
+    "anonymised",
+    "anonymized",
+    "anonymous",
+    "deidentified",
+    "na",
+    "nan",
+    "none",
+    "null",
+    "redacted",
+    "removed",
+    "unknown",
+)
+"""What stands in such entries where the person was taken out; rows of x or 0 too."""
+
 _SUBJECT = re.compile(r"(?:^|_)sub-([^_.]+)")
 
 
@@ -62,13 +79,24 @@ def persons_differ(one: tuple[Mapping[str, Any], Path], other: tuple[Mapping[str
     What the entries say is not repeated: it names people.
     """
     for key in PERSON:
-        values = [str(header[key]).strip().casefold() for header, _ in (one, other) if header.get(key)]
-        if len(values) == 2 and values[0] != values[1]:
+        values = [_told(key, header.get(key)) for header, _ in (one, other)]
+        if all(values) and values[0] != values[1]:
             return key
     labels = [_SUBJECT.search(path.name) for _, path in (one, other)]
     if labels[0] and labels[1] and labels[0].group(1) != labels[1].group(1):
         return "sub- in their names"
     return ""
+
+
+def _told(key: str, value: Any) -> str:
+    """What an entry tells of a person, the same however it is written; empty where it was taken out."""
+    text = "" if value is None else str(value).strip().casefold()
+    letters = "".join(c for c in text if c.isalnum())
+    if letters in NOBODY or set(letters) <= {"x"} or set(letters) <= {"0"}:
+        return ""
+    if key == "PatientSex":
+        return letters[0]
+    return text if key == "PatientID" else letters
 
 
 def magnets_differ(one_mhz: float, other_mhz: float) -> bool:

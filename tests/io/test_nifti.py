@@ -20,6 +20,7 @@ from fsl_mrs_dl.core.constants import RECEIVER_PPM
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.units import ppm_axis, spectrum
 from fsl_mrs_dl.io import nifti
+from fsl_mrs_dl.io.edit_header import unusable_pulses
 from fsl_mrs_dl.io.nifti import _quiet, read_acquisition, read_reference, reading_notes, write_spectrum
 from tests.helpers import DWELL_S, EXAMPLE, F0_MHZ, OFF_LINES, SHARED, fid_of, pair_of, write_nifti
 
@@ -159,6 +160,16 @@ def test_editing_pulses(tmp_path):
     in_ms = read_acquisition(pair_file(tmp_path, {"EditPulse": {"ON": {"PulseOffset": 1.9, "PulseDuration": 14.0}}}))
     assert in_ms.edit_pulse == {"ON": {"shift_ppm": 1.9}}
     assert "PulseDuration 14.0 s" in reading_notes(in_ms)[0]
+    listed = {name: {key: [value] for key, value in pulse.items()} for name, pulse in PULSES.items()}
+    assert read_acquisition(pair_file(tmp_path, {"EditPulse": listed})).edit_pulse == {"ON": on, "OFF": off}
+    assert unusable_pulses({"EditPulse": listed}) == []
+    words = {"ON": {"PulseOffset": "1.9", "PulseDuration": "0.014"}}
+    text = read_acquisition(pair_file(tmp_path, {"EditPulse": words}))
+    assert text.edit_pulse == {}
+    assert reading_notes(text) == (
+        "PulseOffset '1.9' of ON is text, not a number; it was not used",
+        "PulseDuration '0.014' of ON is text, not a number; it was not used",
+    )
 
 
 def test_times_in_the_wrong_unit_are_not_believed(tmp_path):

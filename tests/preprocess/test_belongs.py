@@ -87,6 +87,26 @@ def test_persons_are_told_by_entries_and_names_that_are_not_repeated():
 
 
 @pytest.mark.parametrize(
+    ("key", "one", "other", "same"),
+    [
+        ("PatientName", "Doe^Jane", "DOE JANE^^", True),
+        ("PatientName", "n/a", "Doe^Jane", True),
+        ("PatientName", "ANONYMIZED", "xxxx", True),
+        ("PatientName", "Łukasz", "Mary", False),
+        ("PatientDoB", "1980-01-31", "19800131", True),
+        ("PatientDoB", "19800131", "19800201", False),
+        ("PatientSex", "F", "female", True),
+        ("PatientSex", "F", "M", False),
+        ("PatientID", "0000", "s-1", True),
+        ("PatientID", "1-2", "12", False),
+    ],
+)
+def test_one_person_may_be_written_in_two_ways_or_taken_out(key, one, other, same):
+    found = persons_differ(({key: one}, Path("a.nii.gz")), ({key: other}, Path("b.nii.gz")))
+    assert found == ("" if same else key)
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"affine": moved(by_mm=30.0)}, "from another voxel"),
