@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class FslMrsDlError(Exception):
@@ -61,6 +62,17 @@ class MissingExtraError(FslMrsDlError):
             f"the package '{package}' is needed for this and is not installed",
             hint=f"Install it with: pip install 'fsl_mrs_dl[{extra}]'",
         )
+
+
+@contextmanager
+def located(where: object) -> Iterator[None]:
+    """Say where, in errors of computations that know no files."""
+    try:
+        yield
+    except FslMrsDlError as error:
+        if error.where is not None:
+            raise
+        raise type(error)(error.what, where=where, expected=error.expected, got=error.got, hint=error.hint) from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

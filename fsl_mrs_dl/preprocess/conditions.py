@@ -52,6 +52,7 @@ Over 57 simulated pairs (phantoms and brains) and 11 measured DIFFs: OFF at leas
 
 
 _USABLE = "the OFF/ON pair, a DIFF or an edit_off spectrum"
+_BOTH = "Put OFF and ON into one file: fsl_mrs_dl convert --off OFF --on ON"
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def classify_single(
     """
     said = header_conditions[0] if header_conditions else None
     if said == "edit_on":
-        raise DataError("only the edit_on spectrum is there", expected=_USABLE)
+        raise DataError("only the edit_on spectrum is there", expected=_USABLE, hint=_BOTH)
     spectra = weighted(np.asarray(fid)[np.newaxis], dwell_s, f0_mhz, TAU_S)
     offset = _offset_ppm(spectra.ppm, np.abs(spectra.values[0]))
     naa = spectra.line(0, NAA_PPM + offset, 0.08)

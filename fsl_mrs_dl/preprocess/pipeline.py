@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fsl_mrs_dl.core.constants import CR_CH3_PPM
 from fsl_mrs_dl.core.data import Acquisition, EditedSpectra
-from fsl_mrs_dl.core.errors import DataError
+from fsl_mrs_dl.core.errors import DataError, located
 from fsl_mrs_dl.core.flags import Flag
 from fsl_mrs_dl.core.record import Coils, EddyCurrent, LineWidth, OnOffAlignment, Record, ResidualWater, Transients
 from fsl_mrs_dl.preprocess.align import apply_alignment
@@ -171,7 +171,8 @@ def _single(acq: Acquisition, mean: Averages, water: NDArray | None) -> tuple[Ed
     fids, why_not = correct_eddy(np.concatenate([mean.fids, mean.without_group[0]]), water, acq.dwell_s)
     wet = fids[0]
     fids, removal = dry(fids, acq.dwell_s, acq.f0_mhz)
-    name, sign, flags = classify_single(wet, acq.dwell_s, acq.f0_mhz, acq.conditions)
+    with located(acq.source):
+        name, sign, flags = classify_single(wet, acq.dwell_s, acq.f0_mhz, acq.conditions)
     more = [*_transient_flags(mean, (name,)), Flag("diff_only" if name == "diff" else "off_only")]
     more += _eddy_flags(water, why_not)
     if removal.n_removed:
@@ -231,7 +232,8 @@ def preprocess(acq: Acquisition, reference: Acquisition | None = None) -> Prepro
     acq, reference = without_spikes(acq), None if reference is None else without_spikes(reference)
     reference, reference_flags = usable_reference(acq, reference)
     together = reference is not None and same_coils(acq, reference)
-    fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
+    with located(acq.source if reference is None else reference.source):
+        fids, weights = combine_coils(acq.fids, reference.fids if reference is not None and together else None)
     if acq.n_conditions == 1 and acq.conditions is None:
         check_mixed(labelled, fids[0, 0])
     water = _water_of(reference, weights if together else None, acq.dwell_s)

@@ -23,7 +23,7 @@ from fsl_mrs_dl.quantify.kind import Sample, kind_flags, tell_sample
 from fsl_mrs_dl.quantify.line_agreement import agreement_flags
 from fsl_mrs_dl.quantify.model_choice import choose
 from fsl_mrs_dl.quantify.quality import metabolite_quality
-from fsl_mrs_dl.quantify.refusal import Evidence, main_height, refusal, second_highest
+from fsl_mrs_dl.quantify.refusal import Evidence, lacking, main_height, refusal, second_highest
 from fsl_mrs_dl.quantify.resolution import unresolved
 from fsl_mrs_dl.quantify.result import Quantification, RangeCheck
 from fsl_mrs_dl.quantify.scatter import with_scatter
@@ -68,6 +68,9 @@ def quantify(
         *seen.told.checks(),
     )
     reason = refusal(seen.spectra, seen.evidence)
+    missing = lacking(seen.fits.survey.names) if basis is not None else ()
+    if reason and missing:
+        reason = f"{reason}; the basis that was given has no {', '.join(missing)}"
     result = _without_values(seen, checks, _flags(seen, checks, reason), refused=bool(reason))
     if reason:
         return result

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,12 @@ def refusal(spectra: EditedSpectra, evidence: Evidence) -> str:
     if reasons and evidence.lipid_ratio > LIMITS.lipid:
         reasons.append(REASONS["lipid"].format(share=100 * evidence.lipid_ratio))
     return "; ".join(reasons)
+
+
+def lacking(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `MAIN` that a basis with functions `names` has nothing for: their lines then count as unknown."""
+    of_creatine = {"Cr", "PCr"} & set(names)
+    return tuple(group[0] for group in MAIN if group[0] not in names and not (group[0] == "Cr" and of_creatine))
 
 
 def _noise(spectra: EditedSpectra, snr: float) -> str:

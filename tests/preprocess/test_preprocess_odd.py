@@ -93,6 +93,16 @@ def test_a_reference_of_other_coils_gives_no_concentrations(example, case):
     assert ratio[0] == pytest.approx(ratio[1], rel=0.1)
 
 
+def test_errors_on_the_way_name_the_file(example):
+    data, reference = example
+    with pytest.raises(DataError, match=r"water_reference\.nii\.gz: .* expected 4 coils; got 3 coils"):
+        preprocess(data, replace(reference, fids=reference.fids[:, :3]))
+    on = data.conditions.index("edit_on")
+    alone = replace(data, fids=data.fids[on : on + 1, :1, :2], conditions=("edit_on",), clipped=None)
+    with pytest.raises(DataError, match=r"megapress_raw\.nii\.gz: only the edit_on .*convert --off OFF"):
+        preprocess(alone)
+
+
 def test_preprocessed_files_keep_times_and_pulses(example, tmp_path):
     data, reference = example
     pulses = {"ON": {"shift_ppm": 1.7, "duration_s": 0.03}, "OFF": {"shift_ppm": 7.5, "duration_s": 0.03}}

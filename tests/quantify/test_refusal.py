@@ -16,7 +16,7 @@ from fsl_mrs_dl.preprocess.pipeline import preprocess
 from fsl_mrs_dl.quantify.lincomb import FitResult, fit_linear_combination
 from fsl_mrs_dl.quantify.quality import unexplained
 from fsl_mrs_dl.quantify.quantify import quantify
-from fsl_mrs_dl.quantify.refusal import Evidence, main_height, refusal, second_highest
+from fsl_mrs_dl.quantify.refusal import Evidence, lacking, main_height, refusal, second_highest
 from fsl_mrs_dl.quantify.signals import basis_signals
 from tests.helpers import SHARED
 
@@ -131,3 +131,8 @@ def test_measured_and_foreign_files(name):
     if not result.refused:
         assert "editing_missed" not in {flag.code for flag in result.flags}
         assert result.fit_parameters["naa_left_in_on"] < 0.06
+
+
+def test_a_refusal_says_what_the_basis_lacks():
+    assert lacking(["GABA", "NAA", "PCr", "Glu", "Ins"]) == ()
+    assert lacking(["GABA", "NAAG", "Gln"]) == ("NAA", "Cr", "Glu")
