@@ -63,7 +63,7 @@ def overlay(
     noise: Mapping[str, float],
     freedom: Freedom | None = None,
 ) -> Overlay:
-    """Re-make the spectra with the given amplitudes.
+    """Reconstruct the spectra from the given amplitudes.
 
     Parameters
     ----------
