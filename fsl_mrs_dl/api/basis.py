@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fsl_mrs_dl import __version__
+from fsl_mrs_dl.api.estimates import UnknownNameError
 from fsl_mrs_dl.basis.files import ConditionBasis
 from fsl_mrs_dl.basis.protocol import Protocol
 from fsl_mrs_dl.basis.protocol_file import read_protocol
@@ -55,6 +56,9 @@ class BasisSet(Mapping[str, ConditionBasis]):
     macromolecules: Literal["separate", "tied"] | None = None
 
     def __getitem__(self, condition: str) -> ConditionBasis:
+        if condition not in self.bases:
+            what = f"'{condition}' is no condition of the basis"
+            raise UnknownNameError(what, expected=f"one of {', '.join(self.bases)}")
         return self.bases[condition]
 
     def __iter__(self) -> Iterator[str]:

@@ -60,6 +60,8 @@ def test_names_of_metabolites_may_stand_in_an_array():
     found = fsl_mrs_dl.simulate_basis(metabolites=np.array(["NAA", "Cr"]), n_points=64, n_positions=3)
     assert set(found["diff"].names) == {"NAA", "Cr"}
     assert {type(name) for name in found["diff"].names} == {str}
+    with pytest.raises(KeyError, match=r"'off' is no condition .*one of edit_off, edit_on, diff"):
+        found["off"]
 
 
 def test_a_row_of_a_table_is_a_mapping_of_tissues():

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -68,3 +71,57 @@ def test_what_works_on_a_scan_has_one(monkeypatch, module, inner, call):
     with pytest.raises(DataError, match="seen"):
         call(part)
     assert seen == [{1}]
+
+
+OVERLAPPING = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+import scipy.linalg
+from threadpoolctl import threadpool_info
+from fsl_mrs_dl.core.threads import on_one_thread
+
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+first_in, second_in, first_out = (threading.Event() for _ in range(3))
+
+@on_one_thread
+def first():
+    first_in.set()
+    second_in.wait(20)
+    return threads()
+
+@on_one_thread
+def second():
+    second_in.set()
+    first_out.wait(20)
+
+before = threads()
+with ThreadPoolExecutor(2) as pool:
+    early = pool.submit(first)
+    first_in.wait(20)
+    late = pool.submit(second)
+    seen = early.result(20)
+    first_out.set()
+    late.result(20)
+print(before, seen, threads())
+"""
+
+
+def test_calls_that_overlap_leave_the_process_as_it_was():
+    """In a process of its own: a limit that the tests hold would keep other threads from any."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", OVERLAPPING], env=environment, capture_output=True, text=True, check=True
+    )
+    before, seen, after = done.stdout.split()
+    assert seen == "{1}"
+    assert after == before != "{1}"
+
+
+def test_underflow_is_zero_whatever_the_caller_wants():
+    tiny = on_one_thread(lambda: np.exp(np.array([-1e4]))[0])
+    with np.errstate(all="raise"):
+        assert tiny() == 0
+        with pytest.raises(FloatingPointError):
+            np.exp(np.array([-1e4]))
