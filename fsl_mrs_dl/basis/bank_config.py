@@ -56,43 +56,52 @@ class BankConfig:
     n_members : int
         Number of protocols.
     seed : int
+        Of the draws.
     f0_mhz : tuple of float
-        Fields, taken in turn.
+        Proton frequencies, taken in turn.
     edit_on_ppm, edit_off_ppm : tuple of two float
-        Range of the centre of the editing pulse (drift and temperature included).
+        Range of the centre of the editing pulse in ON, and in OFF (drift and temperature included).
     edit_shape : tuple of {'gaussian', 'sinc_gaussian'}
         Families of editing pulses, drawn with equal probability; name one twice to draw it twice as often.
     edit_duration_s : tuple of float
         Durations, drawn with equal probability among those that the timing has room for.
     edit_truncation : tuple of two float
-        Of Gaussian pulses.
+        Amplitude at the ends of Gaussian pulses, relative to the peak.
     b1_scale : tuple of two float
+        Transmit field relative to nominal.
     refocusing : tuple of {'ideal', 'slr', 'sinc_gaussian', 'adiabatic'}
         Families of refocusing pulses, drawn with equal probability; adiabatic ones make a semi-LASER.
     refocusing_tbw : tuple of two float
+        Time-bandwidth product of the refocusing pulses.
     refocusing_bandwidth_hz : tuple of two float
         Full widths at half maximum of the refocusing profile; the duration follows, and is no longer than the first
         echo leaves room for.
     first_delay_s : tuple of two float
         From excitation to the first refocusing pulse.
     edit_lag : tuple of two float
-        Where the editing pulses stand, see `fsl_mrs_dl.physics.sequences.mega_delays`.
+        Place of the editing pulses between their neighbours, see `fsl_mrs_dl.physics.sequences.mega_delays`.
     te_s : tuple of two float
+        Echo time.
     transmitter_ppm : tuple of two float
+        Centre of the slice-selective pulses.
     temperature_c : tuple of two float
         Sample temperature, which moves the chemical shifts whose temperature coefficient is known.
     n_positions : int
+        Positions across each slice.
     shift_jitter_ppm : float
         Standard deviation of each member's own chemical shifts about the table's (pH, and temperature where no
         coefficient is known).
     long_share : float
         Share of the members that have a long echo time, `long_te_s`, and `long_edit_duration_s`.
     long_te_s : tuple of two float
+        Echo time of these members.
     long_edit_duration_s : tuple of float
+        Durations of their editing pulses.
     symmetric_share : float
         Share of those that suppress macromolecules by symmetric editing, their OFF pulse in `symmetric_off_ppm` (Henry
         PG et al. 2001, Magn Reson Med 45:517; Edden et al. 2012, Magn Reson Med 68:657, doi 10.1002/mrm.24391).
     symmetric_off_ppm : tuple of two float
+        Centre of the OFF pulse of these.
     """
 
     n_members: int = 64

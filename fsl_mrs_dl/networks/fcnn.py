@@ -24,9 +24,11 @@ class FcnnConfig:
     filters : tuple of int
         Filters of each convolution; the rectifier doubles them, and pooling halves the points.
     kernel : int
-        Odd.
+        Kernel size, odd.
     dense : int
+        Width of the hidden dense layer.
     dropout : float
+        Share of the dense layer's numbers that is left out in training.
     """
 
     filters: tuple[int, ...] = (16, 32, 64, 128)

@@ -37,6 +37,7 @@ class ConcentrationConfig:
     solution_fraction : float
         Fraction of spectra that are solutions of `solution_metabolites` only; the others are brains.
     solution_metabolites : tuple of str
+        What solutions may contain.
     solution_max_mm : float
         Concentrations in solutions are uniform from 0 to this.
     zero_probability : float
@@ -46,7 +47,12 @@ class ConcentrationConfig:
     healthy_share : float
         Share of the brains that are drawn from `healthy_mm`, decayed over `healthy_te_s` with the measured T2 of each
         metabolite (`fsl_mrs_dl.metabolites.t2.T2_S`); the others come from the wide ranges of `brain_mm`.
+    brain_mm : dict of str to tuple of two float
+        Range of each metabolite in brains.
     healthy_te_s : float
+        Echo time of that decay.
+    healthy_mm : dict of str to tuple of two float
+        Range of each metabolite in healthy adults; uniform.
     mm_over_gaba : tuple of two float
         In those brains, the co-edited macromolecule at 3.0 ppm relative to GABA; log-uniform. In studies that suppress
         it, 40 to 60 % of GABA+ are left, and T2 of both vary (Harris et al. 2015, NMR Biomed 28:1304; Mikkelsen et al.

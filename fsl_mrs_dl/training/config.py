@@ -21,31 +21,38 @@ class OptimiserConfig:
 
     Parameters
     ----------
-    n_steps, batch_size : int
+    n_steps : int
+        Training steps, over which the learning rate comes down.
+    batch_size : int
+        Spectra of each step.
     last_step : int
-        Where not 0: the step after which a stage ends, the learning rate having come down so far only; the next stage
-        goes on from there.
+        If not 0, the step after which a stage ends before its learning rate has come down; the next stage continues.
     learning_rate : float
         Peak of a warm-up and cosine schedule (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
     weight_decay : float
+        Of AdamW.
     warmup_steps : int
+        Steps over which the learning rate rises.
     average_decay : float
         Decay per step of the exponential moving average of the weights, which is what is kept.
     spread_weight : float
         Exponent beta of the beta-NLL loss (Seitzer et al. 2022, arXiv 2203.09168): 0 is the plain likelihood, 1
         trains the mean as least squares does.
     sum_weight : float
-        Weight of the absolute errors of the sums that are reported (tCr, Glx ...), in units of their spread: the parts
-        of a sum are often told apart badly and their sum well.
+        Weight of the absolute errors of the reported sums (tCr, Glx ...), in units of their spread: parts of a sum are
+        often separated poorly, but their sum is determined well.
     ratio_weight : float
         Weight of the relative errors of the ratios that are reported, see `fsl_mrs_dl.training.ratio_loss`.
     validate_every, checkpoint_every : int
-        Steps.
-    n_validation, n_calibration : int
-        Spectra of the validation set, and of the set on which intervals are calibrated.
+        Steps between two validations, and between two checkpoints.
+    n_validation : int
+        Spectra of the validation set.
+    n_calibration : int
+        Spectra on which intervals are calibrated.
     patience : int
         Validations without progress after which training stops.
     threads : int
+        Threads of torch, and processes that simulate the bank, where a CPU trains.
     coarse_share : float
         Share of the steps, from the first, that are computed in bfloat16 where the processor does so faster (mixed
         precision: Micikevicius et al. 2018, arXiv 1710.03740); the last ones are always in float32.

@@ -39,11 +39,13 @@ class EnsembleConfig:
     Parameters
     ----------
     name : str
+        Name of the model.
     members : tuple of str
         Names of model folders beside the output folder, with the same recipe.
     seed : int
         Of the calibration spectra; another one than those of the members, which were tested on theirs.
     n_calibration : int
+        Spectra on which intervals are calibrated.
     """
 
     name: str

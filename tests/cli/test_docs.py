@@ -66,6 +66,14 @@ def test_fields_come_with_default_and_meaning(generated):
     assert "| `eddy_s` | 0.005, 0.12 | Its decay time. |" in table
 
 
+def test_every_setting_on_the_pages_is_explained(generated):
+    silent = []
+    for page in sorted(DOCS.rglob("*.md")):
+        text = generated.filled(page.read_text("utf-8"))
+        silent += [(page.name, field) for field in re.findall(r"^\| `([^|]+)` \| [^|]* \|  \|$", text, re.MULTILINE)]
+    assert silent == []
+
+
 def test_trust_explains_every_flag(generated):
     page = generated.filled((DOCS / "trust.md").read_text("utf-8"))
     for code in CATALOGUE:

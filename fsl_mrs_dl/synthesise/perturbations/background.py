@@ -29,6 +29,7 @@ class BackgroundConfig(Perturbation):
         Highest line of edit_off (of DIFF where there is no other) over the standard deviation of the noise, both in
         a spectrum without apodisation; log-uniform.
     usual_snr : tuple of two float
+        SNR of usual scans; log-uniform.
     usual_share : float
         Share of the spectra whose SNR is drawn from `usual_snr`, that of most scans, in place of `snr`.
     fid_noise : tuple of two float
@@ -45,7 +46,9 @@ class BackgroundConfig(Perturbation):
     water_area : float
         Standard deviation of the area of what removal left of the water line, relative to the largest metabolite.
     water_ppm : tuple of two float
+        Place of that rest.
     water_width_hz : tuple of two float
+        Its width.
     echo_probability, echo_size : float
         How often a spurious echo (a short packet somewhere in the FID) occurs, and the standard deviation of its
         height relative to the start of the FID.

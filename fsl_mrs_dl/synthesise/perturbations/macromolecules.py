@@ -95,10 +95,14 @@ class MacromoleculeConfig(Perturbation):
         Standard deviation about the fraction of every other background line that its protocol leaves in DIFF
         (couplings of these lines).
     extra_lines : int
-    extra_probability, extra_max : float
-        How many more lines may stand anywhere from 0.8 to 4.1 ppm, how often each does, and their largest area
-        (relative to a proton at 1 mM); small ones are more frequent than large ones, and one in four is negative.
+        How many unforeseen lines there may be, anywhere from 0.8 to 4.1 ppm.
+    extra_probability : float
+        How often each of them occurs.
+    extra_max : float
+        Their largest area, relative to a proton at 1 mM; small ones are more frequent than large ones, and one in four
+        is negative.
     extra_width_hz : tuple of two float
+        Their width.
     lipid_probability, lipid_max : float
         How often, and how large (area relative to a proton at 1 mM), lipid stands in both conditions.
     member_units : bool
@@ -113,6 +117,7 @@ class MacromoleculeConfig(Perturbation):
     second_ppm : float
         Standard deviation of its distance.
     second_width_hz : tuple of two float
+        Its width.
     mobile_t2_s : tuple of two float
         Where the second is not 0: the background lines above 3.1 ppm have the Lorentzian width of a T2 of their own. At
         a long echo time only what relaxes slowly is left, so what is left is narrow.

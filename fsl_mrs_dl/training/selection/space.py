@@ -80,16 +80,20 @@ class SelectConfig:
     Parameters
     ----------
     name : str
+        Of the search.
     base : TrainConfig
-        What is not searched. Steps, warm-up and averaging of a trial follow from `rungs` and its batch size;
+        Settings that are not searched. Steps, warm-up and averaging of a trial follow from `rungs` and its batch size;
         ``optimiser.patience`` counts epochs.
     space : mapping of str to Dimension
         Keys are paths into the base, such as ``network.dense`` or ``optimiser.learning_rate``.
-    n_spectra, n_validation : int
-        Size of the data set that every trial trains on, and of that of other protocols by which it is judged.
-    n_trials, n_random : int
-        Trials that are to be completed, and how many of the first are drawn at random before the Gaussian process
-        proposes.
+    n_spectra : int
+        Spectra of the data set that every trial trains on.
+    n_validation : int
+        Spectra of other protocols, on which every trial is scored.
+    n_trials : int
+        Trials to complete.
+    n_random : int
+        How many of the first trials are drawn at random, before the Gaussian process proposes.
     n_most : int
         Trials that are started at most, those that end early counted; 0 for four times `n_trials`.
     rungs : tuple of int
