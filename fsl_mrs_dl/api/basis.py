@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +20,7 @@ from fsl_mrs_dl.basis.protocol_file import read_protocol
 from fsl_mrs_dl.basis.simulate import Signals, simulate_basis_set
 from fsl_mrs_dl.basis.write import write_basis_set, write_compact, write_lcmodel
 from fsl_mrs_dl.core.arguments import check_choice, check_number, path_of
-from fsl_mrs_dl.core.errors import ConfigError
+from fsl_mrs_dl.core.errors import ConfigError, nearest
 from fsl_mrs_dl.core.files import new_output_folder, write_json
 from fsl_mrs_dl.core.threads import on_one_thread
 from fsl_mrs_dl.io.protocol import protocol_like
@@ -218,5 +220,13 @@ def _described(like: str | os.PathLike[str] | None, sampling: Mapping[str, Any],
         raise ConfigError("sequence_off= needs sequence=", hint="Give FSL-MRS's file of the edit_on condition too")
     if "autophase_ppm" in fields:
         raise ConfigError("autophase_ppm= belongs to FSL-MRS's sequences", hint="Ours have phase 0 already")
+    known = [
+        *(name for name in inspect.signature(mega_press).parameters if name != "others"),
+        *(field.name for field in dataclasses.fields(MegaPress)),
+    ]
+    for name in fields:
+        if name not in known:
+            expected = f"arguments of it or of mega_press: {', '.join(dict.fromkeys(known))}"
+            raise ConfigError(f"simulate_basis has no argument {name}={nearest(name, known)}", expected=expected)
     told = {} if like is None else protocol_like(path_of(like, "like"))
     return Protocol.of_mega_press(mega_press(**{**told, **fields}), **sampling)

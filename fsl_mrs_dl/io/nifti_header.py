@@ -168,7 +168,8 @@ def seconds(header: Mapping[str, Any], key: str, highest: float, notes: list[str
     if value is None:
         return None
     if not 0 < value <= highest:
-        notes.append(f"{key} {value:g} s is impossible (perhaps given in ms); it was not used")
+        perhaps = " (perhaps given in ms)" if value > highest else ""
+        notes.append(f"{key} {value:g} s is impossible{perhaps}; it was not used")
         return None
     return value
 

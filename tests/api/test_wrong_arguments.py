@@ -48,6 +48,8 @@ def test_fit_names_an_argument_of_the_wrong_kind_before_it_looks_at_the_data(arg
         ({"macromolecules": "some"}, "macromolecules"),
         ({"te_s": "68"}, "te_s="),
         ({"te_s": 68}, "te_s="),
+        ({"te": 0.068}, r"no argument te= \(did you mean 'te_s'\?\)"),
+        ({"edit_ppm": 1.9}, "did you mean 'edit_o"),
         ({"edit_duration_s": 14}, "edit_duration_s="),
     ],
 )

@@ -177,6 +177,8 @@ def test_times_in_the_wrong_unit_are_not_believed(tmp_path):
     assert (data.te_s, data.tr_s) == (None, 2.0)
     assert "EchoTime 68 s" in reading_notes(data)[0]
     assert data.header["EchoTime"] == 68.0
+    negative = read_acquisition(pair_file(tmp_path, {"EchoTime": -0.068}))
+    assert reading_notes(negative) == ("EchoTime -0.068 s is impossible; it was not used",)
 
 
 def test_dwell_time_in_microseconds(tmp_path):
