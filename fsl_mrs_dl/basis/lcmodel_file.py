@@ -105,35 +105,16 @@ def read_lcmodel_basis(path: Path) -> ConditionBasis:
     DataError
         When the file cannot be read, is encrypted, or is not such a basis.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError("too large for a basis", where=path, expected=f"< {_MAX_BYTES // 2**20} MB")
-        text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
-    except OSError as error:
-        raise DataError("the basis cannot be read", where=path, got=error.strerror) from error
     header: dict[str, str] = {}
     names: list[str] = []
     spectra: list[NDArray] = []
-    for kind, entries, body in _blocks(text):
+    for kind, entries, body in _blocks(_text_of(path)):
         if kind in ("SEQPAR", "BASIS1"):
             header |= entries
-        if kind != "BASIS":
-            continue
-        n_points = _whole(header, "NDATAB", path, 16, 1 << 20)
-        values = _floats(body, path, names)
-        if len(values) != 2 * n_points:
-            raise DataError(
-                f"basis spectrum {len(names) + 1} has the wrong length",
-                where=path,
-                expected=f"{2 * n_points} numbers",
-                got=len(values),
-            )
-        amplitude = _number(entries, "TRAMP", path, 1.0) / (
-            _number(entries, "VOLUME", path, 1.0) * _number(entries, "CONC", path, 1.0)
-        )
-        spectrum = (values[0::2] + 1j * values[1::2]) * amplitude
-        names.append(entries.get("METABO", entries.get("ID", "")).strip() or f"basis{len(names) + 1}")
-        spectra.append(np.roll(spectrum, -_whole(entries, "ISHIFT", path, -(1 << 20), 1 << 20, 0)))
+        if kind == "BASIS":
+            n_points = _whole(header, "NDATAB", path, 16, 1 << 20)
+            spectra.append(_spectrum(entries, _floats(body, path, names), n_points, len(names) + 1, path))
+            names.append(entries.get("METABO", entries.get("ID", "")).strip() or f"basis{len(names) + 1}")
     if not names:
         raise DataError("not an LCModel basis", where=path, expected="$SEQPAR, $BASIS1 and $BASIS namelists")
     dwell_s, f0_mhz = _number(header, "BADELT", path), _number(header, "HZPPPM", path)
@@ -150,6 +131,31 @@ def read_lcmodel_basis(path: Path) -> ConditionBasis:
         expected = f"0 to {_MAX_WIDTH_PPM:g} ppm"
         raise DataError("FWHMBA is out of range", where=path, expected=expected, got=f"{width_ppm:g}")
     return ConditionBasis(tuple(names), fids, dwell_s, f0_mhz, width_ppm * f0_mhz)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError("too large for a basis", where=path, expected=f"< {_MAX_BYTES // 2**20} MB")
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    except OSError as error:
+        raise DataError("the basis cannot be read", where=path, got=error.strerror) from error
+
+
+def _spectrum(entries: dict[str, str], values: NDArray, n_points: int, number: int, path: Path) -> NDArray:
+    """One spectrum of the file, scaled and shifted as its entries say; `number` counts from 1."""
+    if len(values) != 2 * n_points:
+        raise DataError(
+            f"basis spectrum {number} has the wrong length",
+            where=path,
+            expected=f"{2 * n_points} numbers",
+            got=len(values),
+        )
+    amplitude = _number(entries, "TRAMP", path, 1.0) / (
+        _number(entries, "VOLUME", path, 1.0) * _number(entries, "CONC", path, 1.0)
+    )
+    spectrum = (values[0::2] + 1j * values[1::2]) * amplitude
+    return np.roll(spectrum, -_whole(entries, "ISHIFT", path, -(1 << 20), 1 << 20, 0))
 
 
 def _numbers(spectrum: NDArray) -> list[str]:
