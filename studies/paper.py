@@ -9,7 +9,7 @@ and writes ``paper.json``, ``paper.md`` and ``paper.png``; what classical progra
 the shipped model. Beside it stand the figures that the paper published of its own phantoms, which are other ones.
 
 Every training sees the same number of spectra (`--epochs` times 100,000). Default architectures have the package's
-settings, selected ones those of the best trial of the logs in ``docs``.
+settings, selected ones those of the best trial of the logs in ``docs/selection``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def main() -> None:
     train.add_argument(
         "--cnn", type=Path, default=ROOT / "docs" / "selection" / "cnn.json", help="log of the selection"
     )
-    train.add_argument("--yae", type=Path, default=ROOT / "docs" / "select_yae.json", help="log of the selection")
+    train.add_argument(
+        "--yae", type=Path, default=ROOT / "docs" / "selection" / "yae.json", help="log of the selection"
+    )
     train.add_argument("--members", type=int, default=0, help="protocols of the bank, fewer to try things out")
     train.add_argument("--data-only", action="store_true", help="make banks and data sets, and train nothing")
     judge = commands.add_parser("report")

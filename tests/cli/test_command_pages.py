@@ -32,7 +32,7 @@ NOT_HERE = {
     r"fsl_mrs_summarise ": "serves a page until it is stopped; fsl_plugin/test_with_fsl_mrs.py asks it for one",
     r".*--submit": "needs a queue; bids/test_bids_submit.py submits to a stand-in and, where it is, to SLURM",
     r".*--against newton lcmodel": "needs LCModel; validation/test_against.py has a stand-in",
-    r"mkdir CNN|cp docs/selection/cnn.json|.*--output CNN": "a whole search; training/test_selection.py reads its log",
+    r"mkdir CNN YAE|cp docs/selection/...\.json|.*put (CNN|YAE)$": "a search; training/test_selection.py reads it",
     r"fsl_mrs_dl train --like ": "takes an hour; training/test_like.py does it in few steps",
 }
 """How a command begins that cannot run in a test of a minute, and where else it is tested."""

@@ -117,10 +117,17 @@ def test_a_search_stopped_anywhere_gives_the_same_bytes_with_one_worker(searched
     assert len(calls) == n
 
 
-def test_the_shipped_log_alone_is_read_again_without_spectra(tmp_path):
-    shutil.copy(ROOT / "docs" / "selection" / "cnn.json", tmp_path / "trials.json")
-    search = select(read_selection(ROOT / "configs" / "select_cnn.toml"), tmp_path)
-    assert summary(search.trials, search.config.space).startswith("61 completed, 43 stopped at a rung; best: trial 49")
+@pytest.mark.parametrize(
+    ("network", "start"),
+    [
+        ("cnn", "61 completed, 43 stopped at a rung; best: trial 49"),
+        ("yae", "61 completed, 35 stopped at a rung; best: trial 58"),
+    ],
+)
+def test_the_shipped_logs_alone_are_read_again_without_spectra(tmp_path, network, start):
+    shutil.copy(ROOT / "docs" / "selection" / f"{network}.json", tmp_path / "trials.json")
+    search = select(read_selection(ROOT / "configs" / f"select_{network}.toml"), tmp_path)
+    assert summary(search.trials, search.config.space).startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == ["trials.json"]
 
 
