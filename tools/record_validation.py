@@ -20,7 +20,7 @@ from fsl_mrs_dl.models.card import CARD_FILE, card_of, read_card
 LIMIT = "no better than a constant guess on "
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path, *, other_protocol: bool = False) -> dict[str, Any]:
     """The part of a validation that belongs into a card."""
     result = json.loads((folder / "validation.json").read_text("utf-8"))
     metabolites = result["metabolites"]
@@ -32,6 +32,7 @@ def summary(folder: Path) -> dict[str, Any]:
             method: {name: {"mae": _short(entry["mae"])} for name, entry in found.items() if name in metabolites}
             for method, found in result["against"].items()
         },
+        **({"other_protocol": True} if other_protocol else {}),
     }
 
 
@@ -44,10 +45,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("sets", nargs="+", metavar="NAME=OUT")
+    help_other = "the sets are of protocols that were not in the training, and say nothing of other scans"
+    parser.add_argument("--other-protocol", action="store_true", help=help_other)
     args = parser.parse_args()
     path = args.model / CARD_FILE
     card = read_card(path)
-    found = {name: summary(Path(folder)) for name, _, folder in (s.partition("=") for s in args.sets)}
+    named = [(name, Path(folder)) for name, _, folder in (entry.partition("=") for entry in args.sets)]
+    found = {name: summary(folder, other_protocol=args.other_protocol) for name, folder in named}
     kept = {name: entry for name, entry in card.content.get("validation", {}).items() if name not in found}
     limits = [limit for limit in card.known_limits if not limit.endswith(tuple(LIMIT + name for name in found))]
     for name, validation in found.items():

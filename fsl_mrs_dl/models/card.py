@@ -101,12 +101,15 @@ class Validation:
     metabolites : mapping of str to Errors
     against : mapping of str to (mapping of str to Errors)
         The same of other methods.
+    other_protocol : bool
+        Whether the set is of a protocol that was not in the training: it does not count for other scans.
     """
 
     n: int
     refused: int
     metabolites: dict[str, Errors] = field(default_factory=dict)
     against: dict[str, dict[str, Errors]] = field(default_factory=dict)
+    other_protocol: bool = False
 
 
 @dataclass(frozen=True)
@@ -322,6 +325,6 @@ def _plain_record(record: Any, before: Mapping[str, Any]) -> dict[str, Any]:
     values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "content"}
     result = {key: _plain(values[key], old) if key in values else old for key, old in before.items()}
     for key, value in values.items():
-        if key not in before and value not in (None, (), {}, "", TrainingFigures()):
+        if key not in before and value is not False and value not in (None, (), {}, "", TrainingFigures()):
             result[key] = _plain(value, None)
     return result

@@ -102,7 +102,7 @@ def _no_better_validated(visible: Mapping[str, Estimate], card: Card, mode: str)
     values = {name: e.value for name, e in visible.items()}
     unit = max(sum(values.get(part, 0.0) for part in parts) for parts in NORMALISED_BY)
     for title, found in card.validation.items():
-        if found.n < MIN_VALIDATED or title.endswith("_diff_alone") is not (mode == "diff"):
+        if found.other_protocol or found.n < MIN_VALIDATED or title.endswith("_diff_alone") is not (mode == "diff"):
             continue
         for name, errors in found.metabolites.items():
             if name in values and _as_a_constant(errors) and values[name] < CLEARLY * (errors.mae or 0.0) * unit:

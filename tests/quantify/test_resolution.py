@@ -26,6 +26,9 @@ BRAIN = {"NAA": 11.0, "NAAG": 1.4, "Cr": 4.3, "PCr": 3.7, "GPC": 1.0, "PCh": 0.6
 BRAIN |= {"GABA": 1.8, "GSH": 1.2, "Tau": 1.4, "Asp": 2.0, "MM09": 6.0, "MM30": 2.0}
 SOLUTION = {"NAA": 10.0, "Cr": 8.0, "GABA": 5.0, "Gln": 4.0, "Glu": 10.0}
 
+SIZES = (("NAA", 1.0), ("Lac", 0.05))
+"""Raw amplitudes of two metabolites."""
+
 
 def spectra_of(conc, conditions=("edit_off", "diff"), lorentz_hz=3.0):
     blank = EditedSpectra(DWELL_S, F0_MHZ, Path("x"), edit_off=np.ones(N), diff=np.ones(N), te_s=0.068)
@@ -61,6 +64,17 @@ def test_a_diff_alone_with_broad_lines_tells_gaba_and_macromolecule_together():
 
 def test_everything_of_a_solution_is_told():
     assert marked(quantify(spectra_of(SOLUTION), load_model("phantom"))) == set()
+
+
+def test_sets_of_protocols_that_were_not_in_the_training_mark_nothing():
+    card = load_model("invivo").folder.card
+    visible = {name: Estimate(name, size, 0.01, (0, 1), (0, 2), "edit_off+diff") for name, size in SIZES}
+    errors = {"Lac": Errors(n=15, mae=0.04, mae_constant=0.03)}
+    for other in (False, True):
+        found = replace(card, validation={"set": Validation(15, 0, errors, other_protocol=other)})
+        assert set(_no_better_validated(visible, found, "edit_off+diff")) == (set() if other else {"Lac"})
+    others = {name for name, found in card.validation.items() if found.other_protocol}
+    assert others == {"semi_laser_simulated", "semi_laser_simulated_told"}
 
 
 def test_outputs_mark_them_with_an_upper_bound_and_keep_the_rows():
