@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from fsl_mrs_dl.basis.files import LineBasis, load_line_basis, save_line_basis
 from fsl_mrs_dl.core.workers import run_jobs
 from fsl_mrs_dl.models.protocol_code import DESCRIBED, WIDTH_HZ, basis_features
-from fsl_mrs_dl.physics.sequences import MegaPress
+from fsl_mrs_dl.physics.sequences import SEMI_LASER_POSITIONS, MegaPress
 from fsl_mrs_dl.physics.simulate import simulate_metabolite
 from fsl_mrs_dl.physics.spins import load_system
 
 BODY_C = 37.0
 _DWELL_S = 5e-4
 _N_POINTS = 1024
-_N_POSITIONS, _N_POSITIONS_ADIABATIC = 12, 48
-"""Across each slice; those of adiabatic pulses have steeper edges."""
+_N_POSITIONS = 12
 
 
 def nominal_features(protocols: tuple[MegaPress, ...], folder: Path, workers: int = 1) -> NDArray:
@@ -35,7 +34,7 @@ def nominal_features(protocols: tuple[MegaPress, ...], folder: Path, workers: in
 
 def nominal(protocol: MegaPress) -> MegaPress:
     """The protocol as it is described: with nominal B1, on as coarse a grid as its slices allow."""
-    n_positions = _N_POSITIONS_ADIABATIC if protocol.refocusing == "adiabatic" else _N_POSITIONS
+    n_positions = SEMI_LASER_POSITIONS if protocol.refocusing == "adiabatic" else _N_POSITIONS
     return dataclasses.replace(protocol, b1_scale=1.0, n_positions=n_positions)
 
 

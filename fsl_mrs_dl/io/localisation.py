@@ -47,3 +47,9 @@ def told_localisation(header: Mapping[str, Any]) -> tuple[str, str] | None:
         if _PRESS_IN_TEXT.search(text):
             return PRESS, entry
     return None
+
+
+def is_semi_laser(header: Mapping[str, Any]) -> bool:
+    """Whether a header or sidecar names semi-LASER."""
+    told = told_localisation(header)
+    return told is not None and told[0] == SEMI_LASER

@@ -12,7 +12,7 @@ import numpy as np
 from fsl_mrs_dl.core.errors import DataError
 from fsl_mrs_dl.core.reading import read_json_object
 from fsl_mrs_dl.io.edit_header import edit_pulses, unusable_pulses
-from fsl_mrs_dl.io.localisation import SEMI_LASER, told_localisation
+from fsl_mrs_dl.io.localisation import is_semi_laser
 from fsl_mrs_dl.io.nifti import read_acquisition
 
 _VENDORS = {"siemens": "siemens", "philips": "philips", "gemedical": "ge", "gehealth": "ge", "generalelectric": "ge"}
@@ -52,8 +52,7 @@ def protocol_like(path: Path) -> dict[str, Any]:
     if vendor is not None:
         fields["vendor"] = vendor
     fields |= _of_pulses(pulses)
-    localised = told_localisation(header)
-    if localised is not None and localised[0] == SEMI_LASER:
+    if is_semi_laser(header):
         fields["semi_laser"] = True
     if "te_s" not in fields and "f0_mhz" not in fields:
         raise DataError(

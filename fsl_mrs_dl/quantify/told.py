@@ -23,7 +23,7 @@ from fsl_mrs_dl.core.constants import NAA_PPM
 from fsl_mrs_dl.core.data import EditedSpectra
 from fsl_mrs_dl.core.errors import ConfigError, DataError, nearest
 from fsl_mrs_dl.core.units import ppm_to_hz, time_axis
-from fsl_mrs_dl.io.localisation import SEMI_LASER, told_localisation
+from fsl_mrs_dl.io.localisation import is_semi_laser
 from fsl_mrs_dl.models.folder import ModelFolder
 from fsl_mrs_dl.models.inputs import NetworkInput
 from fsl_mrs_dl.models.novelty import strangeness
@@ -200,8 +200,7 @@ def _of_header(spectra: EditedSpectra) -> dict[str, Any]:
         "edit_duration_s": on.get("duration_s"),
     }
     known = {name: value for name, value in said.items() if value is not None}
-    localised = told_localisation(spectra.header)
-    return {**known, "semi_laser": True} if localised is not None and localised[0] == SEMI_LASER else known
+    return {**known, "semi_laser": True} if is_semi_laser(spectra.header) else known
 
 
 @functools.lru_cache(maxsize=32)

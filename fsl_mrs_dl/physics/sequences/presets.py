@@ -76,8 +76,8 @@ SEMI_LASER_DURATION_S, SEMI_LASER_BANDWIDTH_HZ = 0.0045, 8000.0
 same width."""
 
 
-_SEMI_LASER_POSITIONS = 48
-"""Across each slice: the edges of these are steeper, and at 24 positions GABA's DIFF is off by 0.7 %."""
+SEMI_LASER_POSITIONS = 48
+"""Across each slice, whose edges are steeper than those of PRESS."""
 
 
 def semi_laser_delays(
@@ -206,7 +206,7 @@ def _semi_laser(vendor: str, te_s: float, refocusing_pulse: ShapedPulse | None) 
         "refocusing": "adiabatic",
         "refocusing_duration_s": SEMI_LASER_DURATION_S,
         "refocusing_tbw": SEMI_LASER_DURATION_S * SEMI_LASER_BANDWIDTH_HZ,
-        "n_positions": _SEMI_LASER_POSITIONS,
+        "n_positions": SEMI_LASER_POSITIONS,
     }
 
 
